@@ -1,0 +1,27 @@
+"""The exceptions that cross a layer.
+
+    MesetaError
+    ├── ConfigError        a flag, file or environment variable is unusable; shown to the operator
+    ├── WireError          bytes from outside do not form what they claim to be
+    └── UnreachableError   a peer cannot be reached or broke off
+
+A refusal that a peer must be told about is not an exception: machines return it as data.
+"""
+
+from __future__ import annotations
+
+
+class MesetaError(Exception):
+    """Base of all errors with a sentence fit to show to a person."""
+
+
+class ConfigError(MesetaError):
+    """A flag, file or environment variable is unusable; the message names it, its value, the way out."""
+
+
+class WireError(MesetaError):
+    """Bytes from outside do not form the message that they claim to be."""
+
+
+class UnreachableError(MesetaError):
+    """A peer cannot be reached, or broke off in the middle."""
