@@ -47,6 +47,8 @@ class Driver(Generic[EventT, EffectT]):
 
     def feed(self, event: EventT) -> None:
         """Hand one event to the machine and perform what it answers, now or right after the current one."""
+        if self._stopped:
+            return
         self._inbox.append(event)
         if not self._busy:
             self._drain()
