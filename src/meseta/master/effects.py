@@ -1,0 +1,404 @@
+"""What a master asks to be done: messages to frameworks and agents, registry writes, events for operators.
+
+The driver performs effects in the order given. Messages are records in the master's own terms; the edge
+turns one record into the v1 event or the v0 message, depending on the peer. Effects hold references to
+shared immutable records (`FrameworkInfo`, `AgentInfo`, `TaskInfo`), so that an edge may cache by identity
+what it makes of them.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from meseta.ids import AgentId, ExecutorId, FrameworkId, OfferId, Pid, TaskId
+from meseta.master.events import Peer, RequestId, StreamId, Ticket
+from meseta.master.registry import Mutation
+from meseta.records import (
+    AgentInfo,
+    ExecutorInfo,
+    FrameworkInfo,
+    OperationStatus,
+    StatusUpdate,
+    TaskGroupInfo,
+    TaskInfo,
+    TaskState,
+    TaskStatus,
+    Unavailability,
+)
+from meseta.resources import Resources
+
+
+class _Effect(msgspec.Struct, frozen=True, gc=False):
+    """Base of effects and of the records that they carry."""
+
+
+# To frameworks --------------------------------------------------------------------------------------
+
+
+class Subscribed(_Effect, frozen=True, gc=False):
+    """The framework is subscribed. v1: SUBSCRIBED. v0: FrameworkRegistered or FrameworkReregistered."""
+
+    framework_id: FrameworkId
+    reregistered: bool
+    """Whether the master knew the framework before (v0 only; a forced failover counts as new)."""
+    heartbeat_interval_s: float
+
+
+class OfferedAgent(_Effect, frozen=True, gc=False):
+    """What offers say of an agent. One record is shared by all offers of an agent until it changes."""
+
+    id: AgentId
+    pid: Pid
+    info: AgentInfo
+    unavailability: Unavailability | None = None
+
+
+class OfferRecord(_Effect, frozen=True, gc=False):
+    """One offer: some resources of one agent for one role of one framework."""
+
+    id: OfferId
+    framework_id: FrameworkId
+    role: str
+    agent: OfferedAgent
+    resources: Resources
+    executor_ids: tuple[ExecutorId, ...] = ()
+    """The framework's executors on that agent."""
+
+
+class Offered(_Effect, frozen=True, gc=False):
+    """New offers. v1: OFFERS. v0: ResourceOffers with the agents' pids.
+
+    `info` tells the edge how to write resources: MULTI_ROLE frameworks see `allocation_info`, others do
+    not; without RESERVATION_REFINEMENT resources are written in the old form.
+    """
+
+    info: FrameworkInfo
+    offers: tuple[OfferRecord, ...]
+
+
+class Rescinded(_Effect, frozen=True, gc=False):
+    """An offer is no longer valid. v1: RESCIND. v0: RescindResourceOffer."""
+
+    offer_id: OfferId
+
+
+class InverseOffered(_Effect, frozen=True, gc=False):
+    """The framework is asked to vacate an agent for maintenance. v1: INVERSE_OFFERS. v0: the same event."""
+
+    offer_id: OfferId
+    framework_id: FrameworkId
+    agent: OfferedAgent
+    unavailability: Unavailability
+    resources: Resources
+
+
+class InverseRescinded(_Effect, frozen=True, gc=False):
+    """The request to vacate is withdrawn. v1: RESCIND_INVERSE_OFFER."""
+
+    offer_id: OfferId
+
+
+class Updated(_Effect, frozen=True, gc=False):
+    """A task's status. v1: UPDATE (without uuid when `update.uuid` is None). v0: StatusUpdate.
+
+    `pid` is what the v0 message says about whom to acknowledge to: the agent's pid, `NO_PID` for what the
+    master made itself, nothing for answers to reconciliation.
+    """
+
+    update: StatusUpdate
+    pid: Pid | None = None
+
+
+class Delivered(_Effect, frozen=True, gc=False):
+    """Bytes from an executor. v1: MESSAGE. v0: ExecutorToFramework."""
+
+    framework_id: FrameworkId
+    agent_id: AgentId
+    executor_id: ExecutorId
+    data: bytes
+
+
+class Failed(_Effect, frozen=True, gc=False):
+    """An executor is over, or (no executor_id) an agent is lost. v1: FAILURE. v0: ExitedExecutor, LostSlave."""
+
+    framework_id: FrameworkId
+    agent_id: AgentId
+    executor_id: ExecutorId | None = None
+    status: int | None = None
+
+
+class Errored(_Effect, frozen=True, gc=False):
+    """The scheduler is refused or has been replaced; nothing follows. v1: ERROR. v0: FrameworkError."""
+
+    message: str
+
+
+class Heartbeat(_Effect, frozen=True, gc=False):
+    """The stream is alive. v1 only."""
+
+
+class OperationUpdated(_Effect, frozen=True, gc=False):
+    """An operation's status. v1: UPDATE_OPERATION_STATUS. v0: the same event."""
+
+    framework_id: FrameworkId
+    status: OperationStatus
+
+
+FrameworkMessage = (
+    Subscribed
+    | Offered
+    | Rescinded
+    | InverseOffered
+    | InverseRescinded
+    | Updated
+    | Delivered
+    | Failed
+    | Errored
+    | Heartbeat
+    | OperationUpdated
+)
+
+
+class SendToFramework(_Effect, frozen=True, gc=False):
+    """Send one message to a scheduler. A peer that is gone by now is no error."""
+
+    peer: Peer
+    message: FrameworkMessage
+
+
+class CloseStream(_Effect, frozen=True, gc=False):
+    """End a subscription stream properly, after what was sent to it. No `StreamClosed` follows."""
+
+    stream: StreamId
+
+
+# To agents ------------------------------------------------------------------------------------------
+
+
+class AgentRegistered(_Effect, frozen=True, gc=False):
+    """SlaveRegistered: this is your id, and so long may you wait for a ping."""
+
+    agent_id: AgentId
+    ping_timeout_s: float
+
+
+class ReconciledTasks(_Effect, frozen=True, gc=False):
+    """Tasks of a framework that an agent did not report although it should have."""
+
+    framework_id: FrameworkId
+    statuses: tuple[TaskStatus, ...]
+
+
+class AgentReregistered(_Effect, frozen=True, gc=False):
+    """SlaveReregistered, with the tasks that the agent is to answer for."""
+
+    agent_id: AgentId
+    ping_timeout_s: float
+    reconciliations: tuple[ReconciledTasks, ...] = ()
+
+
+class Ping(_Effect, frozen=True, gc=False):
+    """PingSlave, to be sent by a process of its own (Mesos: `slave-observer(N)`)."""
+
+    connected: bool
+
+
+class RunTask(_Effect, frozen=True, gc=False):
+    """RunTask. Where `task` (or its executor) has no allocation role the edge fills in `role`."""
+
+    framework_id: FrameworkId
+    framework: FrameworkInfo
+    framework_pid: Pid
+    """`NO_PID` for frameworks on HTTP."""
+    task: TaskInfo
+    role: str
+    launch_executor: bool
+    resource_version: bytes | None = None
+
+
+class RunTaskGroup(_Effect, frozen=True, gc=False):
+    """RunTaskGroup. Where tasks or the executor have no allocation role the edge fills in `role`."""
+
+    framework_id: FrameworkId
+    framework: FrameworkInfo
+    executor: ExecutorInfo
+    group: TaskGroupInfo
+    role: str
+    launch_executor: bool
+    resource_version: bytes | None = None
+
+
+class KillTask(_Effect, frozen=True, gc=False):
+    """KillTask; `kill_policy` is a v1 KillPolicy as the framework sent it."""
+
+    framework_id: FrameworkId
+    task_id: TaskId
+    kill_policy: bytes | None = None
+
+
+class ShutdownExecutor(_Effect, frozen=True, gc=False):
+    """ShutdownExecutor."""
+
+    framework_id: FrameworkId
+    executor_id: ExecutorId
+
+
+class ShutdownFramework(_Effect, frozen=True, gc=False):
+    """ShutdownFramework: end all executors of the framework."""
+
+    framework_id: FrameworkId
+
+
+class UpdateFramework(_Effect, frozen=True, gc=False):
+    """UpdateFramework: the scheduler has moved or described itself anew."""
+
+    framework_id: FrameworkId
+    framework: FrameworkInfo
+    framework_pid: Pid
+
+
+class DeliverToExecutor(_Effect, frozen=True, gc=False):
+    """FrameworkToExecutor: bytes from a scheduler."""
+
+    framework_id: FrameworkId
+    agent_id: AgentId
+    executor_id: ExecutorId
+    data: bytes
+
+
+class AcknowledgeUpdate(_Effect, frozen=True, gc=False):
+    """StatusUpdateAcknowledgement from the scheduler."""
+
+    framework_id: FrameworkId
+    agent_id: AgentId
+    task_id: TaskId
+    uuid: bytes
+
+
+class AcknowledgeOperation(_Effect, frozen=True, gc=False):
+    """AcknowledgeOperationStatus from the scheduler."""
+
+    status_uuid: bytes
+    operation_uuid: bytes
+    resource_provider_id: str | None = None
+
+
+class Shutdown(_Effect, frozen=True, gc=False):
+    """Shutdown: the agent may not go on; it ends all frameworks and itself. `message` says why."""
+
+    message: str
+
+
+AgentMessage = (
+    AgentRegistered
+    | AgentReregistered
+    | Ping
+    | RunTask
+    | RunTaskGroup
+    | KillTask
+    | ShutdownExecutor
+    | ShutdownFramework
+    | UpdateFramework
+    | DeliverToExecutor
+    | AcknowledgeUpdate
+    | AcknowledgeOperation
+    | Shutdown
+)
+
+
+class SendToAgent(_Effect, frozen=True, gc=False):
+    """Send one libprocess message to an agent. An agent that is gone by now is no error."""
+
+    pid: Pid
+    message: AgentMessage
+
+
+# Transport, registry, operators ---------------------------------------------------------------------
+
+
+class Link(_Effect, frozen=True, gc=False):
+    """Keep a connection to the pid's address; when it breaks, `PeerExited` comes once."""
+
+    pid: Pid
+
+
+class Persist(_Effect, frozen=True, gc=False):
+    """Make a registry mutation durable, then feed `Persisted` with the ticket."""
+
+    mutation: Mutation
+    ticket: Ticket
+
+
+class Reply(_Effect, frozen=True, gc=False):
+    """Answer the HTTP request that waits under `request`: a status code, and a sentence (may be empty)."""
+
+    request: RequestId
+    code: int
+    text: str = ""
+
+
+class Log(_Effect, frozen=True, gc=False):
+    """Tell the operator in the log. `level` is info or warning."""
+
+    level: str
+    text: str
+
+
+class TaskAdded(_Effect, frozen=True, gc=False):
+    """TASK_ADDED: a task was launched. The edge reads it from the master's state."""
+
+    framework_id: FrameworkId
+    task_id: TaskId
+
+
+class TaskUpdated(_Effect, frozen=True, gc=False):
+    """TASK_UPDATED: a task's newest state, and the status that tells it."""
+
+    framework_id: FrameworkId
+    status: TaskStatus
+    state: TaskState
+
+
+class AgentAdded(_Effect, frozen=True, gc=False):
+    """AGENT_ADDED: an agent has joined, or is back. The edge reads it from the master's state."""
+
+    agent_id: AgentId
+
+
+class AgentRemoved(_Effect, frozen=True, gc=False):
+    """AGENT_REMOVED: an agent has left or is unreachable."""
+
+    agent_id: AgentId
+
+
+class FrameworkAdded(_Effect, frozen=True, gc=False):
+    """FRAMEWORK_ADDED: a framework has subscribed for the first time."""
+
+    framework_id: FrameworkId
+
+
+class FrameworkUpdated(_Effect, frozen=True, gc=False):
+    """FRAMEWORK_UPDATED: a framework has subscribed again, changed, or lost its scheduler."""
+
+    framework_id: FrameworkId
+
+
+class FrameworkRemoved(_Effect, frozen=True, gc=False):
+    """FRAMEWORK_REMOVED: a framework is over. `info` is what it last said of itself."""
+
+    framework_id: FrameworkId
+    info: FrameworkInfo
+
+
+OperatorEvent = (
+    TaskAdded | TaskUpdated | AgentAdded | AgentRemoved | FrameworkAdded | FrameworkUpdated | FrameworkRemoved
+)
+
+
+class Publish(_Effect, frozen=True, gc=False):
+    """Tell operators' event streams. Made only while there are some."""
+
+    event: OperatorEvent
+
+
+MasterEffect = SendToFramework | CloseStream | SendToAgent | Link | Persist | Reply | Log | Publish

@@ -1,0 +1,389 @@
+"""What can happen to a master. Every message, call, completion and broken connection is one of these.
+
+An event has been decoded, authenticated and checked for what needs no state; what needs state is decided
+by its handler. Times are no part of events: the driver passes `now` beside them.
+
+A framework's way back is its `Peer`: the number of the subscription stream that it opened over HTTP, or
+the pid of its driver. Both kinds of schedulers send the same events. Calls carry the peer as `sender`;
+a call that does not come from the framework's present peer is dropped, as it is from a scheduler that
+has failed over. (Over HTTP such a call has been answered with a status code before:
+`meseta.master.validation.call_refusal`.)
+"""
+
+from __future__ import annotations
+
+from typing import NewType
+
+import msgspec
+
+from meseta.ids import AgentId, ExecutorId, FrameworkId, OfferId, OperationId, Pid, TaskId
+from meseta.records import (
+    AgentInfo,
+    ExecutorInfo,
+    Filters,
+    FrameworkInfo,
+    OfferConstraints,
+    Operation,
+    OperationStatus,
+    StatusUpdate,
+    TaskRecord,
+)
+from meseta.resources import Resources
+
+StreamId = NewType("StreamId", int)
+"""Number that the HTTP edge gives to a subscription stream; never used twice by one process."""
+
+Peer = StreamId | Pid
+"""Where a framework is reached; `isinstance(peer, int)` tells an HTTP stream."""
+
+RequestId = NewType("RequestId", int)
+"""Number under which an edge waits for a `Reply`."""
+
+Ticket = NewType("Ticket", int)
+"""Number of a `Persist` effect, repeated by its `Persisted` event."""
+
+DEFAULT_FILTERS = Filters()
+
+
+class _Event(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Base of all events: immutable, not tracked by the collector (events form no cycles)."""
+
+
+class _Call(_Event, frozen=True, gc=False, kw_only=True):
+    """Base of what a subscribed scheduler asks."""
+
+    framework_id: FrameworkId
+    sender: Peer
+
+
+# Schedulers: subscription ---------------------------------------------------------------------------
+
+
+class SubscribeRequested(_Event, frozen=True, gc=False, kw_only=True):
+    """A scheduler wants to be a framework: a new one, or the one that `info.id` names.
+
+    Driver messages RegisterFramework and ReregisterFramework are this too (`force` = failover).
+    """
+
+    peer: Peer
+    info: FrameworkInfo
+    force: bool = True
+    """Whether to take over from another live driver; HTTP subscriptions always do."""
+    suppressed_roles: tuple[str, ...] = ()
+    constraints: OfferConstraints | None = None
+    constraints_fault: str | None = None
+    """What is wrong with the offer constraints, in Mesos's words after "Offer constraints are not valid: "."""
+    principal: str | None = None
+    """Who the connection was authenticated as."""
+
+
+class FrameworkUpdateRequested(_Call, frozen=True, gc=False, kw_only=True):
+    """UPDATE_FRAMEWORK: the framework describes itself anew. Answered by `Reply(request, …)` when given."""
+
+    info: FrameworkInfo
+    suppressed_roles: tuple[str, ...] = ()
+    constraints: OfferConstraints | None = None
+    constraints_fault: str | None = None
+    request: RequestId | None = None
+
+
+class TeardownRequested(_Call, frozen=True, gc=False, kw_only=True):
+    """TEARDOWN, or a driver's UnregisterFramework: end the framework and all that it runs."""
+
+
+class DeactivationRequested(_Call, frozen=True, gc=False, kw_only=True):
+    """A driver's DeactivateFramework: no more offers, until it subscribes again."""
+
+
+# Schedulers: offers ---------------------------------------------------------------------------------
+
+
+class OffersAccepted(_Call, frozen=True, gc=False, kw_only=True):
+    """ACCEPT, or a driver's LaunchTasks: use these offers for these operations, in order."""
+
+    offer_ids: tuple[OfferId, ...]
+    operations: tuple[Operation, ...] = ()
+    filters: Filters = DEFAULT_FILTERS
+    """How long what is left over is not to be offered to the framework again."""
+
+
+class OffersDeclined(_Call, frozen=True, gc=False, kw_only=True):
+    """DECLINE: the framework does not want these offers."""
+
+    offer_ids: tuple[OfferId, ...]
+    filters: Filters = DEFAULT_FILTERS
+
+
+class InverseOffersAccepted(_Call, frozen=True, gc=False, kw_only=True):
+    """ACCEPT_INVERSE_OFFERS: the framework will vacate what maintenance needs."""
+
+    offer_ids: tuple[OfferId, ...]
+    filters: Filters = DEFAULT_FILTERS
+
+
+class InverseOffersDeclined(_Call, frozen=True, gc=False, kw_only=True):
+    """DECLINE_INVERSE_OFFERS: the framework will not vacate what maintenance needs."""
+
+    offer_ids: tuple[OfferId, ...]
+    filters: Filters = DEFAULT_FILTERS
+
+
+class Revived(_Call, frozen=True, gc=False, kw_only=True):
+    """REVIVE: drop the framework's filters and offer again, in these roles (none named: all)."""
+
+    roles: tuple[str, ...] = ()
+
+
+class Suppressed(_Call, frozen=True, gc=False, kw_only=True):
+    """SUPPRESS: offer nothing more in these roles (none named: all)."""
+
+    roles: tuple[str, ...] = ()
+
+
+class ResourcesRequested(_Call, frozen=True, gc=False, kw_only=True):
+    """REQUEST: what the framework says it needs, anywhere or on one agent."""
+
+    requests: tuple[tuple[AgentId | None, Resources], ...] = ()
+
+
+# Schedulers: tasks, executors, operations -------------------------------------------------------------
+
+
+class KillRequested(_Call, frozen=True, gc=False, kw_only=True):
+    """KILL: end a task."""
+
+    task_id: TaskId
+    agent_id: AgentId | None = None
+    kill_policy: bytes | None = None
+    """v1 KillPolicy as it came; passed on to the executor."""
+
+
+class ExecutorShutdownRequested(_Call, frozen=True, gc=False, kw_only=True):
+    """SHUTDOWN: end an executor and all of its tasks."""
+
+    agent_id: AgentId
+    executor_id: ExecutorId
+
+
+class UpdateAcknowledged(_Call, frozen=True, gc=False, kw_only=True):
+    """ACKNOWLEDGE: the framework has taken note of a status update. `uuid` is a well-formed UUID."""
+
+    agent_id: AgentId
+    task_id: TaskId
+    uuid: bytes
+
+
+class ReconcileRequested(_Call, frozen=True, gc=False, kw_only=True):
+    """RECONCILE: tell the state of these tasks; of all when there are none."""
+
+    tasks: tuple[tuple[TaskId, AgentId | None], ...] = ()
+
+
+class MessageSent(_Call, frozen=True, gc=False, kw_only=True):
+    """MESSAGE: bytes for an executor, best effort."""
+
+    agent_id: AgentId
+    executor_id: ExecutorId
+    data: bytes
+
+
+class OperationUpdateAcknowledged(_Call, frozen=True, gc=False, kw_only=True):
+    """ACKNOWLEDGE_OPERATION_STATUS: the framework has taken note of an operation's status."""
+
+    agent_id: AgentId
+    operation_id: OperationId
+    uuid: bytes
+    resource_provider_id: str | None = None
+
+
+class OperationsReconcileRequested(_Call, frozen=True, gc=False, kw_only=True):
+    """RECONCILE_OPERATIONS: tell the state of these operations; of all when there are none."""
+
+    operations: tuple[tuple[OperationId, AgentId | None], ...] = ()
+
+
+# Agents ---------------------------------------------------------------------------------------------
+
+
+class RegistrationRequested(_Event, frozen=True, gc=False, kw_only=True):
+    """RegisterSlave: an agent without an id wants to join."""
+
+    sender: Pid
+    info: AgentInfo
+    version: str
+    capabilities: frozenset[str] = frozenset()
+    """Names of AgentCapability, such as `MULTI_ROLE`."""
+    checkpointed: Resources = Resources.EMPTY
+    """Dynamic reservations and volumes that it remembers."""
+    resource_version: bytes | None = None
+    principal: str | None = None
+
+
+class CompletedFramework(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A framework that an agent has seen the end of, with its tasks there."""
+
+    info: FrameworkInfo
+    tasks: tuple[TaskRecord, ...] = ()
+
+
+class ReregistrationRequested(_Event, frozen=True, gc=False, kw_only=True):
+    """ReregisterSlave: an agent that has an id is back and tells all that it runs."""
+
+    sender: Pid
+    info: AgentInfo
+    """With its id."""
+    version: str
+    capabilities: frozenset[str] = frozenset()
+    checkpointed: Resources = Resources.EMPTY
+    resource_version: bytes | None = None
+    frameworks: tuple[FrameworkInfo, ...] = ()
+    executors: tuple[ExecutorInfo, ...] = ()
+    """Without those of command tasks; `framework_id` is set."""
+    tasks: tuple[TaskRecord, ...] = ()
+    completed: tuple[CompletedFramework, ...] = ()
+    principal: str | None = None
+
+
+class UnregistrationRequested(_Event, frozen=True, gc=False, kw_only=True):
+    """UnregisterSlave: an agent leaves for good; its tasks are over."""
+
+    sender: Pid
+    agent_id: AgentId
+
+
+class AgentUpdated(_Event, frozen=True, gc=False, kw_only=True):
+    """UpdateSlave: an agent's total or its oversubscribable resources have changed. None: unchanged."""
+
+    sender: Pid
+    agent_id: AgentId
+    total: Resources | None = None
+    """Without the oversubscribed part."""
+    oversubscribed: Resources | None = None
+    resource_version: bytes | None = None
+
+
+class UpdateReceived(_Event, frozen=True, gc=False, kw_only=True):
+    """StatusUpdate from an agent. The edge has checked that the uuid, if any, is well formed."""
+
+    sender: Pid
+    update: StatusUpdate
+    pid: Pid | None = None
+    """Whom to acknowledge to, as the message says; None when it says nothing that is a pid."""
+
+
+class ExecutorExited(_Event, frozen=True, gc=False, kw_only=True):
+    """ExitedExecutor: an executor is over. `status` is that of waitpid."""
+
+    sender: Pid
+    agent_id: AgentId
+    framework_id: FrameworkId
+    executor_id: ExecutorId
+    status: int
+
+
+class ExecutorMessageReceived(_Event, frozen=True, gc=False, kw_only=True):
+    """ExecutorToFramework: bytes for a scheduler, best effort."""
+
+    sender: Pid
+    agent_id: AgentId
+    framework_id: FrameworkId
+    executor_id: ExecutorId
+    data: bytes
+
+
+class OperationUpdateReceived(_Event, frozen=True, gc=False, kw_only=True):
+    """UpdateOperationStatus from an agent."""
+
+    sender: Pid
+    agent_id: AgentId | None
+    framework_id: FrameworkId | None
+    operation_uuid: bytes
+    status: OperationStatus
+    latest: OperationStatus | None = None
+
+
+class PongReceived(_Event, frozen=True, gc=False, kw_only=True):
+    """PongSlave: the agent is alive."""
+
+    sender: Pid
+
+
+# Transport, registry, operator ----------------------------------------------------------------------
+
+
+class PeerExited(_Event, frozen=True, gc=False, kw_only=True):
+    """The linked connection to `address` (`ip:port`) broke or could not be made; all its pids are gone."""
+
+    address: str
+
+
+class StreamClosed(_Event, frozen=True, gc=False, kw_only=True):
+    """A subscription stream ended at the scheduler's side, or was cut off because it read too slowly."""
+
+    stream: StreamId
+    reason: str = ""
+
+
+class Persisted(_Event, frozen=True, gc=False, kw_only=True):
+    """The registry mutation of this ticket is durable. (When a write fails, the master stops.)"""
+
+    ticket: Ticket
+
+
+class FrameworkTeardownRequested(_Event, frozen=True, gc=False, kw_only=True):
+    """An operator ends a framework. Authorized before; answered by `Reply`."""
+
+    request: RequestId
+    framework_id: FrameworkId
+
+
+class WhitelistChanged(_Event, frozen=True, gc=False, kw_only=True):
+    """Offer only agents on these hosts; None: on all."""
+
+    hostnames: frozenset[str] | None
+
+
+class SubscriberAdded(_Event, frozen=True, gc=False, kw_only=True):
+    """An operator's event stream was opened; `Publish` effects are made while there is one."""
+
+
+class SubscriberRemoved(_Event, frozen=True, gc=False, kw_only=True):
+    """An operator's event stream ended."""
+
+
+MasterEvent = (
+    SubscribeRequested
+    | FrameworkUpdateRequested
+    | TeardownRequested
+    | DeactivationRequested
+    | OffersAccepted
+    | OffersDeclined
+    | InverseOffersAccepted
+    | InverseOffersDeclined
+    | Revived
+    | Suppressed
+    | ResourcesRequested
+    | KillRequested
+    | ExecutorShutdownRequested
+    | UpdateAcknowledged
+    | ReconcileRequested
+    | MessageSent
+    | OperationUpdateAcknowledged
+    | OperationsReconcileRequested
+    | RegistrationRequested
+    | ReregistrationRequested
+    | UnregistrationRequested
+    | AgentUpdated
+    | UpdateReceived
+    | ExecutorExited
+    | ExecutorMessageReceived
+    | OperationUpdateReceived
+    | PongReceived
+    | PeerExited
+    | StreamClosed
+    | Persisted
+    | FrameworkTeardownRequested
+    | WhitelistChanged
+    | SubscriberAdded
+    | SubscriberRemoved
+)
