@@ -1,0 +1,74 @@
+"""Domain records, lifted once from the wire: what the machines know of the messages that pass.
+
+A record holds the fields that a decision needs, plus `raw`, the message as it came (the bytes of its v1
+protobuf form). Machines decide on the fields; edges pass `raw` on, splice it into other messages and
+decode it for display. So a message is parsed once, unknown fields survive, and no machine imports
+protobuf. Records are immutable values and are shared freely.
+"""
+
+from meseta.records.agents import AgentInfo, Domain, Unavailability
+from meseta.records.commands import CommandInfo, HealthCheck, HealthCheckType, Uri
+from meseta.records.frameworks import (
+    AttributeConstraint,
+    AttributeConstraints,
+    Filters,
+    FrameworkCapability,
+    FrameworkInfo,
+    OfferConstraints,
+)
+from meseta.records.operations import (
+    Launch,
+    LaunchGroup,
+    Operation,
+    OperationState,
+    OperationStatus,
+    OperationType,
+    ResourceOperation,
+)
+from meseta.records.statuses import (
+    TERMINAL_STATES,
+    ContainerStatus,
+    StatusUpdate,
+    TaskReason,
+    TaskSource,
+    TaskState,
+    TaskStatus,
+    is_terminal,
+)
+from meseta.records.tasks import ExecutorInfo, ExecutorType, TaskGroupInfo, TaskInfo, TaskRecord
+
+__all__ = [
+    "TERMINAL_STATES",
+    "AgentInfo",
+    "AttributeConstraint",
+    "AttributeConstraints",
+    "CommandInfo",
+    "ContainerStatus",
+    "Domain",
+    "ExecutorInfo",
+    "ExecutorType",
+    "Filters",
+    "FrameworkCapability",
+    "FrameworkInfo",
+    "HealthCheck",
+    "HealthCheckType",
+    "Launch",
+    "LaunchGroup",
+    "OfferConstraints",
+    "Operation",
+    "OperationState",
+    "OperationStatus",
+    "OperationType",
+    "ResourceOperation",
+    "StatusUpdate",
+    "TaskGroupInfo",
+    "TaskInfo",
+    "TaskReason",
+    "TaskRecord",
+    "TaskSource",
+    "TaskState",
+    "TaskStatus",
+    "Unavailability",
+    "Uri",
+    "is_terminal",
+]
