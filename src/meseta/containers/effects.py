@@ -29,8 +29,10 @@ class ContainerPlan(msgspec.Struct, frozen=True, kw_only=True):
     """All that is needed to start one container, decided before anything is done."""
 
     container_id: ContainerId
+    file: str
+    """The file to execute; without a slash it is looked up in the PATH of `environment`."""
     argv: tuple[str, ...]
-    """The file to execute, looked up in PATH, and its arguments."""
+    """What the file is called with, its own name first."""
     environment: tuple[tuple[str, str], ...]
     """The whole environment; nothing is inherited."""
     sandbox: Sandbox
