@@ -1,0 +1,62 @@
+"""What the JSON writers and readers know of a message type, and where they are kept once compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, TypeVar
+
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Compile = Callable[[Descriptor, dict[Descriptor, Function]], Function]
+
+
+def compiled(cache: dict[Descriptor, Function], of: Any, compile_: Compile[Function]) -> Function:
+    """Return the function for a message type. A type becomes visible in `cache` only when it is complete."""
+    function = cache.get(of)
+    if function is None:
+        extended = dict(cache)
+        function = compile_(of, extended)
+        cache.update(extended)
+    return function
+
+
+class Field(NamedTuple):
+    """What has to be known of a field."""
+
+    name: str
+    type: int
+    repeated: bool
+    required: bool
+    message: Descriptor | None
+    enum: EnumDescriptor | None
+    default: Any
+    """Of the kind that is written: explicit, and not deprecated. Otherwise None."""
+
+    @property
+    def map_value(self) -> Field | None:
+        """The value of a map's entries; None for other fields."""
+        if self.message is None or not self.message.GetOptions().map_entry:
+            return None
+        return next(field for _, field in fields_of(self.message) if field.name == "value")
+
+
+def fields_of(of: Descriptor) -> Iterator[tuple[FieldDescriptor, Field]]:
+    """Yield the fields of a message type, with labels from the schema: all versions of protobuf have it."""
+    schema = DescriptorProto()
+    of.CopyToProto(schema)
+    for field, proto in zip(of.fields, schema.field, strict=True):
+        default = proto.HasField("default_value") and not proto.options.deprecated
+        yield (
+            field,
+            Field(
+                name=field.name,
+                type=field.type,
+                repeated=proto.label == FieldDescriptorProto.LABEL_REPEATED,
+                required=proto.label == FieldDescriptorProto.LABEL_REQUIRED,
+                message=field.message_type,
+                enum=field.enum_type,
+                default=field.default_value if default else None,
+            ),
+        )
