@@ -31,8 +31,9 @@ class Field(NamedTuple):
     required: bool
     message: Descriptor | None
     enum: EnumDescriptor | None
+    deprecated: bool
     default: Any
-    """Of the kind that is written: explicit, and not deprecated. Otherwise None."""
+    """None unless the schema gives one."""
 
     @property
     def map_value(self) -> Field | None:
@@ -47,7 +48,6 @@ def fields_of(of: Descriptor) -> Iterator[tuple[FieldDescriptor, Field]]:
     schema = DescriptorProto()
     of.CopyToProto(schema)
     for field, proto in zip(of.fields, schema.field, strict=True):
-        default = proto.HasField("default_value") and not proto.options.deprecated
         yield (
             field,
             Field(
@@ -57,6 +57,7 @@ def fields_of(of: Descriptor) -> Iterator[tuple[FieldDescriptor, Field]]:
                 required=proto.label == FieldDescriptorProto.LABEL_REQUIRED,
                 message=field.message_type,
                 enum=field.enum_type,
-                default=field.default_value if default else None,
+                deprecated=proto.options.deprecated,
+                default=field.default_value if proto.HasField("default_value") else None,
             ),
         )

@@ -14,10 +14,18 @@ from meseta.wire.json_fields import Field, fields_of
 Writer = Callable[[Any], Any]
 WRITERS: dict[Descriptor, Writer] = {}
 
+WITH_EMPTY_LISTS = frozenset(
+    f"mesos.v1.{api}.Response.{name}"
+    for api in ("master", "agent")
+    for name in ("GetAgents", "GetExecutors", "GetFrameworks", "GetTasks")
+)
+"""Messages that Mesos writes with their lists even where they are empty, so that clients need not ask."""
+
 
 def compile_writer(of: Descriptor, cache: dict[Descriptor, Writer]) -> Writer:
     defaults: dict[str, Any] = {}
     table: dict[FieldDescriptor, tuple[str, Writer | None]] = {}
+    lists: list[str] = []
 
     def write(message: Any) -> dict[str, Any]:
         out = defaults.copy()
@@ -26,13 +34,19 @@ def compile_writer(of: Descriptor, cache: dict[Descriptor, Writer]) -> Writer:
             out[name] = value if writer is None else writer(value)
         return out
 
-    cache[of] = write  # before the fields: a type may contain itself
+    def write_with_lists(message: Any) -> dict[str, Any]:
+        return {name: [] for name in lists} | write(message)
+
+    writer = write_with_lists if of.full_name in WITH_EMPTY_LISTS else write
+    cache[of] = writer  # before the fields: a type may contain itself
     for descriptor, field in fields_of(of):
         one = _writer_of_one(field, cache)
         table[descriptor] = (field.name, _writer_of_many(field, one, cache) if field.repeated else one)
-        if field.default is not None:
+        if field.default is not None and not field.deprecated:
             defaults[field.name] = field.default if one is None else one(field.default)
-    return write
+        if field.repeated and not field.deprecated:
+            lists.append(field.name)
+    return writer
 
 
 def _writer_of_many(field: Field, one: Writer | None, cache: dict[Descriptor, Writer]) -> Writer:
