@@ -1,0 +1,1 @@
+"""Who is offered what: the allocator behind its plugin interface (`allocator.allocator`)."""

@@ -1,0 +1,118 @@
+"""The account of one agent: what it has, who holds how much of it, and what is free."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from meseta.allocator.sorter import Client
+from meseta.allocator.terms import Trait
+from meseta.ids import AgentId
+from meseta.records import AgentInfo
+from meseta.resources import EMPTY, Resources
+
+
+class AgentAccount:
+    """One agent. Every resource of its total is either in `available` or held by a client.
+
+    Shared resources are the exception: they stay available however many hold them. And an agent whose
+    total shrank below what is held has a debt: nothing of it is available until it is paid.
+    """
+
+    __slots__ = (
+        "active",
+        "available",
+        "blocked",
+        "blocked_at",
+        "capabilities",
+        "held",
+        "id",
+        "info",
+        "plain",
+        "simple",
+        "total",
+        "traits",
+    )
+
+    def __init__(
+        self, agent_id: AgentId, info: AgentInfo, capabilities: Collection[str], total: Resources
+    ) -> None:
+        self.id = agent_id
+        self.info = info
+        self.capabilities = frozenset(capabilities)
+        self.active = True
+        self.held: dict[Client, Resources] = {}
+        self.available = EMPTY
+        self.traits = 0
+        self.blocked = 0
+        """Bits of clients that cannot be offered anything of `blocked_at` or less."""
+        self.blocked_at = EMPTY
+        self.set_total(total)
+
+    def set_total(self, total: Resources) -> None:
+        """Replace the total."""
+        self.total = total
+        self.plain = not (total.reserved() or total.revocable() or total.shared())
+        """Whether everything free may be offered to everybody alike."""
+        self._settle()
+
+    def set_traits(self, *, region: str | None, filter_gpus: bool) -> None:
+        """Find out what clients must cope with here."""
+        traits = Trait(0)
+        if filter_gpus and self.total.scalar("gpus"):
+            traits |= Trait.GPUS
+        if region is not None and self.info.domain is not None and self.info.domain.region != region:
+            traits |= Trait.REMOTE
+        if "MULTI_ROLE" not in self.capabilities:
+            traits |= Trait.SINGLE_ROLE
+        if "HIERARCHICAL_ROLE" not in self.capabilities:
+            traits |= Trait.FLAT_ROLES
+        self.traits = int(traits)
+
+    def hold(self, client: Client, resources: Resources) -> None:
+        """Give resources to a client."""
+        mine = self.held.get(client)
+        self.held[client] = resources if mine is None else mine + resources
+        if self.simple:
+            self.available = EMPTY if resources is self.available else self.available - resources
+        else:
+            self._settle()
+
+    def release(self, client: Client, resources: Resources) -> None:
+        """Take resources back from a client that holds them."""
+        mine = self.held[client]
+        assert mine.contains(resources), f"{client.path} holds {mine} of {self.id}, not {resources}"
+        left = EMPTY if mine is resources else mine - resources
+        if left:
+            self.held[client] = left
+        else:
+            del self.held[client]
+        if self.simple:
+            self.available = self.available + resources if self.available else resources
+        else:
+            self._settle()
+
+    def convert(self, client: Client, consumed: Resources, converted: Resources) -> None:
+        """Turn what a client holds, and with it a part of the total, into something else."""
+        mine = self.held[client]
+        assert mine.contains(consumed), f"{client.path} holds {mine} of {self.id}, not {consumed}"
+        left = mine - consumed + converted
+        if left:
+            self.held[client] = left
+        else:
+            del self.held[client]
+        if consumed:
+            self.set_total(self.total - consumed + converted)
+        else:
+            self._settle()
+
+    def is_blocked_at(self, available: Resources) -> bool:
+        """Tell whether the bits in `blocked` say something about `available`."""
+        return self.blocked_at is available or self.blocked_at.contains(available)
+
+    def _settle(self) -> None:
+        """Work out what is free from the total and the holdings."""
+        held = sum(self.held.values(), EMPTY)
+        shared = self.total.shared()
+        self.simple = not shared and self.total.contains(held)
+        """Whether free = total - held, to the last unit, so that it can be kept step by step."""
+        self.available = (self.total.nonshared() - held.nonshared()) + shared

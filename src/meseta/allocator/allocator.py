@@ -1,0 +1,197 @@
+"""The allocator's interface, a plugin kind: the master tells it what is there and asks what to offer.
+
+The master calls an allocator synchronously and owns the truth about tasks and offers; an allocator
+only accounts for resources. Every resource of an agent is, for the allocator, either available or
+allocated to one (framework, role); offered counts as allocated until `recover` gives it back.
+
+The protocol follows Mesos's (include/mesos/allocator/allocator.hpp) with two differences: decisions are
+asked for (`allocate`) instead of called back, and time is an argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from meseta.ids import AgentId, FrameworkId
+from meseta.records import AgentInfo, Filters, FrameworkInfo, OfferConstraints
+from meseta.resources import Resources
+
+RoleResources = Mapping[str, Resources]
+"""What is allocated, by role."""
+
+
+class AllocatorOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the operator sets, by the flags of the same names; the region is that of the master's domain."""
+
+    allocation_interval_s: float = 1.0
+    """Time between batches: expired refusals count, and declined offers without a refusal go out again."""
+    recovery_window_s: float = 0.005
+    """How long freed resources wait for others to be offered with them."""
+    min_allocatable_resources: tuple[Mapping[str, int], ...] = ({"cpus": 10}, {"mem": 32_000})
+    """What is worth offering: alternatives of minimum quantities in milli-units; (): anything."""
+    fair_sharing_excluded_resource_names: frozenset[str] = frozenset()
+    filter_gpu_resources: bool = True
+    """Offer agents with gpus only to frameworks that ask for such."""
+    region: str | None = None
+    """The region of the master; agents elsewhere are for region-aware frameworks."""
+
+
+DEFAULT_OPTIONS = AllocatorOptions()
+
+
+class Allocation(msgspec.Struct, frozen=True, gc=False):
+    """A decision: offer these resources of this agent to this framework, in this role."""
+
+    framework_id: FrameworkId
+    role: str
+    agent_id: AgentId
+    resources: Resources
+
+
+class Skip(msgspec.Struct, frozen=True):
+    """Why an agent is not offered to a framework in a role, from the code that decided it."""
+
+    agent_id: AgentId
+    role: str
+    reason: str
+
+
+class Allocator(Protocol):
+    """Accounts for resources and decides on offers. All times are seconds of the master's clock."""
+
+    def add_framework(
+        self,
+        framework_id: FrameworkId,
+        info: FrameworkInfo,
+        used: Mapping[AgentId, RoleResources],
+        *,
+        active: bool,
+        suppressed_roles: Collection[str] = (),
+        constraints: OfferConstraints | None = None,
+    ) -> None:
+        """Add a framework that already holds `used` (known from agents that re-registered)."""
+        ...
+
+    def update_framework(
+        self,
+        framework_id: FrameworkId,
+        info: FrameworkInfo,
+        *,
+        suppressed_roles: Collection[str] = (),
+        constraints: OfferConstraints | None = None,
+    ) -> None:
+        """Replace what the framework says of itself: roles, capabilities, filters, constraints."""
+        ...
+
+    def remove_framework(self, framework_id: FrameworkId) -> None:
+        """Forget a framework; the master has recovered its resources before."""
+        ...
+
+    def activate_framework(self, framework_id: FrameworkId) -> None:
+        """Let the framework be offered resources."""
+        ...
+
+    def deactivate_framework(self, framework_id: FrameworkId) -> None:
+        """Offer nothing more to the framework; keep its accounts; drop its filters."""
+        ...
+
+    def add_agent(
+        self,
+        agent_id: AgentId,
+        info: AgentInfo,
+        capabilities: Collection[str],
+        total: Resources,
+        used: Mapping[FrameworkId, RoleResources],
+    ) -> None:
+        """Add an active agent of which `used` is already allocated."""
+        ...
+
+    def update_agent(
+        self,
+        agent_id: AgentId,
+        *,
+        info: AgentInfo | None = None,
+        capabilities: Collection[str] | None = None,
+        total: Resources | None = None,
+    ) -> None:
+        """Replace an agent's description, capabilities or total."""
+        ...
+
+    def remove_agent(self, agent_id: AgentId) -> None:
+        """Forget an agent and every allocation on it."""
+        ...
+
+    def activate_agent(self, agent_id: AgentId) -> None:
+        """Let the agent's free resources be offered."""
+        ...
+
+    def deactivate_agent(self, agent_id: AgentId) -> None:
+        """Offer nothing of the agent; keep its accounts."""
+        ...
+
+    def update_whitelist(self, hostnames: frozenset[str] | None) -> None:
+        """Offer only agents on these hosts; None: on all."""
+        ...
+
+    def request_resources(
+        self, framework_id: FrameworkId, requests: Sequence[tuple[AgentId | None, Resources]]
+    ) -> None:
+        """Note what a framework says it needs."""
+        ...
+
+    def update_allocation(
+        self,
+        framework_id: FrameworkId,
+        agent_id: AgentId,
+        role: str,
+        consumed: Resources,
+        converted: Resources,
+    ) -> None:
+        """An operation turned `consumed`, allocated to the framework, into `converted`."""
+        ...
+
+    def update_available(self, agent_id: AgentId, consumed: Resources, converted: Resources) -> bool:
+        """An operator's operation wants to turn free resources into others; False: not free."""
+        ...
+
+    def recover(
+        self,
+        framework_id: FrameworkId,
+        agent_id: AgentId,
+        role: str,
+        resources: Resources,
+        filters: Filters | None,
+        now: float,
+    ) -> None:
+        """Take back what was offered or allocated; `filters` holds it back from the framework.
+
+        An unknown framework or agent is ignored: its accounts are gone already.
+        """
+        ...
+
+    def suppress(self, framework_id: FrameworkId, roles: Collection[str]) -> None:
+        """Offer nothing to the framework in these roles."""
+        ...
+
+    def revive(self, framework_id: FrameworkId, roles: Collection[str]) -> None:
+        """Offer again in these roles, and drop the filters set there."""
+        ...
+
+    def update_weights(self, weights: Mapping[str, float]) -> None:
+        """Set the weights of these roles."""
+        ...
+
+    def allocate(self, now: float, agents_max: int) -> list[Allocation]:
+        """Decide, looking at no more than `agents_max` agents; account the result as allocated."""
+        ...
+
+    def deadline(self) -> float | None:
+        """When `allocate` wants to be called next: at once after changes, later for what is held back."""
+        ...
+
+    def explain(self, framework_id: FrameworkId, now: float) -> list[Skip]:
+        """Say for every agent and role of the framework why nothing of it is offered now."""
+        ...

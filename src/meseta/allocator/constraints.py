@@ -1,0 +1,83 @@
+"""Offer constraints: which agents a framework wants to see in a role, by what the agents say of themselves.
+
+A role's constraints are alternatives, each of which is a conjunction of predicates over one attribute or
+over the host name, region or zone. Of several attributes with one name the first counts. A predicate on
+text holds for an attribute that is not text, negated or not (src/master/allocator/mesos/
+offer_constraints_filter.cpp).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from meseta.attributes import Attribute
+from meseta.records import AgentInfo, AttributeConstraint, OfferConstraints
+
+NOT_TEXT = object()
+"""Stands for the value of an attribute that is not text."""
+
+Predicate = Callable[[object, str | None], bool]
+"""From what the agent has (None: nothing there; NOT_TEXT; a text) and the wanted text to a verdict."""
+
+PREDICATES: dict[str, Predicate] = {
+    "exists": lambda found, wanted: found is not None,
+    "not_exists": lambda found, wanted: found is None,
+    "text_equals": lambda found, wanted: found is NOT_TEXT or found == wanted,
+    "text_not_equals": lambda found, wanted: found is NOT_TEXT or found != wanted,
+}
+EXPRESSIONS = ("text_matches", "text_not_matches")
+PSEUDO_ATTRIBUTES = ("HOSTNAME", "REGION", "ZONE")
+
+
+def constraints_fault(constraints: OfferConstraints) -> str | None:
+    """Say why these constraints cannot be used, if so; a framework with such is not to be subscribed."""
+    for role, groups in constraints.by_role.items():
+        if not groups:
+            return f"'OfferConstraints::role_constraints' has no groups for role '{role}': add one"
+        for group in groups:
+            if not group:
+                return f"'RoleConstraints::groups' for role '{role}' contains an empty group"
+            for constraint in group:
+                if fault := _constraint_fault(constraint):
+                    return f"Role '{role}' has an invalid 'AttributeConstraint': {fault}"
+    return None
+
+
+def is_excluded(constraints: OfferConstraints, role: str, agent: AgentInfo) -> bool:
+    """Tell whether an agent is not to be offered in `role`."""
+    groups = constraints.by_role.get(role)
+    if groups is None:
+        return False
+    return not any(all(_holds(constraint, agent) for constraint in group) for group in groups)
+
+
+def _constraint_fault(constraint: AttributeConstraint) -> str | None:
+    kind, name = constraint.selector
+    if kind == "pseudo" and name not in PSEUDO_ATTRIBUTES:
+        return f"Unknown pseudoattribute type '{name}': use one of {', '.join(PSEUDO_ATTRIBUTES)}"
+    if kind not in ("pseudo", "attribute"):
+        return "Exactly one of 'attribute_name' or 'pseudoattribute_type' must be set in 'selector'"
+    if constraint.predicate in EXPRESSIONS:
+        return f"'{constraint.predicate}' needs regular expressions, which this master does not evaluate"
+    if constraint.predicate not in PREDICATES:
+        return f"Unknown predicate type '{constraint.predicate}': use one of {', '.join(PREDICATES)}"
+    return None
+
+
+def _holds(constraint: AttributeConstraint, agent: AgentInfo) -> bool:
+    return PREDICATES[constraint.predicate](_found(constraint.selector, agent), constraint.value)
+
+
+def _found(selector: tuple[str, str], agent: AgentInfo) -> object:
+    kind, name = selector
+    if kind == "attribute":
+        return next((_text(attribute) for attribute in agent.attributes if attribute.name == name), None)
+    if name == "HOSTNAME":
+        return agent.hostname
+    if agent.domain is None:
+        return None
+    return agent.domain.region if name == "REGION" else agent.domain.zone
+
+
+def _text(attribute: Attribute) -> object:
+    return attribute.value if isinstance(attribute.value, str) else NOT_TEXT

@@ -1,0 +1,34 @@
+"""What the allocator knows of one framework."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from meseta.allocator.sorter import Client
+from meseta.ids import FrameworkId
+from meseta.records import FrameworkInfo, OfferConstraints
+
+
+class FrameworkAccount:
+    """One framework: what it said of itself, and one client for each role that it has or still holds."""
+
+    __slots__ = ("active", "clients", "constraints", "id", "info", "suppressed")
+
+    def __init__(self, framework_id: FrameworkId) -> None:
+        self.id = framework_id
+        self.info: FrameworkInfo | None = None
+        """None as long as the framework is known only as the holder of resources."""
+        self.active = False
+        self.suppressed: set[str] = set()
+        self.constraints: OfferConstraints | None = None
+        self.clients: dict[str, Client] = {}
+        """By role. A role that the framework has left stays until nothing is held in it."""
+
+    @property
+    def roles(self) -> Collection[str]:
+        """The roles that the framework is subscribed to."""
+        return () if self.info is None else self.info.roles
+
+    def wants(self, role: str) -> bool:
+        """Tell whether offers in this role are welcome."""
+        return self.active and role in self.roles and role not in self.suppressed

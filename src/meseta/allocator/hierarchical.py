@@ -1,0 +1,455 @@
+"""The built-in allocator: whole agents, in the order of the role tree, at a cost that follows the change.
+
+An allocation looks only at *dirty* agents: those where something changed that could turn a no into a yes
+(resources came back, a refusal ended, a client appeared that was never asked). For everything else the
+last answer stands. On each such agent the clients have turns in the order of `sorter.RoleTree`; the
+first for which `verdict.offerable` has something gets all of it, and the next are asked about the rest.
+
+Each agent remembers the clients that said no as bits, together with what was available then: a no holds
+for anything less too. So an agent that comes back to what it was, when an offer is declined, does not ask
+the same clients again, and an agent that everybody refused costs one operation on integers.
+
+When a change becomes visible:
+- Most calls want an allocation at once; the caller may gather several.
+- Freed resources wait for `recovery_window_s`, so that an agent's are offered together.
+- An offer that was declined without a refusal (0 seconds) waits for the next batch, else a framework and
+  the master would send it to and fro without end. So does the end of a refusal.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from meseta.allocator.agents import AgentAccount
+from meseta.allocator.allocator import (
+    DEFAULT_OPTIONS,
+    Allocation,
+    AllocatorOptions,
+    RoleResources,
+    Skip,
+)
+from meseta.allocator.filters import Refusals, refuse_s
+from meseta.allocator.frameworks import FrameworkAccount
+from meseta.allocator.ledger import Ledger
+from meseta.allocator.policies import dominant_share
+from meseta.allocator.sorter import Client, RoleTree, Share
+from meseta.allocator.terms import Terms, terms_of
+from meseta.allocator.verdict import Reason, offerable, sentence
+from meseta.ids import AgentId, FrameworkId
+from meseta.machine import Entropy
+from meseta.records import AgentInfo, Filters, FrameworkInfo, OfferConstraints
+from meseta.resources import EMPTY, Resources
+
+
+def draw(items: list[Any], count: int, entropy: Entropy) -> None:
+    """Move `count` random items to the front, in random order."""
+    for index in range(min(count, len(items))):
+        other = index + int(entropy.random() * (len(items) - index))
+        items[index], items[other] = items[other], items[index]
+
+
+class HierarchicalAllocator:
+    """The Allocator of `allocator.Allocator`; `share` is the policy, `entropy` shuffles agents."""
+
+    def __init__(
+        self,
+        entropy: Entropy,
+        options: AllocatorOptions = DEFAULT_OPTIONS,
+        share: Share = dominant_share,
+    ) -> None:
+        self.options = options
+        self.ledger = Ledger(RoleTree(share, options.fair_sharing_excluded_resource_names))
+        self.refusals = Refusals(options.allocation_interval_s)
+        self._entropy = entropy
+        self._terms: dict[Client, Terms] = {}
+        self._whitelist: frozenset[str] | None = None
+        self._now = 0.0
+        """The latest time that a call has told."""
+        self._dirty: dict[AgentId, None] = {}
+        self._all_dirty = False
+        self._wake: float | None = None
+        """When the dirty agents are due."""
+        self._waiting: dict[AgentId, None] = {}
+        """Agents that get dirty with the next batch."""
+        self._batch = 0
+        """The number of that batch."""
+
+    # Frameworks.
+
+    def add_framework(
+        self,
+        framework_id: FrameworkId,
+        info: FrameworkInfo,
+        used: Mapping[AgentId, RoleResources],
+        *,
+        active: bool,
+        suppressed_roles: Collection[str] = (),
+        constraints: OfferConstraints | None = None,
+    ) -> None:
+        """See `Allocator`."""
+        framework = self.ledger.framework(framework_id)
+        assert framework.info is None, f"framework {framework_id} is known already"
+        framework.active = active
+        self._describe(framework, info, suppressed_roles, constraints)
+        for agent_id, by_role in used.items():
+            agent = self.ledger.agents.get(agent_id)
+            if agent is not None:
+                self._hold_used(agent, framework, by_role)
+
+    def update_framework(
+        self,
+        framework_id: FrameworkId,
+        info: FrameworkInfo,
+        *,
+        suppressed_roles: Collection[str] = (),
+        constraints: OfferConstraints | None = None,
+    ) -> None:
+        """See `Allocator`."""
+        framework = self.ledger.frameworks[framework_id]
+        revived = framework.suppressed - set(suppressed_roles)
+        self._describe(framework, info, suppressed_roles, constraints)
+        for role in sorted(revived.intersection(info.roles)):
+            self._drop_refusals(framework.clients[role])
+
+    def remove_framework(self, framework_id: FrameworkId) -> None:
+        """See `Allocator`."""
+        framework = self.ledger.frameworks[framework_id]
+        for client in list(framework.clients.values()):
+            self._forget(client)
+        for agent in self.ledger.close(framework):
+            self._touch(agent)
+
+    def activate_framework(self, framework_id: FrameworkId) -> None:
+        """See `Allocator`."""
+        framework = self.ledger.frameworks[framework_id]
+        framework.active = True
+        self._set_wants(framework)
+
+    def deactivate_framework(self, framework_id: FrameworkId) -> None:
+        """See `Allocator`."""
+        framework = self.ledger.frameworks[framework_id]
+        framework.active = False
+        self._set_wants(framework)
+        for client in framework.clients.values():
+            self._drop_refusals(client)
+
+    def suppress(self, framework_id: FrameworkId, roles: Collection[str]) -> None:
+        """See `Allocator`."""
+        framework = self.ledger.frameworks[framework_id]
+        framework.suppressed.update(roles)
+        self._set_wants(framework)
+
+    def revive(self, framework_id: FrameworkId, roles: Collection[str]) -> None:
+        """See `Allocator`."""
+        framework = self.ledger.frameworks[framework_id]
+        framework.suppressed.difference_update(roles)
+        for role in roles:
+            if role in framework.clients:
+                self._drop_refusals(framework.clients[role])
+        self._set_wants(framework)
+
+    def request_resources(
+        self, framework_id: FrameworkId, requests: Sequence[tuple[AgentId | None, Resources]]
+    ) -> None:
+        """Do nothing: like Mesos's, this allocator offers to all who have not suppressed offers."""
+
+    # Agents.
+
+    def add_agent(
+        self,
+        agent_id: AgentId,
+        info: AgentInfo,
+        capabilities: Collection[str],
+        total: Resources,
+        used: Mapping[FrameworkId, RoleResources],
+    ) -> None:
+        """See `Allocator`."""
+        agent = AgentAccount(agent_id, info, capabilities, total)
+        self.ledger.add_agent(agent)
+        self._set_traits(agent)
+        for framework_id, by_role in used.items():
+            self._hold_used(agent, self.ledger.framework(framework_id), by_role)
+        self._touch(agent)
+
+    def update_agent(
+        self,
+        agent_id: AgentId,
+        *,
+        info: AgentInfo | None = None,
+        capabilities: Collection[str] | None = None,
+        total: Resources | None = None,
+    ) -> None:
+        """See `Allocator`."""
+        agent = self.ledger.agents[agent_id]
+        if info is not None:
+            if info.attributes != agent.info.attributes:
+                self.refusals.remove_agent(agent_id)
+            agent.info = info
+        if capabilities is not None:
+            agent.capabilities = frozenset(capabilities)
+        if total is not None:
+            self.ledger.set_total(agent, total)
+        self._set_traits(agent)
+        agent.blocked = 0
+        self._touch(agent)
+
+    def remove_agent(self, agent_id: AgentId) -> None:
+        """See `Allocator`."""
+        self.ledger.remove_agent(self.ledger.agents[agent_id])
+        self.refusals.remove_agent(agent_id)
+        self._dirty.pop(agent_id, None)
+        self._waiting.pop(agent_id, None)
+
+    def activate_agent(self, agent_id: AgentId) -> None:
+        """See `Allocator`."""
+        agent = self.ledger.agents[agent_id]
+        agent.active = True
+        self._touch(agent)
+
+    def deactivate_agent(self, agent_id: AgentId) -> None:
+        """See `Allocator`."""
+        self.ledger.agents[agent_id].active = False
+
+    def update_whitelist(self, hostnames: frozenset[str] | None) -> None:
+        """See `Allocator`."""
+        self._whitelist = hostnames
+        self._touch_all()
+
+    # Resources.
+
+    def update_allocation(
+        self,
+        framework_id: FrameworkId,
+        agent_id: AgentId,
+        role: str,
+        consumed: Resources,
+        converted: Resources,
+    ) -> None:
+        """See `Allocator`."""
+        agent = self.ledger.agents[agent_id]
+        client = self.ledger.frameworks[framework_id].clients[role]
+        self.ledger.convert(agent, client, consumed, converted)
+        if agent.available:
+            self._touch(agent)
+
+    def update_available(self, agent_id: AgentId, consumed: Resources, converted: Resources) -> bool:
+        """See `Allocator`."""
+        agent = self.ledger.agents[agent_id]
+        if not agent.available.contains(consumed):
+            return False
+        self.ledger.set_total(agent, agent.total - consumed + converted)
+        self._touch(agent)
+        return True
+
+    def recover(
+        self,
+        framework_id: FrameworkId,
+        agent_id: AgentId,
+        role: str,
+        resources: Resources,
+        filters: Filters | None,
+        now: float,
+    ) -> None:
+        """See `Allocator`."""
+        self._now = now
+        agent = self.ledger.agents.get(agent_id)
+        framework = self.ledger.frameworks.get(framework_id)
+        client = framework.clients.get(role) if framework is not None else None
+        if agent is None or client is None or not resources:
+            return
+        self.ledger.release(agent, client, resources)
+        refused_s = refuse_s(filters, self.options.allocation_interval_s) if filters is not None else None
+        if refused_s == 0.0:
+            self._wait_for_batch(agent_id)
+            return
+        if refused_s is not None and client in self._terms:
+            self.refusals.add(client, agent_id, resources, now + refused_s)
+        self._touch(agent, now + self.options.recovery_window_s)
+
+    def update_weights(self, weights: Mapping[str, float]) -> None:
+        """See `Allocator`."""
+        for role, weight in weights.items():
+            self.ledger.tree.set_weight(role, weight)
+
+    # Decisions.
+
+    def deadline(self) -> float | None:
+        """See `Allocator`."""
+        due = [self._wake, self.refusals.next_s()]
+        if self._waiting:
+            due.append(self._batch * self.options.allocation_interval_s)
+        return min((when for when in due if when is not None), default=None)
+
+    def allocate(self, now: float, agents_max: int) -> list[Allocation]:
+        """See `Allocator`."""
+        self._now = now
+        self._end_batches(now)
+        agents = self._take_dirty(agents_max)
+        self._wake = now if self._dirty else None
+        decided: list[Allocation] = []
+        for agent in agents:
+            self._allocate_agent(agent, decided)
+        return decided
+
+    def explain(self, framework_id: FrameworkId, now: float) -> list[Skip]:
+        """See `Allocator`."""
+        skips = []
+        for client in self.ledger.frameworks[framework_id].clients.values():
+            for agent in self.ledger.agents.values():
+                text = sentence(self.reason(client, agent), agent, client, self.refusals, now)
+                skips.append(Skip(agent.id, client.role, text))
+        return skips
+
+    def reason(self, client: Client, agent: AgentAccount) -> Reason:
+        """Say why a client is not offered an agent now."""
+        framework = self.ledger.frameworks[client.framework_id]
+        if client.role not in framework.roles:
+            return Reason.NOT_SUBSCRIBED
+        if not framework.active:
+            return Reason.FRAMEWORK_INACTIVE
+        if client.role in framework.suppressed:
+            return Reason.SUPPRESSED
+        if not agent.active:
+            return Reason.AGENT_INACTIVE
+        if not self._is_whitelisted(agent):
+            return Reason.NOT_WHITELISTED
+        offer = offerable(agent, client, self._terms[client], self.refusals)
+        return offer if isinstance(offer, Reason) else Reason.NEXT
+
+    def is_pending(self, agent: AgentAccount) -> bool:
+        """Tell whether the agent will be looked at in the next allocation or the next batch."""
+        return self._all_dirty or agent.id in self._dirty or agent.id in self._waiting
+
+    def _allocate_agent(self, agent: AgentAccount, decided: list[Allocation]) -> None:
+        """Offer one agent to those whose turn it is until nothing is left or nobody wants it."""
+        available = agent.available
+        tree = self.ledger.tree
+        if not agent.is_blocked_at(available):
+            agent.blocked = 0
+            agent.blocked_at = available
+        taken = EMPTY
+        for client in tree.turns(tree.root.mask & ~agent.blocked):
+            offer = offerable(agent, client, self._terms[client], self.refusals, taken)
+            if isinstance(offer, Reason):
+                if agent.available is available:
+                    agent.blocked |= client.bit
+                continue
+            self.ledger.hold(agent, client, offer)
+            decided.append(Allocation(client.framework_id, client.role, agent.id, offer))
+            if not agent.available:
+                return
+            taken += offer.shared()
+        if taken:
+            self._wait_for_batch(agent.id)
+
+    def _is_whitelisted(self, agent: AgentAccount) -> bool:
+        return self._whitelist is None or agent.info.hostname in self._whitelist
+
+    # What is due, and when.
+
+    def _end_batches(self, now: float) -> None:
+        """Let batches up to `now` end refusals and waits."""
+        for refusal in self.refusals.expire(now):
+            agent = self.ledger.agents[refusal.agent_id]
+            agent.blocked &= ~refusal.client.bit
+            self._dirty[agent.id] = None
+        if self._waiting and self._batch * self.options.allocation_interval_s <= now:
+            self._dirty.update(self._waiting)
+            self._waiting.clear()
+
+    def _take_dirty(self, agents_max: int) -> list[AgentAccount]:
+        """Take up to `agents_max` agents that can be offered from the dirty ones, in random order."""
+        agents = self.ledger.agents
+        if self._all_dirty:
+            self._dirty = dict.fromkeys(agents)
+            self._all_dirty = False
+        able = [
+            agent
+            for agent in map(agents.__getitem__, self._dirty)
+            if agent.available and agent.active and self._is_whitelisted(agent)
+        ]
+        draw(able, agents_max, self._entropy)
+        self._dirty = dict.fromkeys(agent.id for agent in able[agents_max:])
+        return able[:agents_max]
+
+    def _touch(self, agent: AgentAccount, due: float | None = None) -> None:
+        """Note that something changed on an agent that may make it of interest, at once or later."""
+        self._dirty[agent.id] = None
+        self._due(self._now if due is None else due)
+
+    def _touch_all(self) -> None:
+        self._all_dirty = True
+        self._due(self._now)
+
+    def _due(self, when: float) -> None:
+        if self._wake is None or when < self._wake:
+            self._wake = when
+
+    def _wait_for_batch(self, agent_id: AgentId) -> None:
+        if not self._waiting:
+            self._batch = math.floor(self._now / self.options.allocation_interval_s) + 1
+        self._waiting[agent_id] = None
+
+    # Descriptions and their consequences.
+
+    def _describe(
+        self,
+        framework: FrameworkAccount,
+        info: FrameworkInfo,
+        suppressed_roles: Collection[str],
+        constraints: OfferConstraints | None,
+    ) -> None:
+        """Take over what a framework says of itself."""
+        framework.info = info
+        framework.suppressed = set(suppressed_roles)
+        framework.constraints = constraints
+        for role in info.roles:
+            client = self.ledger.client(framework, role)
+            self._set_terms(client, terms_of(info, role, self.options.min_allocatable_resources, constraints))
+        for client in list(framework.clients.values()):
+            if client.role not in info.roles:
+                self._forget(client)
+                self.ledger.leave(framework, client)
+        self._set_wants(framework)
+
+    def _set_terms(self, client: Client, terms: Terms) -> None:
+        known = self._terms.get(client)
+        self._terms[client] = terms
+        if known is not None and known != terms:
+            self.ledger.unblock(client)
+            if client.mask:
+                self._touch_all()
+
+    def _forget(self, client: Client) -> None:
+        """Drop what is remembered of a client but for its holdings."""
+        self.refusals.remove_client(client)
+        self._terms.pop(client, None)
+
+    def _set_wants(self, framework: FrameworkAccount) -> None:
+        """Let those clients of a framework have turns that want offers."""
+        for role, client in framework.clients.items():
+            wants = framework.wants(role)
+            if wants and not client.mask:
+                self.ledger.tree.want(client)
+                self._touch_all()
+            elif not wants and client.mask:
+                self.ledger.tree.unwant(client)
+
+    def _drop_refusals(self, client: Client) -> None:
+        """End all refusals of a client."""
+        for agent_id in self.refusals.remove_client(client):
+            agent = self.ledger.agents[agent_id]
+            agent.blocked &= ~client.bit
+            self._touch(agent)
+
+    def _set_traits(self, agent: AgentAccount) -> None:
+        agent.set_traits(region=self.options.region, filter_gpus=self.options.filter_gpu_resources)
+
+    def _hold_used(self, agent: AgentAccount, framework: FrameworkAccount, by_role: RoleResources) -> None:
+        """Account for what a framework already holds, unless that is known."""
+        for role, resources in by_role.items():
+            client = self.ledger.client(framework, role)
+            if client not in agent.held and resources:
+                self.ledger.hold(agent, client, resources)

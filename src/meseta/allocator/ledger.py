@@ -1,0 +1,177 @@
+"""Who holds what: agents, frameworks and the role tree, kept in step to the milli-unit.
+
+A framework is known under every role that it is subscribed to, and under roles that it has left as long as
+it holds something there. A framework that is known only because an agent says that it holds resources
+has an account without a description: its holdings count, and it is offered nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from meseta.allocator.agents import AgentAccount
+from meseta.allocator.frameworks import FrameworkAccount
+from meseta.allocator.sorter import Client, Node, RoleTree, lineage
+from meseta.ids import AgentId, FrameworkId
+from meseta.resources import Kind, Resources
+
+
+class Ledger:
+    """The books. Every change of a holding or a total goes through here."""
+
+    __slots__ = ("agents", "frameworks", "tree")
+
+    def __init__(self, tree: RoleTree) -> None:
+        self.tree = tree
+        self.agents: dict[AgentId, AgentAccount] = {}
+        self.frameworks: dict[FrameworkId, FrameworkAccount] = {}
+
+    # Agents.
+
+    def add_agent(self, agent: AgentAccount) -> None:
+        """Add an agent of which nothing is held."""
+        assert agent.id not in self.agents, f"agent {agent.id} is known already"
+        self.agents[agent.id] = agent
+        self.tree.change_total(agent.total.quantities(), {})
+
+    def set_total(self, agent: AgentAccount, total: Resources) -> None:
+        """Replace an agent's total."""
+        before = agent.total.quantities()
+        agent.set_total(total)
+        self.tree.change_total(total.quantities(), before)
+
+    def remove_agent(self, agent: AgentAccount) -> None:
+        """Forget an agent and all that is held of it."""
+        for client, resources in list(agent.held.items()):
+            self.release(agent, client, resources)
+        self.tree.change_total({}, agent.total.quantities())
+        del self.agents[agent.id]
+
+    # Frameworks and their clients.
+
+    def framework(self, framework_id: FrameworkId) -> FrameworkAccount:
+        """Return a framework's account, opened if need be."""
+        framework = self.frameworks.get(framework_id)
+        if framework is None:
+            framework = self.frameworks[framework_id] = FrameworkAccount(framework_id)
+        return framework
+
+    def client(self, framework: FrameworkAccount, role: str) -> Client:
+        """Return the client of a framework in a role, added if need be."""
+        client = framework.clients.get(role)
+        if client is None:
+            client = framework.clients[role] = self.tree.add(framework.id, role)
+        return client
+
+    def remove_client(self, framework: FrameworkAccount, client: Client) -> None:
+        """Forget a client that holds nothing, and what was remembered of it."""
+        del framework.clients[client.role]
+        self.tree.remove(client)
+        self.unblock(client)
+
+    def unblock(self, client: Client) -> None:
+        """Let the client be asked again about all agents."""
+        bit = client.bit
+        for agent in self.agents.values():
+            if agent.blocked & bit:
+                agent.blocked ^= bit
+
+    def leave(self, framework: FrameworkAccount, client: Client) -> None:
+        """Forget a client whose framework has left its role, as soon as it holds nothing."""
+        self.tree.unwant(client)
+        if not client.holdings:
+            self.remove_client(framework, client)
+
+    def close(self, framework: FrameworkAccount) -> list[AgentAccount]:
+        """Forget a framework and its clients; return the agents on which it still held something."""
+        touched: dict[AgentAccount, None] = {}
+        for client in list(framework.clients.values()):
+            if client.holdings:
+                for agent in [agent for agent in self.agents.values() if client in agent.held]:
+                    touched[agent] = None
+                    self.release(agent, client, agent.held[client])
+        for client in list(framework.clients.values()):
+            self.remove_client(framework, client)
+        self.frameworks.pop(framework.id, None)
+        return list(touched)
+
+    # Holdings.
+
+    def hold(self, agent: AgentAccount, client: Client, resources: Resources) -> None:
+        """Give resources of an agent to a client."""
+        if client not in agent.held:
+            client.holdings += 1
+        if agent.simple:
+            agent.hold(client, resources)
+            self.tree.charge(client, resources.quantities())
+        else:
+            before = _held_below(agent, client)
+            agent.hold(client, resources)
+            self.tree.charge(client, {})
+            self._carry_over(agent, client, before)
+
+    def release(self, agent: AgentAccount, client: Client, resources: Resources) -> None:
+        """Take back what a client holds of an agent; a client that is then of no use is forgotten."""
+        if agent.simple:
+            agent.release(client, resources)
+            self.tree.discharge(client, resources.quantities())
+        else:
+            before = _held_below(agent, client)
+            agent.release(client, resources)
+            self._carry_over(agent, client, before)
+        if client not in agent.held:
+            self._left(client)
+
+    def convert(self, agent: AgentAccount, client: Client, consumed: Resources, converted: Resources) -> None:
+        """Turn what a client holds of an agent into something else."""
+        total = agent.total.quantities()
+        before = _held_below(agent, client)
+        agent.convert(client, consumed, converted)
+        self._carry_over(agent, client, before)
+        self.tree.change_total(agent.total.quantities(), total)
+        if client not in agent.held:
+            self._left(client)
+
+    def _carry_over(self, agent: AgentAccount, client: Client, before: list[Mapping[str, int]]) -> None:
+        """Bring the tree up to date after a change of holdings.
+
+        Shared resources count once at each level, however many below hold them: so the levels differ.
+        """
+        after = _held_below(agent, client)
+        for node, added, removed in zip(lineage(client), after, before, strict=True):
+            self.tree.exchange(node, added, removed)
+
+    def _left(self, client: Client) -> None:
+        client.holdings -= 1
+        framework = self.frameworks[client.framework_id]
+        if not client.holdings and client.role not in framework.roles:
+            self.remove_client(framework, client)
+            if framework.info is None and not framework.clients:
+                del self.frameworks[framework.id]
+
+
+def quantities_once(holdings: Iterable[Resources], total: Resources) -> dict[str, int]:
+    """Return the scalar quantities of holdings of one agent, shared resources counted once."""
+    quantities: dict[str, int] = {}
+    shared: dict[Kind, None] = {}
+    for resources in holdings:
+        shared.update(dict.fromkeys(kind for kind, _ in resources.shared()))
+        _add(quantities, resources.nonshared().quantities())
+    if shared:
+        _add(quantities, total.filter(shared.__contains__).quantities())
+    return quantities
+
+
+def _held_below(agent: AgentAccount, client: Client) -> list[Mapping[str, int]]:
+    """Return what is held of an agent at each level above a client, itself included."""
+    held: dict[Node, list[Resources]] = {node: [] for node in lineage(client)}
+    for holder, resources in agent.held.items():
+        for node in lineage(holder):
+            if node in held:
+                held[node].append(resources)
+    return [quantities_once(holdings, agent.total) for holdings in held.values()]
+
+
+def _add(totals: dict[str, int], quantities: Mapping[str, int]) -> None:
+    for name, quantity in quantities.items():
+        totals[name] = totals.get(name, 0) + quantity

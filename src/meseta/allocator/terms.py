@@ -1,0 +1,90 @@
+"""On which terms a client takes offers: what it copes with, what it wants, what is too little."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntFlag
+
+import msgspec
+
+from meseta.records import FrameworkCapability, FrameworkInfo, OfferConstraints
+from meseta.resources import Kind, Ranges, Resources
+
+Minimum = tuple[Mapping[str, int], ...]
+"""Alternatives of quantities in milli-units (a port or an item of a set is 1000); (): anything will do."""
+
+
+class Trait(IntFlag):
+    """What a client must cope with to be offered an agent."""
+
+    GPUS = 1
+    REMOTE = 2
+    SINGLE_ROLE = 4
+    FLAT_ROLES = 8
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """The terms of one framework in one role."""
+
+    copes_with: int
+    """The traits of agents that are no hindrance."""
+    shared: bool
+    revocable: bool
+    refined: bool
+    minimum: Minimum
+    constraints: OfferConstraints | None
+
+
+def terms_of(info: FrameworkInfo, role: str, minimum: Minimum, constraints: OfferConstraints | None) -> Terms:
+    """Return a framework's terms in a role; `minimum` holds where the framework gives none for the role."""
+    return Terms(
+        copes_with=int(_copes_with(info, role)),
+        shared=info.has(FrameworkCapability.SHARED_RESOURCES),
+        revocable=info.has(FrameworkCapability.REVOCABLE_RESOURCES),
+        refined=info.has(FrameworkCapability.RESERVATION_REFINEMENT),
+        minimum=info.offer_filters.get(role, minimum),
+        constraints=constraints if constraints is not None and role in constraints.by_role else None,
+    )
+
+
+def is_enough(resources: Resources, minimum: Minimum) -> bool:
+    """Tell whether resources are worth an offer."""
+    if not resources:
+        return False
+    for quantities in minimum:
+        for name, quantity in quantities.items():
+            if amount(resources, name) < quantity:
+                break
+        else:
+            return True
+    return not minimum
+
+
+def amount(resources: Resources, name: str) -> int:
+    """Return how much there is of a resource, in milli-units; a port or an item of a set is 1000."""
+    return sum(_milli(quantity) for kind, quantity in resources if kind.name == name)
+
+
+def _milli(quantity: int | Ranges | frozenset[str]) -> int:
+    if isinstance(quantity, int):
+        return quantity
+    count = quantity.bits.bit_count() if isinstance(quantity, Ranges) else len(quantity)
+    return 1000 * count
+
+
+def is_not_refined(kind: Kind) -> bool:
+    """Tell whether a resource has no more than one reservation."""
+    return len(kind.reservations) <= 1
+
+
+def _copes_with(info: FrameworkInfo, role: str) -> Trait:
+    traits = Trait(0)
+    if info.has(FrameworkCapability.GPU_RESOURCES):
+        traits |= Trait.GPUS
+    if info.has(FrameworkCapability.REGION_AWARE):
+        traits |= Trait.REMOTE
+    if not info.has(FrameworkCapability.MULTI_ROLE):
+        traits |= Trait.SINGLE_ROLE
+    if "/" not in role:
+        traits |= Trait.FLAT_ROLES
+    return traits

@@ -1,0 +1,94 @@
+"""What an agent has for a client, or the first reason why it has nothing.
+
+Both the allocation and the explanation ask here, so an explanation is never a guess. The order of the
+questions is from cheap and lasting to costly and passing.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from meseta.allocator.agents import AgentAccount
+from meseta.allocator.constraints import is_excluded
+from meseta.allocator.filters import Refusals
+from meseta.allocator.sorter import Client
+from meseta.allocator.terms import Terms, Trait, is_enough, is_not_refined
+from meseta.resources import EMPTY, Resources
+
+
+class Reason(Enum):
+    """Why an agent is not offered. The value is a sentence for people."""
+
+    AGENT_INACTIVE = "the agent is deactivated"
+    NOT_WHITELISTED = "the agent's host is not on the whitelist"
+    NOT_SUBSCRIBED = "the framework has left the role and only holds resources in it"
+    FRAMEWORK_INACTIVE = "the framework is not active: it is disconnected or was deactivated"
+    SUPPRESSED = "the framework has suppressed offers in the role"
+    GPUS = "the agent has gpus, and the framework lacks the capability GPU_RESOURCES"
+    REMOTE = "the agent is in another region, and the framework lacks the capability REGION_AWARE"
+    SINGLE_ROLE = "the framework has the capability MULTI_ROLE, and the agent has not"
+    FLAT_ROLES = "the role is hierarchical, and the agent lacks the capability HIERARCHICAL_ROLE"
+    CONSTRAINTS = "the framework's offer constraints exclude the agent"
+    NOTHING_FREE = "nothing is free on the agent"
+    NOTHING_FOR_ROLE = "what is free on the agent is reserved for other roles"
+    INCAPABLE = "what is free on the agent needs capabilities that the framework lacks"
+    TOO_LITTLE = "what is free on the agent is below the minimum that is worth an offer"
+    REFUSED = "the framework has refused what is free on the agent"
+    NEXT = "the agent will be offered in the next allocation, unless others are served first"
+
+
+TRAIT_REASONS = {
+    Trait.GPUS: Reason.GPUS,
+    Trait.REMOTE: Reason.REMOTE,
+    Trait.SINGLE_ROLE: Reason.SINGLE_ROLE,
+    Trait.FLAT_ROLES: Reason.FLAT_ROLES,
+}
+
+
+def offerable(
+    agent: AgentAccount, client: Client, terms: Terms, refusals: Refusals, taken: Resources = EMPTY
+) -> Resources | Reason:
+    """Return what of `agent` is to be offered to `client`, or why nothing is.
+
+    `taken` are the shared resources that this allocation has offered to others already.
+    """
+    hindrance = agent.traits & ~terms.copes_with
+    if hindrance:
+        return TRAIT_REASONS[Trait(hindrance & -hindrance)]
+    if terms.constraints is not None and is_excluded(terms.constraints, client.role, agent.info):
+        return Reason.CONSTRAINTS
+    offer = agent.available
+    if not agent.plain:
+        offer = offer.allocatable_to(client.role) - taken
+        if not offer:
+            return Reason.NOTHING_FOR_ROLE if agent.available else Reason.NOTHING_FREE
+        offer = _within(offer, terms)
+        if not offer:
+            return Reason.INCAPABLE
+    if not offer:
+        return Reason.NOTHING_FREE
+    if not is_enough(offer, terms.minimum):
+        return Reason.TOO_LITTLE
+    for refusal in refusals.of(client, agent.id):
+        if refusal.resources.contains(offer):
+            return Reason.REFUSED
+    return offer
+
+
+def sentence(reason: Reason, agent: AgentAccount, client: Client, refusals: Refusals, now: float) -> str:
+    """Put a reason in words, with the longest time that it may last where that is known."""
+    if reason is not Reason.REFUSED:
+        return str(reason.value)
+    until = max(refusals.ends_s(refusal) for refusal in refusals.of(client, agent.id))
+    return f"{reason.value}, for another {max(0.0, until - now):.0f} s at most"
+
+
+def _within(offer: Resources, terms: Terms) -> Resources:
+    """Leave out what a framework with these terms could not cope with."""
+    if not terms.shared:
+        offer = offer.nonshared()
+    if not terms.revocable:
+        offer = offer.nonrevocable()
+    if not terms.refined:
+        offer = offer.filter(is_not_refined)
+    return offer
