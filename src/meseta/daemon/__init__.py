@@ -1,0 +1,1 @@
+"""Composition roots: what `meseta master`, `meseta agent` and `meseta local` put together."""

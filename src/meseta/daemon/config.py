@@ -1,0 +1,72 @@
+"""The flags of `meseta master` and `meseta agent`: names, kinds and defaults of Mesos where it has them."""
+
+from __future__ import annotations
+
+from meseta.daemon.flags import Flag
+
+COMMON_FLAGS = (
+    Flag("config", "path", None, "TOML file with flags; the command line and the environment win over it"),
+    Flag("ip", "text", None, "IPv4 address to listen on; default: that of this host"),
+    Flag("hostname", "text", None, "name to tell others; default: the address, looked up"),
+    Flag("hostname_lookup", "bool", "true", "whether to look up the name of the address"),
+    Flag("work_dir", "path", None, "directory for what must survive; made if missing"),
+    Flag("logging_level", "text", "INFO", "least level to log: INFO, WARNING or ERROR"),
+    Flag("quiet", "bool", "false", "log nothing to stderr"),
+    Flag("log_dir", "path", None, "directory for log files; also shows them under /files"),
+)
+
+MASTER_FLAGS = (
+    *COMMON_FLAGS,
+    Flag("port", "int", "5050", "port to listen on; 0 picks a free one"),
+    Flag("cluster", "text", None, "name of the cluster, shown in state"),
+    Flag("registry", "text", "in_memory", "where admitted agents are remembered: in_memory"),
+    Flag("agent_ping_timeout", "duration", "15secs", "how long an agent may take to answer a ping"),
+    Flag("max_agent_ping_timeouts", "int", "5", "so many missed pings in a row make an agent unreachable"),
+    Flag("agent_reregister_timeout", "duration", "10mins", "how long after a failover agents may come back"),
+    Flag("allocation_interval", "duration", "1secs", "time between batches of allocations"),
+    Flag("allocator", "text", "hierarchical", "allocation module, by name of its entry point"),
+    Flag(
+        "min_allocatable_resources",
+        "text",
+        "cpus:0.01|mem:32",
+        "least worth offering: `;` is and, `|` is or",
+    ),
+    Flag("offer_timeout", "duration", None, "offers not answered for so long are rescinded; default: never"),
+    Flag("roles", "text", None, "the only roles frameworks may have, with commas; default: any"),
+    Flag("weights", "text", None, "weights of roles: role=weight, with commas"),
+    Flag("root_submissions", "bool", "true", "whether frameworks may run as root"),
+    Flag("filter_gpu_resources", "bool", "true", "whether only GPU-aware frameworks see agents with gpus"),
+    Flag("fair_sharing_excluded_resource_names", "text", None, "resources that do not count for fairness"),
+    Flag("max_completed_frameworks", "int", "50", "how many ended frameworks are remembered"),
+    Flag("max_completed_tasks_per_framework", "int", "1000", "how many ended tasks of each"),
+    Flag("max_unreachable_tasks_per_framework", "int", "1000", "how many unreachable tasks of each"),
+    Flag("max_operator_event_stream_subscribers", "int", "1000", "how many event streams operators may open"),
+    Flag("whitelist", "path", None, "file of host names, one a line; only these are offered"),
+)
+
+AGENT_FLAGS = (
+    *COMMON_FLAGS,
+    Flag("port", "int", "5051", "port to listen on; 0 picks a free one"),
+    Flag("master", "text", None, "the master's address, host:port"),
+    Flag("runtime_dir", "path", None, "directory for what a reboot may lose; default: below --work_dir"),
+    Flag("resources", "text", None, "what this agent has, such as cpus:4;mem:2048;ports:[31000-32000]"),
+    Flag("attributes", "text", None, "facts about this agent, such as rack:r1;zone:a"),
+    Flag("default_role", "text", "*", "role of resources that name none"),
+    Flag("isolation", "text", "auto", "auto, posix (no limits), or cgroups (limits needed)"),
+    Flag("cgroups_root", "text", "mesos", "name of the control group that holds the containers"),
+    Flag("cgroups_enable_cfs", "bool", "false", "whether cpus are a hard limit"),
+    Flag("switch_user", "bool", "true", "whether tasks run as their framework's user, if this is root"),
+    Flag("frameworks_home", "path", None, "directory that relative fetch paths start from"),
+    Flag("fetcher_cache_dir", "path", None, "directory of the fetch cache; default: below --work_dir"),
+    Flag("fetcher_cache_size", "bytes", "2GB", "how large the fetch cache may grow"),
+    Flag("registration_backoff_factor", "duration", "1secs", "first registration waits up to this long"),
+    Flag("executor_registration_timeout", "duration", "1mins", "how long an executor may take to register"),
+    Flag("executor_reregistration_timeout", "duration", "2secs", "the same after an agent restart"),
+    Flag("executor_shutdown_grace_period", "duration", "5secs", "how long an executor may take to end"),
+    Flag("recovery_timeout", "duration", "15mins", "executors end themselves if the agent is away longer"),
+    Flag("gc_delay", "duration", "1weeks", "how old a sandbox may become"),
+    Flag("gc_disk_headroom", "float", "0.1", "share of the disk to keep free by collecting earlier"),
+    Flag("disk_watch_interval", "duration", "1mins", "time between looks at the disk"),
+    Flag("executor_environment_variables", "text", None, "JSON object: the environment of executors"),
+    Flag("max_completed_executors_per_framework", "int", "150", "how many ended executors are remembered"),
+)
