@@ -119,7 +119,7 @@ class Delivered(_Effect, frozen=True, gc=False):
 
 
 class Failed(_Effect, frozen=True, gc=False):
-    """An executor is over, or (no executor_id) an agent is lost. v1: FAILURE. v0: ExitedExecutor, LostSlave."""
+    """An executor is over, or (without its id) an agent. v1: FAILURE. v0: ExitedExecutor, LostSlave."""
 
     framework_id: FrameworkId
     agent_id: AgentId

@@ -49,7 +49,7 @@ class _Event(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Base of all events: immutable, not tracked by the collector (events form no cycles)."""
 
 
-class _Call(_Event, frozen=True, gc=False, kw_only=True):
+class Call(_Event, frozen=True, gc=False, kw_only=True):
     """Base of what a subscribed scheduler asks."""
 
     framework_id: FrameworkId
@@ -72,12 +72,12 @@ class SubscribeRequested(_Event, frozen=True, gc=False, kw_only=True):
     suppressed_roles: tuple[str, ...] = ()
     constraints: OfferConstraints | None = None
     constraints_fault: str | None = None
-    """What is wrong with the offer constraints, in Mesos's words after "Offer constraints are not valid: "."""
+    """What is wrong with the offer constraints, in Mesos's words (after "… are not valid: ")."""
     principal: str | None = None
     """Who the connection was authenticated as."""
 
 
-class FrameworkUpdateRequested(_Call, frozen=True, gc=False, kw_only=True):
+class FrameworkUpdateRequested(Call, frozen=True, gc=False, kw_only=True):
     """UPDATE_FRAMEWORK: the framework describes itself anew. Answered by `Reply(request, …)` when given."""
 
     info: FrameworkInfo
@@ -87,18 +87,18 @@ class FrameworkUpdateRequested(_Call, frozen=True, gc=False, kw_only=True):
     request: RequestId | None = None
 
 
-class TeardownRequested(_Call, frozen=True, gc=False, kw_only=True):
+class TeardownRequested(Call, frozen=True, gc=False, kw_only=True):
     """TEARDOWN, or a driver's UnregisterFramework: end the framework and all that it runs."""
 
 
-class DeactivationRequested(_Call, frozen=True, gc=False, kw_only=True):
+class DeactivationRequested(Call, frozen=True, gc=False, kw_only=True):
     """A driver's DeactivateFramework: no more offers, until it subscribes again."""
 
 
 # Schedulers: offers ---------------------------------------------------------------------------------
 
 
-class OffersAccepted(_Call, frozen=True, gc=False, kw_only=True):
+class OffersAccepted(Call, frozen=True, gc=False, kw_only=True):
     """ACCEPT, or a driver's LaunchTasks: use these offers for these operations, in order."""
 
     offer_ids: tuple[OfferId, ...]
@@ -107,40 +107,40 @@ class OffersAccepted(_Call, frozen=True, gc=False, kw_only=True):
     """How long what is left over is not to be offered to the framework again."""
 
 
-class OffersDeclined(_Call, frozen=True, gc=False, kw_only=True):
+class OffersDeclined(Call, frozen=True, gc=False, kw_only=True):
     """DECLINE: the framework does not want these offers."""
 
     offer_ids: tuple[OfferId, ...]
     filters: Filters = DEFAULT_FILTERS
 
 
-class InverseOffersAccepted(_Call, frozen=True, gc=False, kw_only=True):
+class InverseOffersAccepted(Call, frozen=True, gc=False, kw_only=True):
     """ACCEPT_INVERSE_OFFERS: the framework will vacate what maintenance needs."""
 
     offer_ids: tuple[OfferId, ...]
     filters: Filters = DEFAULT_FILTERS
 
 
-class InverseOffersDeclined(_Call, frozen=True, gc=False, kw_only=True):
+class InverseOffersDeclined(Call, frozen=True, gc=False, kw_only=True):
     """DECLINE_INVERSE_OFFERS: the framework will not vacate what maintenance needs."""
 
     offer_ids: tuple[OfferId, ...]
     filters: Filters = DEFAULT_FILTERS
 
 
-class Revived(_Call, frozen=True, gc=False, kw_only=True):
+class Revived(Call, frozen=True, gc=False, kw_only=True):
     """REVIVE: drop the framework's filters and offer again, in these roles (none named: all)."""
 
     roles: tuple[str, ...] = ()
 
 
-class Suppressed(_Call, frozen=True, gc=False, kw_only=True):
+class Suppressed(Call, frozen=True, gc=False, kw_only=True):
     """SUPPRESS: offer nothing more in these roles (none named: all)."""
 
     roles: tuple[str, ...] = ()
 
 
-class ResourcesRequested(_Call, frozen=True, gc=False, kw_only=True):
+class ResourcesRequested(Call, frozen=True, gc=False, kw_only=True):
     """REQUEST: what the framework says it needs, anywhere or on one agent."""
 
     requests: tuple[tuple[AgentId | None, Resources], ...] = ()
@@ -149,7 +149,7 @@ class ResourcesRequested(_Call, frozen=True, gc=False, kw_only=True):
 # Schedulers: tasks, executors, operations -------------------------------------------------------------
 
 
-class KillRequested(_Call, frozen=True, gc=False, kw_only=True):
+class KillRequested(Call, frozen=True, gc=False, kw_only=True):
     """KILL: end a task."""
 
     task_id: TaskId
@@ -158,14 +158,14 @@ class KillRequested(_Call, frozen=True, gc=False, kw_only=True):
     """v1 KillPolicy as it came; passed on to the executor."""
 
 
-class ExecutorShutdownRequested(_Call, frozen=True, gc=False, kw_only=True):
+class ExecutorShutdownRequested(Call, frozen=True, gc=False, kw_only=True):
     """SHUTDOWN: end an executor and all of its tasks."""
 
     agent_id: AgentId
     executor_id: ExecutorId
 
 
-class UpdateAcknowledged(_Call, frozen=True, gc=False, kw_only=True):
+class UpdateAcknowledged(Call, frozen=True, gc=False, kw_only=True):
     """ACKNOWLEDGE: the framework has taken note of a status update. `uuid` is a well-formed UUID."""
 
     agent_id: AgentId
@@ -173,13 +173,13 @@ class UpdateAcknowledged(_Call, frozen=True, gc=False, kw_only=True):
     uuid: bytes
 
 
-class ReconcileRequested(_Call, frozen=True, gc=False, kw_only=True):
+class ReconcileRequested(Call, frozen=True, gc=False, kw_only=True):
     """RECONCILE: tell the state of these tasks; of all when there are none."""
 
     tasks: tuple[tuple[TaskId, AgentId | None], ...] = ()
 
 
-class MessageSent(_Call, frozen=True, gc=False, kw_only=True):
+class MessageSent(Call, frozen=True, gc=False, kw_only=True):
     """MESSAGE: bytes for an executor, best effort."""
 
     agent_id: AgentId
@@ -187,7 +187,7 @@ class MessageSent(_Call, frozen=True, gc=False, kw_only=True):
     data: bytes
 
 
-class OperationUpdateAcknowledged(_Call, frozen=True, gc=False, kw_only=True):
+class OperationUpdateAcknowledged(Call, frozen=True, gc=False, kw_only=True):
     """ACKNOWLEDGE_OPERATION_STATUS: the framework has taken note of an operation's status."""
 
     agent_id: AgentId
@@ -196,7 +196,7 @@ class OperationUpdateAcknowledged(_Call, frozen=True, gc=False, kw_only=True):
     resource_provider_id: str | None = None
 
 
-class OperationsReconcileRequested(_Call, frozen=True, gc=False, kw_only=True):
+class OperationsReconcileRequested(Call, frozen=True, gc=False, kw_only=True):
     """RECONCILE_OPERATIONS: tell the state of these operations; of all when there are none."""
 
     operations: tuple[tuple[OperationId, AgentId | None], ...] = ()

@@ -44,3 +44,15 @@ class RemoveAgent(msgspec.Struct, frozen=True, gc=False):
 
 
 Mutation = AdmitAgent | UpdateAgentInfo | MarkReachable | MarkUnreachable | RemoveAgent
+
+
+class Recovered(msgspec.Struct, frozen=True, gc=False):
+    """What the registry of a master that starts to lead holds."""
+
+    agents: tuple[AgentInfo, ...] = ()
+    """Admitted agents; each has its id."""
+    unreachable: tuple[tuple[AgentId, float], ...] = ()
+    """Unreachable agents, and since when (epoch), oldest first."""
+
+
+NOTHING_RECOVERED = Recovered()

@@ -1,0 +1,282 @@
+"""The life of agents once admitted: pings, lost connections, departure for good or for now.
+
+A broken connection makes an agent disconnected: nothing of it is offered, and tasks of frameworks that do
+not checkpoint are lost at once. Unanswered pings, or no re-registration in time, make it unreachable: the
+registry is told, then its tasks are (partition-aware frameworks hear TASK_UNREACHABLE and may see them
+again). An agent that unregisters, or is replaced by a new one at its address, has left for good.
+"""
+
+from __future__ import annotations
+
+from meseta.ids import AgentId, Pid
+from meseta.master.effects import AgentRemoved, Failed, OfferedAgent, Ping
+from meseta.master.events import (
+    AgentUpdated,
+    PeerExited,
+    PongReceived,
+    RegistrationRequested,
+    ReregistrationRequested,
+    UnregistrationRequested,
+)
+from meseta.master.frameworks import disconnect_framework
+from meseta.master.offers import rescind_offers
+from meseta.master.registry import MarkUnreachable, RemoveAgent
+from meseta.master.state import (
+    AgentState,
+    FrameworkState,
+    PendingDeparture,
+    State,
+    Task,
+    remember,
+)
+from meseta.master.statuses import make_update
+from meseta.master.tasks import end_task, remove_executor
+from meseta.records import StatusUpdate, TaskReason, TaskState
+from meseta.resources import Resources
+
+UNHEALTHY = "master/slave_removals/reason_unhealthy"
+
+
+# Pings ------------------------------------------------------------------------------------------------
+
+
+def watch_agent(state: State, agent: AgentState, now: float) -> None:
+    """Start to ping an agent."""
+    agent.pings_missed = 0
+    on_ping_due(state, agent.id, now)
+
+
+def on_ping_due(state: State, id: AgentId, now: float) -> None:
+    """Ping an agent again, or give it up when too many pings went unanswered."""
+    agent = state.agents.get(id)
+    if agent is None:
+        return
+    if agent.pings_missed >= state.config.agent_ping_timeouts_max and agent.leaving is None:
+        begin_unreachable(state, agent, "health check timed out", now)
+    agent.pings_missed += 1
+    state.tell_agent(agent, Ping(agent.connected))
+    state.deadlines.arm(("ping", id), now + state.config.agent_ping_timeout_s)
+
+
+def on_pong_received(state: State, event: PongReceived, now: float) -> None:
+    """Note that an agent is alive."""
+    id = state.agent_pids.get(event.sender)
+    if id is not None:
+        state.agents[id].pings_missed = 0
+
+
+# Connections ------------------------------------------------------------------------------------------
+
+
+def on_peer_exited(state: State, event: PeerExited, now: float) -> None:
+    """Note that nobody at an address can be reached any more: agents and drivers."""
+    for pid in state.addresses.pop(event.address, {}):
+        framework_id = state.peers.get(pid)
+        if framework_id is not None:
+            disconnect_framework(state, state.frameworks[framework_id], now)
+        agent_id = state.agent_pids.get(pid)
+        if agent_id is not None:
+            disconnect_agent(state, state.agents[agent_id], now)
+
+
+def disconnect_agent(state: State, agent: AgentState, now: float) -> None:
+    """Offer nothing more of an agent, give up what does not checkpoint, and wait for it to come back."""
+    if not agent.connected:
+        return
+    state.note(f"Agent {agent} disconnected")
+    agent.connected = agent.active = False
+    state.allocator.deactivate_agent(agent.id)
+    rescind_offers(state, agent.offers.values(), now)
+    for framework_id in list(dict.fromkeys([*agent.tasks, *agent.executors])):
+        framework = state.frameworks[framework_id]
+        if not framework.info.checkpoint:
+            _give_up_framework(state, agent, framework, now)
+    state.deadlines.arm(("reregister", agent.id), now + state.config.agent_reregister_timeout_s)
+
+
+def _give_up_framework(state: State, agent: AgentState, framework: FrameworkState, now: float) -> None:
+    """End what a framework without checkpointing runs on a disconnected agent."""
+    message = f"Agent {agent.info.hostname} disconnected"
+    reason = TaskReason.REASON_AGENT_DISCONNECTED
+    for task in list(agent.tasks.get(framework.id, {}).values()):
+        update = _end_of(state, task, TaskState.TASK_LOST, reason, message, now)
+        end_task(state, framework, task, update, now, unreachable=False)
+    for executor in list(agent.executors.get(framework.id, {}).values()):
+        remove_executor(state, framework, agent, executor, now)
+
+
+def reconnect_agent(state: State, agent: AgentState, event: ReregistrationRequested, now: float) -> None:
+    """Take over what an agent in the accounts says of itself, and let it be offered again."""
+    _move_agent(state, agent, event.sender)
+    agent.info, agent.version, agent.capabilities = event.info, event.version, event.capabilities
+    agent.offered = OfferedAgent(agent.id, agent.pid, event.info)
+    agent.resource_version = event.resource_version
+    agent.checkpointed = event.checkpointed
+    agent.reregistered_time = state.wall(now)
+    set_total(state, agent, event.info.resources + agent.oversubscribed, now)
+    state.allocator.update_agent(agent.id, info=event.info, capabilities=event.capabilities)
+    agent.pings_missed = 0
+    if not agent.connected:
+        agent.connected = agent.active = True
+        state.deadlines.cancel(("reregister", agent.id))
+        state.allocator.activate_agent(agent.id)
+
+
+def _move_agent(state: State, agent: AgentState, pid: Pid) -> None:
+    if agent.pid != pid:
+        state.agent_pids.pop(agent.pid, None)
+        state.unlink(agent.pid)
+        agent.pid = pid
+    state.agent_pids[pid] = agent.id
+    state.link(pid)
+
+
+def on_agent_updated(state: State, event: AgentUpdated, now: float) -> None:
+    """Take over an agent's new total."""
+    state.counters["master/messages_update_slave"] += 1
+    agent = state.agents.get(event.agent_id)
+    if agent is None or agent.pid != event.sender:
+        state.warn(
+            f"Ignoring update of agent {event.agent_id} from {event.sender}: it is not registered there"
+        )
+        return
+    if event.resource_version is not None:
+        agent.resource_version = event.resource_version
+    base = event.total if event.total is not None else agent.total - agent.oversubscribed
+    if event.oversubscribed is not None:
+        agent.oversubscribed = event.oversubscribed
+    set_total(state, agent, base + agent.oversubscribed, now)
+
+
+def set_total(state: State, agent: AgentState, total: Resources, now: float) -> None:
+    """Change what an agent has; offers of what it had before are rescinded."""
+    if total == agent.total:
+        return
+    rescind_offers(state, agent.offers.values(), now)
+    agent.total = total
+    state.allocator.update_agent(agent.id, total=total)
+
+
+# Departure --------------------------------------------------------------------------------------------
+
+
+def on_reregister_timed_out(state: State, id: AgentId, now: float) -> None:
+    """Give up an agent that lost its connection and did not come back."""
+    agent = state.agents.get(id)
+    if agent is not None and not agent.connected and agent.leaving is None:
+        timeout = state.config.agent_reregister_timeout_s
+        cause = f"agent did not reregister within {timeout:g}secs after disconnecting"
+        begin_unreachable(state, agent, cause, now)
+
+
+def on_unregistration_requested(state: State, event: UnregistrationRequested, now: float) -> None:
+    """Let an agent leave for good."""
+    state.counters["master/messages_unregister_slave"] += 1
+    agent = state.agents.get(event.agent_id)
+    if agent is None or agent.pid != event.sender:
+        state.warn(f"Ignoring unregistration of agent {event.agent_id} from {event.sender}: it is not there")
+    elif agent.leaving is None:
+        counter = "master/slave_removals/reason_unregistered"
+        begin_departure(state, agent, "the agent unregistered", counter)
+
+
+def begin_unreachable(state: State, agent: AgentState, cause: str, now: float) -> None:
+    """Have it written that an agent is unreachable; the rest follows from that."""
+    state.counters["master/slave_unreachable_scheduled"] += 1
+    since = state.wall(now)
+    pending = PendingDeparture(agent.id, cause, since, UNHEALTHY)
+    agent.leaving = state.persist(MarkUnreachable(agent.id, since), pending)
+
+
+def begin_departure(
+    state: State,
+    agent: AgentState,
+    cause: str,
+    counter: str,
+    replacement: RegistrationRequested | None = None,
+) -> None:
+    """Have it written that an agent has left for good; the rest follows from that."""
+    if agent.leaving is None:
+        pending = PendingDeparture(agent.id, cause, None, counter, replacement)
+        agent.leaving = state.persist(RemoveAgent(agent.id), pending)
+
+
+def on_agent_departed(state: State, pending: PendingDeparture, now: float) -> None:
+    """Take an agent out of the accounts that the registry has written off."""
+    agent = state.agents[pending.agent_id]
+    state.note(f"Removed agent {agent}: {pending.cause}")
+    state.counters["master/slave_removals"] += 1
+    if pending.counter is not None:
+        state.counters[pending.counter] += 1
+    limit = state.config.past_agents_max
+    if pending.unreachable_since is not None:
+        state.counters["master/slave_unreachable_completed"] += 1
+        remember(state.unreachable_agents, agent.id, pending.unreachable_since, limit)
+    else:
+        remember(state.removed_agents, agent.id, None, limit)
+    _remove_agent(state, agent, pending, now)
+
+
+def _remove_agent(state: State, agent: AgentState, pending: PendingDeparture, now: float) -> None:
+    """Tasks first, then executors and offers, then word to all frameworks: Mesos's order."""
+    state.allocator.remove_agent(agent.id)
+    for framework_id, tasks in list(agent.tasks.items()):
+        framework = state.frameworks[framework_id]
+        for task in list(tasks.values()):
+            update = _departure_update(state, agent, framework, task, pending, now)
+            unreachable = pending.unreachable_since is not None
+            end_task(state, framework, task, update, now, unreachable=unreachable)
+    for framework_id, executors in list(agent.executors.items()):
+        for executor in list(executors.values()):
+            remove_executor(state, state.frameworks[framework_id], agent, executor, now)
+    rescind_offers(state, agent.offers.values(), now)
+    del state.agents[agent.id]
+    if state.agent_pids.get(agent.pid) == agent.id:
+        del state.agent_pids[agent.pid]
+        state.unlink(agent.pid)
+    state.deadlines.cancel(("ping", agent.id))
+    state.deadlines.cancel(("reregister", agent.id))
+    for framework in state.frameworks.values():
+        framework.agents.pop(agent.id, None)
+        state.tell(framework, Failed(framework.id, agent.id))
+    state.publish(AgentRemoved(agent.id))
+
+
+def _departure_update(
+    state: State,
+    agent: AgentState,
+    framework: FrameworkState,
+    task: Task,
+    pending: PendingDeparture,
+    now: float,
+) -> StatusUpdate:
+    reason = TaskReason.REASON_AGENT_REMOVED
+    if not task.holds_resources:  # Its end is known, but not acknowledged: that is what is to be told.
+        return _end_of(state, task, task.state, reason, pending.cause, now)
+    if pending.unreachable_since is None:
+        message = f"Agent {agent.info.hostname} removed: {pending.cause}"
+        return _end_of(state, task, TaskState.TASK_LOST, reason, message, now)
+    new = TaskState.TASK_UNREACHABLE if framework.partition_aware else TaskState.TASK_LOST
+    return _end_of(state, task, new, reason, pending.cause, now, pending.unreachable_since)
+
+
+def _end_of(
+    state: State,
+    task: Task,
+    new: TaskState,
+    reason: TaskReason,
+    message: str,
+    now: float,
+    since: float | None = None,
+) -> StatusUpdate:
+    return make_update(
+        state.wall(now),
+        task.framework_id,
+        task.agent_id,
+        task.task_id,
+        new,
+        reason,
+        message,
+        executor_id=task.executor_id,
+        unreachable_since=since,
+    )

@@ -1,0 +1,49 @@
+"""What a master is told at its start: the flags that change what it decides, with Mesos's defaults."""
+
+from __future__ import annotations
+
+import msgspec
+
+from meseta.ids import MasterId, Pid
+from meseta.records import Domain
+
+
+class MasterConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of a master. Durations are seconds."""
+
+    id: MasterId
+    """A UUID in text form, new for every start of a master."""
+    pid: Pid
+    hostname: str
+    domain: Domain | None = None
+    require_agent_domain: bool = False
+    root_submissions: bool = True
+    roles: frozenset[str] | None = None
+    """The only roles that frameworks may have; None: any."""
+    agent_ping_timeout_s: float = 15.0
+    agent_ping_timeouts_max: int = 5
+    """So many pings in a row without an answer make an agent unreachable."""
+    agent_reregister_timeout_s: float = 600.0
+    offer_timeout_s: float | None = None
+    """An offer that is not answered for so long is rescinded; None: never."""
+    heartbeat_interval_s: float = 15.0
+    completed_frameworks_max: int = 50
+    completed_tasks_max: int = 1000
+    """Per framework."""
+    unreachable_tasks_max: int = 1000
+    """Per framework."""
+    offers_max: int = 50_000
+    """Outstanding offers per framework; what is allocated beyond goes back with a default filter."""
+    past_agents_max: int = 100_000
+    """How many agents that are unreachable or have left are remembered."""
+    allocation_agents_max: int = 1000
+    """How many agents one tick may look at to make offers."""
+    statuses_max: int = 16
+    """Statuses kept per task, newest last."""
+    status_bytes_max: int = 8192
+    """A status whose opaque part is longer than this is kept without it."""
+
+    @property
+    def ping_timeout_s(self) -> float:
+        """How long an agent waits for a ping before it registers again."""
+        return self.agent_ping_timeout_s * self.agent_ping_timeouts_max

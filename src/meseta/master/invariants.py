@@ -1,0 +1,125 @@
+"""What is true of a master between any two events; tests and the simulator check it after each one.
+
+Conservation: what a framework holds on an agent in a role (tasks that have not ended, executors, open
+offers) is exactly what the allocator has allocated to it there, so that nothing is offered twice, lost, or
+freed twice.
+"""
+
+from __future__ import annotations
+
+from meseta.allocator.hierarchical import HierarchicalAllocator
+from meseta.ids import AgentId, FrameworkId
+from meseta.master.state import ENDED_STATES, AgentState, Executor, FrameworkState, Offer, State, Task
+from meseta.records import TaskState
+from meseta.resources import Resources
+
+Holding = tuple[AgentId, FrameworkId, str]
+"""Who holds something: a framework on an agent in a role."""
+
+
+def check(state: State) -> None:
+    """Fail with a sentence when the accounts do not agree."""
+    for framework in state.frameworks.values():
+        _check_framework(state, framework)
+    for agent in state.agents.values():
+        _check_agent(state, agent)
+    _check_offers(state)
+    _check_indexes(state)
+    _check_task_states(state)
+    _check_conservation(state)
+
+
+def held(state: State) -> dict[Holding, Resources]:
+    """Return who holds what, summed over tasks, executors and offers."""
+    sums: dict[Holding, Resources] = {}
+    for framework in state.frameworks.values():
+        things: list[Task | Executor | Offer] = [
+            *(task for task in framework.tasks.values() if task.holds_resources),
+            *(executor for by_id in framework.executors.values() for executor in by_id.values()),
+            *framework.offers.values(),
+        ]
+        for thing in things:
+            key = (thing.agent_id, framework.id, thing.role)
+            sums[key] = sums.get(key, Resources.EMPTY) + thing.resources
+    return {key: resources for key, resources in sums.items() if resources}
+
+
+def _check_framework(state: State, framework: FrameworkState) -> None:
+    assert framework.id not in state.completed_frameworks, f"{framework} lives and is completed"
+    assert not (framework.active and not framework.connected), f"{framework} is offered without a scheduler"
+    assert not (framework.recovered and framework.connected), f"{framework} is recovered and connected"
+    if framework.connected:
+        assert framework.peer is not None
+        assert state.peers.get(framework.peer) == framework.id, f"{framework} is not found by its peer"
+    if not framework.active:
+        assert not framework.offers, f"{framework} is inactive and has offers"
+    for task in framework.tasks.values():
+        agent = state.agents.get(task.agent_id)
+        assert agent is not None, f"{task} of {framework} is on agent {task.agent_id}, which is not there"
+        assert agent.tasks[framework.id][task.task_id] is task, f"{task} is not found on {agent}"
+        assert agent.id in framework.agents, f"{framework} does not know that it runs on {agent}"
+    for agent_id, executors in framework.executors.items():
+        assert executors == state.agents[agent_id].executors[framework.id], f"executors of {framework} differ"
+    for task in framework.unreachable_tasks.values():
+        assert task.task_id not in framework.tasks, f"{task} is unreachable and known"
+        assert task.state in ENDED_STATES, f"{task} is unreachable and holds resources"
+
+
+def _check_agent(state: State, agent: AgentState) -> None:
+    assert state.agent_pids.get(agent.pid) == agent.id, f"{agent} is not found by its pid"
+    assert agent.id not in state.unreachable_agents, f"{agent} is there and unreachable"
+    assert agent.id not in state.recovered_agents, f"{agent} is there and awaited"
+    assert agent.connected or not agent.offers, f"{agent} is disconnected and offered"
+    for framework_id, tasks in agent.tasks.items():
+        framework = state.frameworks[framework_id]
+        assert tasks, f"{agent} keeps an empty account of {framework}"
+        for task in tasks.values():
+            assert framework.tasks.get(task.task_id) is task, f"{task} on {agent} is not found in {framework}"
+    for framework_id, id in agent.killed:
+        assert id in agent.tasks.get(framework_id, {}), f"{agent} remembers to kill {id}, which is over"
+
+
+def _check_offers(state: State) -> None:
+    seen = 0
+    for framework in state.frameworks.values():
+        for offer in framework.offers.values():
+            seen += 1
+            assert state.offers.get(offer.id) is offer, f"offer {offer.id} is not found"
+            assert state.agents[offer.agent_id].offers.get(offer.id) is offer, (
+                f"offer {offer.id} is not found"
+            )
+    assert seen == len(state.offers), "there are offers that no framework has"
+    assert seen == sum(len(agent.offers) for agent in state.agents.values()), "agents have other offers"
+
+
+def _check_indexes(state: State) -> None:
+    for peer, framework_id in state.peers.items():
+        assert state.frameworks[framework_id].peer == peer, f"{peer} leads to another framework"
+    for pid, agent_id in state.agent_pids.items():
+        assert state.agents[agent_id].pid == pid, f"{pid} leads to another agent"
+    for pids in state.addresses.values():
+        for pid in pids:
+            assert pid in state.agent_pids or pid in state.peers, f"{pid} is watched for nothing"
+
+
+def _check_task_states(state: State) -> None:
+    counts: dict[TaskState, int] = dict.fromkeys(TaskState, 0)
+    for framework in state.frameworks.values():
+        for task in framework.tasks.values():
+            counts[task.state] += 1
+    assert counts == state.task_states, f"tasks are {counts}, counted as {state.task_states}"
+
+
+def _check_conservation(state: State) -> None:
+    """Compare with the built-in allocator's ledger; other allocators do not show theirs."""
+    if not isinstance(state.allocator, HierarchicalAllocator):
+        return
+    allocated: dict[Holding, Resources] = {
+        (agent.id, client.framework_id, client.role): resources
+        for agent in state.allocator.ledger.agents.values()
+        for client, resources in agent.held.items()
+    }
+    ours = held(state)
+    for key in sorted({*ours, *allocated}):
+        here, there = ours.get(key, Resources.EMPTY), allocated.get(key, Resources.EMPTY)
+        assert here == there, f"{key} holds {here}, the allocator says {there}"

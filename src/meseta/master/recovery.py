@@ -1,0 +1,46 @@
+"""A master that has just begun to lead: which agents it expects, and how long it waits for them.
+
+Frameworks and tasks are not in the registry: both come back with those who know them. Until an agent of the
+registry is back, the master cannot say of an unknown task that it is gone, and stays silent.
+"""
+
+from __future__ import annotations
+
+from meseta.master.effects import Failed
+from meseta.master.registry import MarkUnreachable, Recovered
+from meseta.master.state import PendingDeparture, State, remember
+
+
+def recover(state: State, recovered: Recovered, now: float) -> None:
+    """Take over what the registry holds, and wait for its agents."""
+    state.unreachable_agents.update(recovered.unreachable)
+    for info in recovered.agents:
+        assert info.id is not None, "the registry holds agents with their ids"
+        state.recovered_agents[info.id] = info
+    if state.recovered_agents:
+        state.deadlines.arm(("recovery", None), now + state.config.agent_reregister_timeout_s)
+
+
+def on_recovery_timed_out(state: State, key: None, now: float) -> None:
+    """Have it written that the agents that did not come back are unreachable."""
+    since = state.wall(now)
+    for id in state.recovered_agents:
+        if id not in state.reregistering:
+            timeout = state.config.agent_reregister_timeout_s
+            cause = f"did not reregister within {timeout:g}secs after master failover"
+            pending = PendingDeparture(id, cause, since)
+            state.reregistering[id] = state.persist(MarkUnreachable(id, since), pending)
+
+
+def on_recovered_agent_departed(state: State, pending: PendingDeparture) -> None:
+    """Forget an agent of the registry that did not come back, and tell all frameworks."""
+    state.recovered_agents.pop(pending.agent_id, None)
+    state.reregistering.pop(pending.agent_id, None)
+    if pending.unreachable_since is not None:
+        limit = state.config.past_agents_max
+        remember(state.unreachable_agents, pending.agent_id, pending.unreachable_since, limit)
+    state.counters["master/recovery_slave_removals"] += 1
+    state.counters["master/slave_removals"] += 1
+    state.counters["master/slave_removals/reason_unhealthy"] += 1
+    for framework in state.frameworks.values():
+        state.tell(framework, Failed(framework.id, pending.agent_id))

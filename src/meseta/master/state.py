@@ -1,0 +1,375 @@
+"""What a master knows: frameworks, agents, tasks, executors and offers, and the effects under way.
+
+Records refer to each other by id, never by reference, so that the graph has no cycles; the exceptions are
+the sub-dictionaries by which a framework and an agent hold their tasks, executors and offers: both hold
+the same `Task`, `Executor` and `Offer` objects, and those hold ids only.
+
+The same resources are accounted for three times: in the tasks, executors and offers here, and in the
+allocator. `meseta.master.invariants` says how the accounts must agree after every event.
+
+Code outside of this package may read any of this and must change none of it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from meseta.allocator.allocator import Allocator
+from meseta.ids import NO_PID, AgentId, ExecutorId, FrameworkId, OfferId, Pid, TaskId
+from meseta.machine import Deadlines
+from meseta.master.approval import Approvers
+from meseta.master.config import MasterConfig
+from meseta.master.counters import new_counters
+from meseta.master.effects import (
+    AgentMessage,
+    FrameworkMessage,
+    Link,
+    Log,
+    MasterEffect,
+    OfferedAgent,
+    OperatorEvent,
+    Persist,
+    Publish,
+    SendToAgent,
+    SendToFramework,
+)
+from meseta.master.events import Peer, RegistrationRequested, ReregistrationRequested, Ticket
+from meseta.master.registry import Mutation
+from meseta.records import (
+    TERMINAL_STATES,
+    AgentInfo,
+    ExecutorInfo,
+    FrameworkCapability,
+    FrameworkInfo,
+    OfferConstraints,
+    TaskInfo,
+    TaskRecord,
+    TaskState,
+    TaskStatus,
+)
+from meseta.resources import Resources
+
+ENDED_STATES = TERMINAL_STATES | {TaskState.TASK_UNREACHABLE}
+"""States in which a task holds no resources."""
+
+
+class Task:
+    """A task that a framework launched or an agent reported, until its end is acknowledged."""
+
+    __slots__ = (
+        "agent_id",
+        "executor_id",
+        "framework_id",
+        "info",
+        "resources",
+        "role",
+        "sent_state",
+        "sent_uuid",
+        "state",
+        "statuses",
+        "task_id",
+    )
+
+    def __init__(
+        self,
+        info: TaskInfo | TaskRecord,
+        framework_id: FrameworkId,
+        agent_id: AgentId,
+        executor_id: ExecutorId | None,
+        role: str,
+        state: TaskState = TaskState.TASK_STAGING,
+    ) -> None:
+        self.info = info
+        self.task_id = info.task_id
+        self.framework_id = framework_id
+        self.agent_id = agent_id
+        self.executor_id = executor_id
+        """None for command tasks."""
+        self.resources = info.resources
+        self.role = role
+        self.state = state
+        self.statuses: tuple[TaskStatus, ...] = ()
+        """Newest last; of several in a row with the same state only the last is kept."""
+        self.sent_state: TaskState | None = None
+        """State and uuid of the newest update that was sent to the framework and wants an acknowledgement."""
+        self.sent_uuid: bytes | None = None
+
+    @property
+    def holds_resources(self) -> bool:
+        """Tell whether the task's resources are accounted to it."""
+        return self.state not in ENDED_STATES
+
+    def __repr__(self) -> str:
+        return f"Task({self.task_id!r}, {self.state.name})"
+
+
+class Executor:
+    """An executor of a framework's own, or of a pod; those of command tasks are not known to a master."""
+
+    __slots__ = ("agent_id", "executor_id", "framework_id", "info", "resources", "role")
+
+    def __init__(self, info: ExecutorInfo, framework_id: FrameworkId, agent_id: AgentId, role: str) -> None:
+        self.info = info
+        self.executor_id = info.executor_id
+        self.framework_id = framework_id
+        self.agent_id = agent_id
+        self.resources = info.resources
+        self.role = role
+
+
+class Offer:
+    """Resources of an agent that are promised to a role of a framework until it answers."""
+
+    __slots__ = ("agent_id", "framework_id", "id", "resources", "role")
+
+    def __init__(
+        self, id: OfferId, framework_id: FrameworkId, role: str, agent_id: AgentId, resources: Resources
+    ) -> None:
+        self.id = id
+        self.framework_id = framework_id
+        self.role = role
+        self.agent_id = agent_id
+        self.resources = resources
+
+
+@dataclass(slots=True, eq=False)
+class FrameworkState:
+    """A framework that this master serves, or served and remembers. Times are seconds since the epoch."""
+
+    id: FrameworkId
+    info: FrameworkInfo
+    """With its id."""
+    completed_tasks: deque[Task]
+    """Newest last; bounded."""
+    peer: Peer | None = None
+    """Where its scheduler is, or was last; None for a framework that is known from agents only."""
+    connected: bool = False
+    active: bool = False
+    """Whether it is offered resources."""
+    recovered: bool = False
+    """Whether it is known from agents only and has not subscribed with this master."""
+    suppressed: frozenset[str] = frozenset()
+    """Roles that it asked not to be offered anything in."""
+    constraints: OfferConstraints | None = None
+    registered_time: float | None = None
+    reregistered_time: float | None = None
+    unregistered_time: float | None = None
+    tasks: dict[TaskId, Task] = field(default_factory=dict)
+    executors: dict[AgentId, dict[ExecutorId, Executor]] = field(default_factory=dict)
+    offers: dict[OfferId, Offer] = field(default_factory=dict)
+    agents: dict[AgentId, None] = field(default_factory=dict)
+    """Agents that may know the framework: something of it runs or ran there. In order of first use."""
+    unreachable_tasks: dict[TaskId, Task] = field(default_factory=dict)
+    """Tasks on agents that became unreachable, oldest first; bounded."""
+
+    @property
+    def pid(self) -> Pid:
+        """The driver's pid; `NO_PID` for a framework on HTTP or one that has not subscribed."""
+        return self.peer if isinstance(self.peer, str) else NO_PID
+
+    @property
+    def partition_aware(self) -> bool:
+        """Tell whether the framework understands the states that agents' absence can lead to."""
+        return FrameworkCapability.PARTITION_AWARE in self.info.capabilities
+
+    def __str__(self) -> str:
+        return f"{self.id} ({self.info.name})"
+
+
+@dataclass(slots=True, eq=False)
+class AgentState:
+    """An agent that was admitted and has neither left nor become unreachable. Times: since the epoch."""
+
+    id: AgentId
+    info: AgentInfo
+    """With its id."""
+    pid: Pid
+    version: str
+    capabilities: frozenset[str]
+    total: Resources
+    """With checkpointed and oversubscribed resources."""
+    registered_time: float
+    offered: OfferedAgent
+    """The part of an offer that tells of the agent, shared by all its offers."""
+    reregistered_time: float | None = None
+    resource_version: bytes | None = None
+    checkpointed: Resources = Resources.EMPTY
+    oversubscribed: Resources = Resources.EMPTY
+    connected: bool = True
+    active: bool = True
+    """Whether its resources are offered."""
+    pings_missed: int = 0
+    leaving: Ticket | None = None
+    """The registry is being told that the agent is unreachable or has left."""
+    tasks: dict[FrameworkId, dict[TaskId, Task]] = field(default_factory=dict)
+    executors: dict[FrameworkId, dict[ExecutorId, Executor]] = field(default_factory=dict)
+    offers: dict[OfferId, Offer] = field(default_factory=dict)
+    killed: set[tuple[FrameworkId, TaskId]] = field(default_factory=set)
+    """Tasks that a framework wants killed; the agent is told again when it registers again."""
+
+    def __str__(self) -> str:
+        return f"{self.id} at {self.pid} ({self.info.hostname})"
+
+
+class PendingAgent(msgspec.Struct, frozen=True):
+    """What to do when the registry has written that an agent is admitted or described anew."""
+
+    request: RegistrationRequested | ReregistrationRequested
+    info: AgentInfo
+    """With its id."""
+
+
+class PendingDeparture(msgspec.Struct, frozen=True):
+    """What to do when the registry has written that an agent is unreachable or has left."""
+
+    agent_id: AgentId
+    cause: str
+    unreachable_since: float | None
+    """None: the agent has left for good."""
+    counter: str | None = None
+    replacement: RegistrationRequested | None = None
+    """A new agent at the same address, to be admitted next."""
+
+
+Pending = PendingAgent | PendingDeparture
+
+
+class State:
+    """All that a master knows, and the effects of the event that it is busy with."""
+
+    def __init__(
+        self,
+        config: MasterConfig,
+        allocator: Allocator,
+        approvers: Approvers,
+        epoch_offset_s: float,
+    ) -> None:
+        self.config = config
+        self.allocator = allocator
+        self.approvers = approvers
+        self.epoch_offset_s = epoch_offset_s
+        """Add it to `now` to get seconds since the epoch."""
+        self.deadlines = Deadlines()
+        self.effects: list[MasterEffect] = []
+        self.counters = new_counters()
+        self.task_states: dict[TaskState, int] = dict.fromkeys(TaskState, 0)
+        """How many tasks of `FrameworkState.tasks` are in each state."""
+        self.subscribers = 0
+        """Operators' event streams that are open."""
+
+        self.frameworks: dict[FrameworkId, FrameworkState] = {}
+        self.completed_frameworks: dict[FrameworkId, FrameworkState] = {}
+        """Oldest first; bounded."""
+        self.peers: dict[Peer, FrameworkId] = {}
+        """Connected frameworks."""
+        self.agents: dict[AgentId, AgentState] = {}
+        self.agent_pids: dict[Pid, AgentId] = {}
+        self.addresses: dict[str, dict[Pid, None]] = {}
+        """Linked pids of agents and drivers by `ip:port`."""
+        self.offers: dict[OfferId, Offer] = {}
+
+        self.recovered_agents: dict[AgentId, AgentInfo] = {}
+        """Agents of the registry that have not registered again since the master started."""
+        self.unreachable_agents: dict[AgentId, float] = {}
+        """Since when (epoch), oldest first; bounded."""
+        self.removed_agents: dict[AgentId, None] = {}
+        """Agents that have left, oldest first; bounded."""
+        self.pending: dict[Ticket, Pending] = {}
+        """What waits for the registry."""
+        self.registering: dict[Pid, Ticket] = {}
+        self.reregistering: dict[AgentId, Ticket] = {}
+
+        self.agents_admitted = 0
+        self.frameworks_admitted = 0
+        self.offers_made = 0
+        self.tickets_issued = 0
+
+    def wall(self, now: float) -> float:
+        """Return `now` as seconds since the epoch."""
+        return now + self.epoch_offset_s
+
+    def tell(self, framework: FrameworkState, message: FrameworkMessage) -> None:
+        """Send a message to the framework's scheduler, if it has one."""
+        if framework.connected and framework.peer is not None:
+            self.effects.append(SendToFramework(framework.peer, message))
+
+    def tell_agent(self, agent: AgentState, message: AgentMessage) -> None:
+        """Send a message to an agent, connected or not."""
+        self.effects.append(SendToAgent(agent.pid, message))
+
+    def publish(self, event: OperatorEvent) -> None:
+        """Tell operators, if any listen."""
+        if self.subscribers:
+            self.effects.append(Publish(event))
+
+    def persist(self, mutation: Mutation, pending: Pending) -> Ticket:
+        """Ask for a registry write and remember what follows from it."""
+        self.tickets_issued += 1
+        ticket = Ticket(self.tickets_issued)
+        self.pending[ticket] = pending
+        self.effects.append(Persist(mutation, ticket))
+        return ticket
+
+    def warn(self, text: str) -> None:
+        """Log that somebody asked for what cannot be done."""
+        self.effects.append(Log("warning", text))
+
+    def note(self, text: str) -> None:
+        """Log what an operator may want to know."""
+        self.effects.append(Log("info", text))
+
+    def link(self, pid: Pid) -> None:
+        """Watch the connection to a pid."""
+        self.addresses.setdefault(address_of(pid), {})[pid] = None
+        self.effects.append(Link(pid))
+
+    def unlink(self, pid: Pid) -> None:
+        """Forget about the connection to a pid."""
+        address = address_of(pid)
+        pids = self.addresses.get(address)
+        if pids is not None:
+            pids.pop(pid, None)
+            if not pids:
+                del self.addresses[address]
+
+
+def new_framework(state: State, info: FrameworkInfo) -> FrameworkState:
+    """Return the state of a framework that is about to be taken into the accounts."""
+    assert info.id, "a framework's id is settled before its state is made"
+    return FrameworkState(info.id, info, deque(maxlen=state.config.completed_tasks_max))
+
+
+def new_agent(
+    info: AgentInfo, request: RegistrationRequested | ReregistrationRequested, at: float
+) -> AgentState:
+    """Return the state of an agent that is about to be taken into the accounts; `at` is epoch seconds."""
+    assert info.id, "an agent's id is settled before its state is made"
+    return AgentState(
+        id=info.id,
+        info=info,
+        pid=request.sender,
+        version=request.version,
+        capabilities=request.capabilities,
+        total=info.resources,
+        registered_time=at,
+        offered=OfferedAgent(info.id, request.sender, info),
+        resource_version=request.resource_version,
+        checkpointed=request.checkpointed,
+    )
+
+
+def address_of(pid: Pid) -> str:
+    """Return the `ip:port` part of a pid."""
+    return pid.rpartition("@")[2]
+
+
+def remember(past: dict[Any, Any], key: object, value: object, limit: int) -> None:
+    """Put `key` at the end of a bounded memory, dropping the oldest beyond `limit`."""
+    past.pop(key, None)
+    past[key] = value
+    while len(past) > limit:
+        del past[next(iter(past))]

@@ -1,0 +1,175 @@
+"""Whether a task, or a group of tasks, may be launched: the rules that need the master's state.
+
+Faults are Mesos's sentences (src/master/validation.cpp), in Mesos's order: first what concerns the task by
+itself, then its executor, then whether the offer holds what both need. What can be seen from a message alone
+was found at the edge and is in `TaskInfo.fault` and `ExecutorInfo.fault`.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from meseta.ids import id_fault
+from meseta.master.state import AgentState, Executor, FrameworkState
+from meseta.master.wording import written
+from meseta.records import ExecutorInfo, ExecutorType, LaunchGroup, TaskInfo
+from meseta.resources import Resources
+
+EXECUTOR_CPUS_MIN_MILLI = 10
+EXECUTOR_MEM_MIN_MILLI = 32_000
+
+_plain_id = re.compile(r"[A-Za-z0-9_:-][A-Za-z0-9_.:-]{0,254}", re.ASCII).fullmatch
+
+
+def task_fault(
+    framework: FrameworkState, agent: AgentState, task: TaskInfo, offered: Resources, role: str
+) -> str | None:
+    """Say why a task may not be launched from what is left of the offer, if so."""
+    fault = _own_fault(framework, agent, task)
+    if fault is not None:
+        return fault
+    executor = task.executor
+    if (executor is not None) == task.has_command:
+        return "Task should have at least one (but not both) of CommandInfo or ExecutorInfo present"
+    needed = task.resources
+    foreign = task.allocation_role is not None and task.allocation_role != role
+    if executor is not None:
+        fault = _executor_fault(framework, agent, executor)
+        if fault is not None:
+            return fault
+        if executor.type is not ExecutorType.CUSTOM:
+            return "'ExecutorInfo.type' must be 'CUSTOM'"
+        if known_executor(framework, agent, executor) is None:
+            needed += executor.resources
+            foreign = foreign or (executor.allocation_role or role) != role
+    if foreign or not offered.contains(needed):
+        return (
+            f"Total resources {written(needed, task.allocation_role or role)} required by task and its"
+            f" executor is more than available {written(offered, role)}"
+        )
+    return None
+
+
+def group_fault(
+    framework: FrameworkState, agent: AgentState, launch: LaunchGroup, offered: Resources, role: str
+) -> str | None:
+    """Say why a group of tasks may not be launched from what is left of the offer, if so."""
+    executor = launch.executor
+    for task in launch.group.tasks:
+        fault = _own_fault(framework, agent, task)
+        if fault is not None:
+            return f"Task '{task.task_id}' is invalid: {fault}"
+    return (
+        _repeated_task_fault(launch)
+        or _executor_fault(framework, agent, executor)
+        or _group_executor_fault(launch, executor)
+        or _group_size_fault(framework, agent, launch, offered, role)
+    )
+
+
+def known_executor(framework: FrameworkState, agent: AgentState, info: ExecutorInfo) -> Executor | None:
+    """Return the executor of this id that runs on the agent, if any."""
+    executors = agent.executors.get(framework.id)
+    return executors.get(info.executor_id) if executors is not None else None
+
+
+def _own_fault(framework: FrameworkState, agent: AgentState, task: TaskInfo) -> str | None:
+    task_id = task.task_id
+    if _plain_id(task_id) is None and (fault := id_fault(task_id)) is not None:
+        return fault
+    if task_id in framework.tasks:
+        return f"Task has duplicate ID: {task_id}"
+    if task_id in framework.unreachable_tasks:
+        return f"Task reuses the ID of an unreachable task: {task_id}"
+    if task.agent_id != agent.id:
+        return f"Task uses invalid agent {task.agent_id} while agent {agent.id} is expected"
+    if task.fault is not None:
+        return task.fault
+    if task.limits and "TASK_RESOURCE_LIMITS" not in agent.capabilities:
+        return "Agent is not capable of handling task resource limits"
+    return None
+
+
+def _executor_fault(framework: FrameworkState, agent: AgentState, executor: ExecutorInfo) -> str | None:
+    if executor.fault is not None:
+        return executor.fault
+    executor_id = executor.executor_id
+    if _plain_id(executor_id) is None and (fault := id_fault(executor_id)) is not None:
+        return fault
+    if executor.framework_id is not None and executor.framework_id != framework.id:
+        return (
+            "ExecutorInfo has an invalid FrameworkID"
+            f" (Actual: {executor.framework_id} vs Expected: {framework.id})"
+        )
+    known = known_executor(framework, agent, executor)
+    if known is not None and not _compatible(known.info, executor):
+        return (
+            "ExecutorInfo is not compatible with existing ExecutorInfo with same ExecutorID"
+            f" '{executor_id}': to change an executor, use another id or wait until the old one has ended"
+        )
+    return None
+
+
+def _compatible(known: ExecutorInfo, asked: ExecutorInfo) -> bool:
+    """Tell whether two infos describe the same executor.
+
+    Bytes differ without a difference in meaning when the known one came back from an agent, with the
+    framework's id and the role filled in.
+    """
+    return (known.raw == asked.raw and known.raw != b"") or _essence(known) == _essence(asked)
+
+
+def _essence(info: ExecutorInfo) -> ExecutorInfo:
+    return msgspec.structs.replace(info, framework_id=None, allocation_role=None, raw=b"")
+
+
+def _repeated_task_fault(launch: LaunchGroup) -> str | None:
+    seen: set[str] = set()
+    for task in launch.group.tasks:
+        if task.task_id in seen:
+            return f"Task '{task.task_id}' is invalid: Task has duplicate ID: {task.task_id}"
+        seen.add(task.task_id)
+    return None
+
+
+def _group_executor_fault(launch: LaunchGroup, executor: ExecutorInfo) -> str | None:
+    if executor.type is ExecutorType.UNKNOWN:
+        return "Unknown executor type"
+    for task in launch.group.tasks:
+        if task.executor is not None and not _compatible(task.executor, executor):
+            return (
+                f"The `ExecutorInfo` of task '{task.task_id}' is different from"
+                f" executor '{executor.executor_id}'"
+            )
+    resources = executor.resources
+    if (cpus := resources.scalar("cpus")) < EXECUTOR_CPUS_MIN_MILLI:
+        return _too_little(executor, "CPUs", f"{cpus / 1000:g}" if cpus else "None", "0.01")
+    if (mem := resources.scalar("mem")) < EXECUTOR_MEM_MIN_MILLI:
+        return _too_little(executor, "memory", f"{mem / 1000:g}MB" if mem else "None", "32MB")
+    if not resources.scalar("disk"):
+        return f"Executor '{executor.executor_id}' uses no disk"
+    return None
+
+
+def _too_little(executor: ExecutorInfo, what: str, has: str, least: str) -> str:
+    return f"Executor '{executor.executor_id}' uses less {what} ({has}) than the minimum required ({least})"
+
+
+def _group_size_fault(
+    framework: FrameworkState, agent: AgentState, launch: LaunchGroup, offered: Resources, role: str
+) -> str | None:
+    infos: list[TaskInfo | ExecutorInfo] = list(launch.group.tasks)
+    if known_executor(framework, agent, launch.executor) is None:
+        infos.append(launch.executor)
+    needed = Resources.EMPTY
+    for info in infos:
+        needed += info.resources
+    foreign = next((info.allocation_role for info in infos if info.allocation_role not in (None, role)), None)
+    if foreign or not offered.contains(needed):
+        return (
+            f"Total resources {written(needed, foreign or role)} required by task group and"
+            f" its executor are more than available {written(offered, role)}"
+        )
+    return None

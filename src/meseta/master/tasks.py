@@ -1,0 +1,233 @@
+"""The life of tasks and executors: added, updated by agents, acknowledged, killed, removed.
+
+A task holds its resources from its launch until its first state that is terminal (or unreachable), which
+may come before its last update is acknowledged. It stays in the accounts until that acknowledgement, so that
+nobody forgets a state that a framework has not seen.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from meseta.ids import NO_PID
+from meseta.master.counters import count_task_end
+from meseta.master.effects import (
+    AcknowledgeUpdate,
+    KillTask,
+    SendToAgent,
+    SendToFramework,
+    TaskUpdated,
+    Updated,
+)
+from meseta.master.events import KillRequested, UpdateAcknowledged, UpdateReceived
+from meseta.master.reconciliation import reconcile_task
+from meseta.master.senders import caller
+from meseta.master.state import AgentState, Executor, FrameworkState, State, Task, remember
+from meseta.records import (
+    TERMINAL_STATES,
+    StatusUpdate,
+    TaskReason,
+    TaskState,
+    TaskStatus,
+)
+
+CHECK_REASONS = frozenset(
+    {TaskReason.REASON_TASK_CHECK_STATUS_UPDATED, TaskReason.REASON_TASK_HEALTH_CHECK_STATUS_UPDATED}
+)
+NEVER_FROM_AGENTS = frozenset({TaskState.TASK_UNREACHABLE, TaskState.TASK_UNKNOWN})
+"""States that only a master can tell of."""
+
+
+def tell_of_task(state: State, framework: FrameworkState, update: StatusUpdate) -> None:
+    """Send an update that the master made to the framework, if it is connected."""
+    state.tell(framework, Updated(update, NO_PID))
+
+
+# Accounts -------------------------------------------------------------------------------------------
+
+
+def add_task(state: State, framework: FrameworkState, agent: AgentState, task: Task) -> None:
+    """Take a task into the accounts of its framework and its agent."""
+    framework.tasks[task.task_id] = task
+    framework.agents[agent.id] = None
+    agent.tasks.setdefault(framework.id, {})[task.task_id] = task
+    state.task_states[task.state] += 1
+
+
+def add_executor(framework: FrameworkState, agent: AgentState, executor: Executor) -> None:
+    """Take an executor into the accounts of its framework and its agent."""
+    framework.executors.setdefault(agent.id, {})[executor.executor_id] = executor
+    framework.agents[agent.id] = None
+    agent.executors.setdefault(framework.id, {})[executor.executor_id] = executor
+
+
+def remove_executor(
+    state: State, framework: FrameworkState, agent: AgentState, executor: Executor, now: float
+) -> None:
+    """Take an executor out of the accounts and free its resources."""
+    state.allocator.recover(framework.id, agent.id, executor.role, executor.resources, None, now)
+    _discard(framework.executors, agent.id, executor.executor_id)
+    _discard(agent.executors, framework.id, executor.executor_id)
+
+
+def update_task(state: State, task: Task, update: StatusUpdate, now: float) -> None:
+    """Note a status of a task; free its resources when it has just ended."""
+    status = update.status
+    new = update.latest_state if update.latest_state is not None else status.state
+    held = task.holds_resources
+    if task.state is not new and task.state not in TERMINAL_STATES:
+        states = state.task_states
+        states[task.state] -= 1
+        states[new] += 1
+        task.state = new
+    if keep_status(state, task, status) or status.reason in CHECK_REASONS:
+        state.publish(TaskUpdated(task.framework_id, status, task.state))
+    if held and not task.holds_resources:
+        state.allocator.recover(task.framework_id, task.agent_id, task.role, task.resources, None, now)
+        count_task_end(state.counters, status.state, status.source, status.reason)
+
+
+def keep_status(state: State, task: Task, status: TaskStatus) -> bool:
+    """Remember a status; say whether its state differs from that of the one before."""
+    if len(status.raw) > state.config.status_bytes_max:
+        status = msgspec.structs.replace(status, raw=b"")
+    statuses = task.statuses
+    if statuses and statuses[-1].state is status.state:
+        task.statuses = (*statuses[:-1], status)
+        return False
+    task.statuses = (*statuses[1 - state.config.statuses_max :], status)
+    return True
+
+
+def remove_task(state: State, framework: FrameworkState, task: Task, *, unreachable: bool = False) -> None:
+    """Take a task that has ended out of the accounts and into the framework's history."""
+    assert not task.holds_resources, f"{task} is removed while it holds resources"
+    del framework.tasks[task.task_id]
+    state.task_states[task.state] -= 1
+    agent = state.agents[task.agent_id]
+    _discard(agent.tasks, framework.id, task.task_id)
+    agent.killed.discard((framework.id, task.task_id))
+    if unreachable:
+        remember(framework.unreachable_tasks, task.task_id, task, state.config.unreachable_tasks_max)
+    else:
+        framework.completed_tasks.append(task)
+
+
+def end_task(
+    state: State,
+    framework: FrameworkState,
+    task: Task,
+    update: StatusUpdate,
+    now: float,
+    *,
+    unreachable: bool,
+) -> None:
+    """End a task by the master's own word, and tell its framework."""
+    update_task(state, task, update, now)
+    remove_task(state, framework, task, unreachable=unreachable)
+    tell_of_task(state, framework, update)
+
+
+def bury_unreachable_task(state: State, framework: FrameworkState, task: Task, update: StatusUpdate) -> None:
+    """Note the end of a task that was on an unreachable agent: it holds nothing any more."""
+    if task.state not in TERMINAL_STATES:
+        task.state = update.status.state
+    keep_status(state, task, update.status)
+    del framework.unreachable_tasks[task.task_id]
+    framework.completed_tasks.append(task)
+
+
+def _discard(accounts: dict[Any, dict[Any, Any]], outer: object, inner: object) -> None:
+    """Remove an entry of a dictionary in a dictionary, and the inner one when it gets empty."""
+    entries = accounts.get(outer)
+    if entries is not None:
+        entries.pop(inner, None)
+        if not entries:
+            del accounts[outer]
+
+
+# Handlers -------------------------------------------------------------------------------------------
+
+
+def on_update_received(state: State, event: UpdateReceived, now: float) -> None:
+    """Pass an agent's update on to the framework, and note it."""
+    counters = state.counters
+    counters["master/messages_status_update"] += 1
+    update = event.update
+    status = update.status
+    agent = state.agents.get(update.agent_id) if update.agent_id is not None else None
+    if agent is None or agent.pid != event.sender or update.uuid is None or status.state in NEVER_FROM_AGENTS:
+        counters["master/invalid_status_updates"] += 1
+        state.warn(
+            f"Ignoring status update of task {status.task_id} from {event.sender}: {_fault(agent, event)}"
+        )
+        return
+    framework = state.frameworks.get(update.framework_id)
+    task = framework.tasks.get(status.task_id) if framework is not None else None
+    if task is not None and task.agent_id != agent.id:
+        task = None
+    connected = framework is not None and framework.connected
+    if framework is not None and framework.connected and framework.peer is not None:
+        if task is not None:
+            task.sent_state, task.sent_uuid = status.state, update.uuid
+        state.effects.append(SendToFramework(framework.peer, Updated(update, event.pid or agent.pid)))
+    if task is not None:
+        update_task(state, task, update, now)
+    valid = connected and task is not None
+    counters["master/valid_status_updates" if valid else "master/invalid_status_updates"] += 1
+
+
+def _fault(agent: AgentState | None, event: UpdateReceived) -> str:
+    """Say why an update is ignored."""
+    if agent is None:
+        return f"agent {event.update.agent_id} is not registered"
+    if agent.pid != event.sender:
+        return f"agent {agent.id} is at {agent.pid}"
+    if event.update.uuid is None:
+        return "it has no uuid"
+    return f"agents cannot tell of {event.update.status.state.name}"
+
+
+def on_update_acknowledged(state: State, event: UpdateAcknowledged, now: float) -> None:
+    """Pass an acknowledgement on to the agent; forget a task whose end is acknowledged."""
+    counters = state.counters
+    framework = caller(state, event)
+    counters["master/messages_status_update_acknowledgement"] += 1
+    agent = state.agents.get(event.agent_id)
+    if framework is None or agent is None or not agent.connected:
+        counters["master/invalid_status_update_acknowledgements"] += 1
+        return
+    task = framework.tasks.get(event.task_id)
+    if task is not None and task.agent_id == agent.id:
+        if task.sent_uuid is None:
+            counters["master/invalid_status_update_acknowledgements"] += 1
+            return
+        if task.sent_uuid == event.uuid and task.sent_state in TERMINAL_STATES:
+            remove_task(state, framework, task)
+    acknowledgement = AcknowledgeUpdate(framework.id, agent.id, event.task_id, event.uuid)
+    state.effects.append(SendToAgent(agent.pid, acknowledgement))
+    counters["master/valid_status_update_acknowledgements"] += 1
+
+
+def on_kill_requested(state: State, event: KillRequested, now: float) -> None:
+    """Tell the agent to kill a task, now and when it comes back; an unknown task is reconciled."""
+    framework = caller(state, event)
+    if framework is None:
+        return
+    state.counters["master/messages_kill_task"] += 1
+    task = framework.tasks.get(event.task_id)
+    if task is None:
+        reconcile_task(state, framework, event.task_id, event.agent_id, now)
+        return
+    if event.agent_id is not None and event.agent_id != task.agent_id:
+        state.warn(
+            f"Cannot kill task {task.task_id} of framework {framework}: it is not on agent {event.agent_id}"
+            f" but on {task.agent_id}"
+        )
+        return
+    agent = state.agents[task.agent_id]
+    agent.killed.add((framework.id, task.task_id))
+    if agent.connected:
+        state.tell_agent(agent, KillTask(framework.id, task.task_id, event.kill_policy))
