@@ -86,6 +86,11 @@ class Streams(Generic[KeyT, UpdateT]):
     def __contains__(self, key: KeyT) -> bool:
         return key in self._streams
 
+    def knows(self, key: KeyT, uuid: bytes) -> bool:
+        """Tell whether an update was pushed before, and its stream has not ended."""
+        stream = self._streams.get(key)
+        return stream is not None and uuid in stream.uuids
+
     def push(self, key: KeyT, uuid: bytes, update: UpdateT, now: float, *, terminal: bool = False) -> Pushed:
         """Add an update to the stream `key`, making the stream if need be."""
         stream = self._streams.get(key)

@@ -123,6 +123,8 @@ class ReconciledTask(msgspec.Struct, frozen=True, kw_only=True):
     framework_id: FrameworkId
     tasks: tuple[TaskStatus, ...]
     """Only the ids and states matter."""
+    partition_aware: bool = False
+    """Whether the framework is, if the master says."""
 
 
 class AgentReregistered(FromMaster, frozen=True, kw_only=True):

@@ -1,0 +1,204 @@
+"""How an agent takes up what ran before it: checkpoints say what should be, the supervisor what is.
+
+    container alive    built-in executor: its machine goes on · v0: asked to reconnect · v1: comes by itself
+    container ended    as if it had ended now, with its wait status
+    container unknown  its tasks have failed (the machine was rebooted, or it never started)
+    not checkpointed   destroyed
+
+Executors that do not come back within `executor_reregistration_timeout` are destroyed. Updates that were not
+acknowledged are sent again once the master has taken the agent back.
+"""
+
+from __future__ import annotations
+
+from meseta.agent import endings, gc, hosting, paths, registration, stopping
+from meseta.agent.effects import DestroyContainer, Link, Reconnect, SendToExecutor
+from meseta.agent.events import (
+    Recovered,
+    RecoveredContainer,
+    RecoveredExecutor,
+    RecoveredFramework,
+    RecoveredTask,
+)
+from meseta.agent.state import (
+    Ending,
+    Executor,
+    ExecutorState,
+    Framework,
+    Owner,
+    Phase,
+    State,
+    Task,
+    TaskPhase,
+)
+from meseta.agent.stopping import TimerKind, executor_timer
+from meseta.containers.effects import Sandbox
+from meseta.ids import ContainerId
+from meseta.records import ExecutorType, StatusUpdate, TaskReason, is_terminal
+
+GONE = Ending(TaskReason.REASON_EXECUTOR_TERMINATED, "Abnormal executor termination: unknown container")
+
+
+def on_recovered(state: State, event: Recovered, now: float) -> None:
+    """Rebuild the state, deal with what ended meanwhile, and go for the master."""
+    if state.phase is not Phase.RECOVERING:
+        return
+    state.started_at = now
+    state.id = event.agent_id
+    if event.total is not None:
+        state.total = event.total
+    gc.start(state, now)
+    containers = {container.container_id: container for container in event.containers}
+    if state.id is not None:
+        for recovered in event.frameworks:
+            _recover_framework(state, recovered, containers, now)
+    for orphan in containers.values():
+        if not orphan.exited:
+            state.out.append(DestroyContainer(orphan.container_id))
+    registration.seek_master(state, now)
+
+
+def _recover_framework(
+    state: State,
+    recovered: RecoveredFramework,
+    containers: dict[ContainerId, RecoveredContainer],
+    now: float,
+) -> None:
+    framework = Framework(recovered.info, recovered.pid)
+    state.frameworks[framework.id] = framework
+    for executor in recovered.executors:
+        _recover_executor(state, framework, executor, containers, now)
+    stopping.remove_framework_if_idle(state, framework, now)
+
+
+def _recover_executor(
+    state: State,
+    framework: Framework,
+    recovered: RecoveredExecutor,
+    containers: dict[ContainerId, RecoveredContainer],
+    now: float,
+) -> None:
+    """Rebuild one executor with its tasks, then act on what became of its container."""
+    info, container_id = recovered.info, recovered.container_id
+    directory = paths.run_dir(state.agent_id(), framework.id, info.executor_id, container_id)
+    executor = Executor(info, container_id, directory, command_task=recovered.command_task)
+    executor.sent_task = True
+    framework.executors[executor.id] = executor
+    for task in recovered.tasks:
+        _recover_task(state, framework, executor, task, now)
+    container = containers.pop(container_id, None)
+    if recovered.completed:
+        executor.state = ExecutorState.TERMINATED
+        stopping.remove_executor_if_done(state, framework, executor, now)
+        return
+    state.owners[container_id] = Owner(framework.id, executor.id)
+    if recovered.command_task or recovered.info.type is ExecutorType.DEFAULT:
+        _resume_builtin(state, framework, executor, container, containers, now)
+    elif container is None or container.exited:
+        status = None if container is None else container.wait_status
+        ending = GONE if container is None else Ending(None, None)
+        endings.executor_terminated(state, framework, executor, status, ending, now)
+    else:
+        _await_executor(state, framework, executor, recovered, container, now)
+
+
+def _recover_task(
+    state: State, framework: Framework, executor: Executor, recovered: RecoveredTask, now: float
+) -> None:
+    """Replay a task's updates: its state is the newest, and what is not acknowledged waits to be sent."""
+    task = Task(recovered.info, executor.id)
+    task.phase = TaskPhase.LAUNCHED
+    task_id = recovered.info.task_id
+    executor.tasks[task_id] = task
+    framework.task_executors[task_id] = executor.id
+    key = (framework.id, task_id)
+    acknowledged = set(recovered.acknowledged)
+    for status in recovered.updates:
+        assert status.uuid is not None
+        task.state = status.state
+        task.statuses.append(status)
+        where = status.container_status
+        if where is not None and where.container_id != executor.container_id:
+            task.container_id = where.container_id
+        terminal = is_terminal(status.state)
+        update = StatusUpdate(
+            framework_id=framework.id,
+            executor_id=executor.id,
+            agent_id=state.id,
+            status=status,
+            timestamp=now if status.timestamp is None else status.timestamp,
+            uuid=status.uuid,
+        )
+        state.updates.push(key, status.uuid, update, now, terminal=terminal)
+        if terminal:
+            task.phase = TaskPhase.TERMINATED
+        if status.uuid in acknowledged:
+            task.update_state, task.update_uuid = status.state, status.uuid
+            done = state.updates.acknowledge(key, status.uuid, now)
+            if done is not None and done.ended:
+                stopping.complete_task(framework, executor, task)
+                return
+
+
+def _resume_builtin(
+    state: State,
+    framework: Framework,
+    executor: Executor,
+    container: RecoveredContainer | None,
+    containers: dict[ContainerId, RecoveredContainer],
+    now: float,
+) -> None:
+    """Let a hosted machine go on with those tasks whose processes are there; end the others."""
+    hosting.host(state, framework, executor)
+    executor.state = ExecutorState.RUNNING
+    assert executor.builtin is not None
+    if executor.command_task:
+        executor.pid = None if container is None else container.pid
+    else:
+        state.containers.recover(executor.container_id, _sandbox(state, executor.directory), None)
+    gone: list[tuple[ContainerId, RecoveredContainer | None]] = []
+    for task in [task for task in executor.tasks.values() if not task.over]:
+        container_id, process = executor.container_id, container
+        if not executor.command_task:
+            container_id = task.container_id or ContainerId(
+                f"{executor.container_id}.{state.new_container_id()}"
+            )
+            task.container_id = container_id
+            process = containers.pop(container_id, None)
+        state.owners[container_id] = Owner(framework.id, executor.id)
+        executor.builtin.resume(task.info, container_id, now)
+        if process is None or process.exited:
+            gone.append((container_id, process))
+        else:
+            directory = paths.run_dir(state.agent_id(), framework.id, executor.id, container_id)
+            state.containers.recover(container_id, _sandbox(state, directory), process.pid)
+    for container_id, process in gone:
+        status = None if process is None else process.wait_status
+        ending = GONE if process is None else Ending(None, None)
+        executor.builtin.on_ended(container_id, status, ending.reason, ending.message, now)
+    if all(task.over for task in executor.tasks.values()):
+        state.finished.append(Owner(framework.id, executor.id))
+
+
+def _await_executor(
+    state: State,
+    framework: Framework,
+    executor: Executor,
+    recovered: RecoveredExecutor,
+    container: RecoveredContainer,
+    now: float,
+) -> None:
+    """Give an executor that runs some time to come back."""
+    executor.pid = container.pid
+    state.containers.recover(executor.container_id, _sandbox(state, executor.directory), container.pid)
+    state.deadlines.arm(
+        executor_timer(TimerKind.REREGISTRATION, framework, executor),
+        now + state.config.executor_reregistration_timeout_s,
+    )
+    if recovered.pid is not None and not recovered.http:
+        state.out.append(Link(recovered.pid))
+        state.out.append(SendToExecutor(recovered.pid, Reconnect(state.agent_id())))
+
+
+def _sandbox(state: State, directory: str) -> Sandbox:
+    return Sandbox(path=f"{state.config.work_dir}/{directory}")
