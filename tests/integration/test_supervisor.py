@@ -140,6 +140,8 @@ def test_output_is_appended_and_one_file_may_take_both(tmp_path: Path) -> None:
         ({"stdout": "/no/such/file"}, "/no/such/file: No such file or directory"),
         ({"argv": ()}, "the command is empty"),
         ({"argv": ("a\0b",)}, "null byte"),
+        ({"env": {"A": "x" * (200 << 10)}}, "Argument list too long"),
+        ({"env": {"A": "x" * (9 << 20)}}, "exceeds"),
         ({"user": "no-such-user"}, "There is no user 'no-such-user' on this machine"),
         ({"rlimits": (Rlimit("NONSENSE", 1, 1),)}, "no limit called 'NONSENSE'"),
         ({"rlimits": (Rlimit("NOFILE", 2, 1),)}, "current limit exceeds maximum limit"),

@@ -2,15 +2,15 @@ from __future__ import annotations
 
 import os
 
-from meseta.runtime.linux.processes import Stat, read_stat, read_stats, tree
+from meseta.runtime.linux.processes import Forest, Stat, read_forest, read_stat
 
 
 def stat(pid: int, parent: int, session: int, start: int = 5, state: str = "S") -> Stat:
     return Stat(pid, state, parent, session, 0, 0, start, 0)
 
 
-def members(*stats: Stat, leader: int = 10, start_ticks: int = 5) -> set[int]:
-    return tree(leader, start_ticks, {entry.pid: entry for entry in stats})
+def members(*stats: Stat, leader: int = 10, start_ticks: int | None = 5) -> set[int]:
+    return Forest(stats).tree(leader, start_ticks)
 
 
 def test_a_tree_is_descendants_and_session() -> None:
@@ -35,6 +35,7 @@ def test_a_session_outlives_its_leader() -> None:
 
 def test_a_pid_given_to_another_process_is_not_the_leader() -> None:
     assert members(stat(10, 1, 10, start=6), stat(11, 10, 10)) == set()
+    assert members(stat(10, 1, 10, start=6), start_ticks=None) == {10}
 
 
 def test_proc_tells_about_this_process() -> None:
@@ -42,5 +43,5 @@ def test_proc_tells_about_this_process() -> None:
     assert mine is not None
     assert (mine.pid, mine.parent, mine.session) == (os.getpid(), os.getppid(), os.getsid(0))
     assert mine.rss_pages > 0
-    assert read_stats()[os.getpid()].start_ticks == mine.start_ticks
+    assert read_forest().stats[os.getpid()].start_ticks == mine.start_ticks
     assert read_stat(2**22 + 1) is None

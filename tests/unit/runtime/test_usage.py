@@ -4,18 +4,20 @@ import os
 import resource
 
 from meseta.runtime.linux.cgroups import Cgroups, Usage
-from meseta.runtime.linux.processes import Stat
+from meseta.runtime.linux.processes import Forest, Stat
 from meseta.runtime.linux.usage import cgroup_statistics, tree_statistics
 
 
 def test_a_tree_is_summed_up() -> None:
     hertz, page = os.sysconf("SC_CLK_TCK"), resource.getpagesize()
-    stats = {
-        10: Stat(10, "S", 1, 10, hertz, hertz // 2, 5, 100),
-        11: Stat(11, "R", 10, 10, 2 * hertz, 0, 6, 50),
-        12: Stat(12, "R", 1, 12, 9 * hertz, 0, 6, 9),
-    }
-    assert tree_statistics(10, 5, 7.0, stats) == {
+    forest = Forest(
+        [
+            Stat(10, "S", 1, 10, hertz, hertz // 2, 5, 100),
+            Stat(11, "R", 10, 10, 2 * hertz, 0, 6, 50),
+            Stat(12, "R", 1, 12, 9 * hertz, 0, 6, 9),
+        ]
+    )
+    assert tree_statistics(10, 7.0, forest) == {
         "timestamp": 7.0,
         "cpus_user_time_secs": 3.0,
         "cpus_system_time_secs": 0.5,

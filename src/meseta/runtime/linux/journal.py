@@ -16,6 +16,8 @@ from typing import Any
 LINES_SLACK = 4096
 """Lines beyond four for each entry after which the journal is written anew."""
 
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
+
 
 class Entry:
     """A process that was started. `start_ticks` tells it from others that get the same pid."""
@@ -136,7 +138,7 @@ class Journal:
 
 
 def _encode(line: list[Any]) -> bytes:
-    return json.dumps(line, separators=(",", ":")).encode() + b"\n"
+    return _to_json(line).encode() + b"\n"
 
 
 def _lock(directory: str) -> int:

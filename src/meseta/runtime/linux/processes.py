@@ -11,6 +11,9 @@ ROUNDS_MAX = 8
 """How often a tree is walked again because it grew meanwhile."""
 
 
+STAT_BYTES_MAX = 4096
+
+
 class Stat(NamedTuple):
     """The fields of /proc/<pid>/stat that Meseta reads; times in clock ticks, `rss` in pages."""
 
@@ -27,10 +30,15 @@ class Stat(NamedTuple):
 def read_stat(pid: int) -> Stat | None:
     """Return what /proc says about `pid`, or None if there is no such process."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            text = file.read()
-    except (FileNotFoundError, ProcessLookupError):
+        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
         return None
+    try:
+        text = os.read(fd, STAT_BYTES_MAX)
+    except ProcessLookupError:
+        return None
+    finally:
+        os.close(fd)
     # The name, in parentheses, may itself hold spaces and parentheses.
     fields = text[text.rindex(b")") + 2 :].split()
     return Stat(
@@ -45,34 +53,45 @@ def read_stat(pid: int) -> Stat | None:
     )
 
 
-def read_stats() -> dict[int, Stat]:
-    """Return the stat of every process of the machine, by pid."""
+class Forest:
+    """All processes of the machine at one moment, indexed: one walk of /proc serves many trees."""
+
+    __slots__ = ("_children", "_sessions", "stats")
+
+    def __init__(self, stats: Iterable[Stat]) -> None:
+        self.stats = {stat.pid: stat for stat in stats}
+        self._children: dict[int, list[int]] = {}
+        self._sessions: dict[int, list[int]] = {}
+        for stat in self.stats.values():
+            self._children.setdefault(stat.parent, []).append(stat.pid)
+            self._sessions.setdefault(stat.session, []).append(stat.pid)
+
+    def tree(self, leader: int, start_ticks: int | None = None) -> set[int]:
+        """Return the living members of the tree of `leader`: its descendants and those of its session.
+
+        A descendant whose parent has died is found by its session, unless it made one of its own as a
+        daemon does: only a cgroup holds that. `start_ticks`, if known, tells the leader from a later process
+        that was given the same pid.
+        """
+        there = self.stats.get(leader)
+        if there is not None and start_ticks not in (None, there.start_ticks):
+            return set()
+        members = set(self._sessions.get(leader, ()))
+        if there is not None:
+            members.add(leader)
+        pending = list(members)
+        while pending:
+            for pid in self._children.get(pending.pop(), ()):
+                if pid not in members:
+                    members.add(pid)
+                    pending.append(pid)
+        return {pid for pid in members if self.stats[pid].state not in "ZX"}
+
+
+def read_forest() -> Forest:
+    """Walk /proc."""
     stats = (read_stat(int(name)) for name in os.listdir("/proc") if name.isdigit())
-    return {stat.pid: stat for stat in stats if stat is not None}
-
-
-def tree(leader: int, start_ticks: int, stats: dict[int, Stat]) -> set[int]:
-    """Return the living members of the tree of `leader`: its descendants and those of its session.
-
-    A descendant whose parent has died is found by its session, unless it made one of its own as a
-    daemon does. `start_ticks` tells the leader from a later process that was given the same pid.
-    """
-    other = stats.get(leader)
-    if other is not None and other.start_ticks != start_ticks:
-        return set()
-    children: dict[int, list[int]] = {}
-    members = set()
-    for stat in stats.values():
-        children.setdefault(stat.parent, []).append(stat.pid)
-        if leader in (stat.pid, stat.session):
-            members.add(stat.pid)
-    pending = list(members)
-    while pending:
-        for pid in children.get(pending.pop(), ()):
-            if pid not in members:
-                members.add(pid)
-                pending.append(pid)
-    return {pid for pid in members if stats[pid].state not in "ZX"}
+    return Forest(stat for stat in stats if stat is not None)
 
 
 def signal_tree(leader: int, start_ticks: int, signum: int) -> set[int]:
@@ -83,7 +102,7 @@ def signal_tree(leader: int, start_ticks: int, signum: int) -> set[int]:
     """
     members: set[int] = set()
     for _ in range(ROUNDS_MAX):
-        newcomers = tree(leader, start_ticks, read_stats()) - members
+        newcomers = read_forest().tree(leader, start_ticks) - members
         if not newcomers:
             break
         send(newcomers, signal.SIGSTOP)

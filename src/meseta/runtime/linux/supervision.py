@@ -111,6 +111,8 @@ class Listed(NamedTuple):
     exited: tuple[Exited, ...]
 
 
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
+
 Request = Spawn | Signal | Forget | List | Shutdown
 Report = Spawned | SpawnFailed | Exited | Listed
 
@@ -126,7 +128,7 @@ class FramingError(Exception):
 
 def encode(message: Request | Report) -> bytes:
     """Return the frame of `message`; raises `FramingError` if it is larger than the peer accepts."""
-    body = json.dumps([type(message).__name__, *message], separators=(",", ":")).encode()
+    body = _to_json([type(message).__name__, *message]).encode()
     if len(body) > MESSAGE_BYTES_MAX:
         raise FramingError(f"a {type(message).__name__} of {len(body)} bytes exceeds {MESSAGE_BYTES_MAX}")
     return len(body).to_bytes(4, "big") + body

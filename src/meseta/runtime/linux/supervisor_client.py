@@ -8,6 +8,7 @@ watches the processes that the dead one has left.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import subprocess
 import sys
@@ -87,7 +88,12 @@ class SupervisorClient:
 
     def spawn(self, request: Spawn) -> None:
         """Start a process; the answer is `Spawned` or `SpawnFailed`, later `Exited`."""
-        self._send(request)
+        try:
+            self._send(request)
+        except FramingError as error:
+            reason = f"Cannot start '{request.key}': {error}"
+            failed = SpawnFailed(request.key, reason, errno.E2BIG)
+            asyncio.get_running_loop().call_soon(self._tell, failed)
 
     def signal(self, key: str, signum: int, *, tree: bool = False) -> None:
         """Signal the process group of `key`, or its whole tree; nothing happens if it is unknown."""
@@ -164,8 +170,11 @@ class SupervisorClient:
             if link is not self._link:
                 return
             self._link = None
+        self._tell(report)
+
+    def _tell(self, event: SupervisorEvent) -> None:
         for callback in self._callbacks:
-            callback(report)
+            callback(event)
 
 
 class _Link(asyncio.Protocol):

@@ -10,7 +10,7 @@ import resource
 from typing import Final
 
 from meseta.runtime.linux.cgroups import Cgroups, Usage
-from meseta.runtime.linux.processes import Stat, tree
+from meseta.runtime.linux.processes import Forest
 
 Statistics = dict[str, float | int]
 
@@ -32,13 +32,13 @@ _CGROUP_FIELDS: Final = (
 )
 
 
-def tree_statistics(leader: int, start_ticks: int, now: float, stats: dict[int, Stat]) -> Statistics:
-    """Return the statistics of a process tree at `now`, seconds since the epoch.
+def tree_statistics(leader: int, now: float, forest: Forest) -> Statistics:
+    """Return the statistics of the process tree of `leader` at `now`, seconds since the epoch.
 
-    `stats` is a walk of /proc (`processes.read_stats`), which serves all containers of the agent. The times
-    are those of living processes: what ended children have used is not in them.
+    `forest` is a walk of /proc, which serves all containers of the agent. The times are those of living
+    processes: what ended children have used is not in them.
     """
-    members = [stats[pid] for pid in tree(leader, start_ticks, stats)]
+    members = [forest.stats[pid] for pid in forest.tree(leader)]
     return {
         "timestamp": now,
         "cpus_user_time_secs": sum(stat.user_ticks for stat in members) / _TICKS_PER_S,
