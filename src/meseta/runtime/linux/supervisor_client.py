@@ -61,6 +61,7 @@ class SupervisorClient:
         self._idle_exit_s = idle_exit_s
         self._callbacks: list[Callable[[SupervisorEvent], None]] = []
         self._link: _Link | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def connected(self) -> bool:
@@ -119,15 +120,19 @@ class SupervisorClient:
         self._link.send(supervision.encode(request))
 
     async def _connect_or_start(self) -> Listed:
-        starting: subprocess.Popen[bytes] | None = None
-        while True:
-            try:
-                return await self._connect()
-            except (OSError, EOFError):
-                # Nobody listens, or who did was just leaving.
-                if starting is None or starting.poll() is not None:
-                    starting = self._start()
-                await asyncio.sleep(RETRY_S)
+        try:
+            while True:
+                try:
+                    return await self._connect()
+                except (OSError, EOFError):
+                    # Nobody listens, or who did was just leaving.
+                    if self._process is None or self._process.poll() is not None:
+                        self._process = self._start()
+                    await asyncio.sleep(RETRY_S)
+        except BaseException:
+            if self._process is not None:
+                self._process.terminate()
+            raise
 
     async def _connect(self) -> Listed:
         self.close()
@@ -170,6 +175,8 @@ class SupervisorClient:
             if link is not self._link:
                 return
             self._link = None
+            if self._process is not None:
+                self._process.poll()
         self._tell(report)
 
     def _tell(self, event: SupervisorEvent) -> None:
