@@ -100,10 +100,19 @@ class AgentAccount:
             self.held[client] = left
         else:
             del self.held[client]
-        if consumed:
-            self.set_total(self.total - consumed + converted)
+        total = self.total.convert(consumed, converted) if consumed else None
+        if total is not None:
+            self.set_total(total)
         else:
             self._settle()
+
+    def block(self, client: Client, available: Resources) -> None:
+        """Remember that there is nothing for a client in `available`, hence in less.
+
+        Earlier noes were said to at least that much, so they hold too.
+        """
+        self.blocked |= client.bit
+        self.blocked_at = available
 
     def is_blocked_at(self, available: Resources) -> bool:
         """Tell whether the bits in `blocked` say something about `available`."""
@@ -115,4 +124,4 @@ class AgentAccount:
         shared = self.total.shared()
         self.simple = not shared and self.total.contains(held)
         """Whether free = total - held, to the last unit, so that it can be kept step by step."""
-        self.available = (self.total.nonshared() - held.nonshared()) + shared
+        self.available = self.total.nonshared().subtract(held.nonshared()) + shared

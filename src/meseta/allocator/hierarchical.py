@@ -96,7 +96,7 @@ class HierarchicalAllocator:
         for agent_id, by_role in used.items():
             agent = self.ledger.agents.get(agent_id)
             if agent is not None:
-                self._hold_used(agent, framework, by_role)
+                self._hold_used(agent, framework_id, by_role)
 
     def update_framework(
         self,
@@ -170,7 +170,7 @@ class HierarchicalAllocator:
         self.ledger.add_agent(agent)
         self._set_traits(agent)
         for framework_id, by_role in used.items():
-            self._hold_used(agent, self.ledger.framework(framework_id), by_role)
+            self._hold_used(agent, framework_id, by_role)
         self._touch(agent)
 
     def update_agent(
@@ -328,13 +328,12 @@ class HierarchicalAllocator:
         tree = self.ledger.tree
         if not agent.is_blocked_at(available):
             agent.blocked = 0
-            agent.blocked_at = available
         taken = EMPTY
         for client in tree.turns(tree.root.mask & ~agent.blocked):
             offer = offerable(agent, client, self._terms[client], self.refusals, taken)
             if isinstance(offer, Reason):
                 if agent.available is available:
-                    agent.blocked |= client.bit
+                    agent.block(client, available)
                 continue
             self.ledger.hold(agent, client, offer)
             decided.append(Allocation(client.framework_id, client.role, agent.id, offer))
@@ -447,9 +446,10 @@ class HierarchicalAllocator:
     def _set_traits(self, agent: AgentAccount) -> None:
         agent.set_traits(region=self.options.region, filter_gpus=self.options.filter_gpu_resources)
 
-    def _hold_used(self, agent: AgentAccount, framework: FrameworkAccount, by_role: RoleResources) -> None:
+    def _hold_used(self, agent: AgentAccount, framework_id: FrameworkId, by_role: RoleResources) -> None:
         """Account for what a framework already holds, unless that is known."""
         for role, resources in by_role.items():
-            client = self.ledger.client(framework, role)
-            if client not in agent.held and resources:
-                self.ledger.hold(agent, client, resources)
+            if resources:
+                client = self.ledger.client(self.ledger.framework(framework_id), role)
+                if client not in agent.held:
+                    self.ledger.hold(agent, client, resources)

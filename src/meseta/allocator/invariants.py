@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 
 from meseta.allocator.agents import AgentAccount
 from meseta.allocator.hierarchical import HierarchicalAllocator
-from meseta.allocator.ledger import Ledger, quantities_once
-from meseta.allocator.sorter import OWN, Client, Node, lineage
+from meseta.allocator.ledger import Ledger, charges
+from meseta.allocator.sorter import OWN, Client, Node
 from meseta.allocator.verdict import Reason
 from meseta.resources import EMPTY, Resources
 
@@ -36,7 +36,7 @@ def _check_agent(agent: AgentAccount, ledger: Ledger) -> None:
             f"{agent.id}: free {agent.available} + held {held} is not the total {total}"
         )
     else:
-        free = (total.nonshared() - held.nonshared()) + total.shared()
+        free = total.nonshared().subtract(held.nonshared()) + total.shared()
         assert agent.available == free, f"{agent.id}: free is {agent.available}, should be {free}"
     known = dict.fromkeys(ledger.tree.clients())
     for client, resources in agent.held.items():
@@ -53,8 +53,8 @@ def _check_tree(ledger: Ledger) -> None:
     assert _nonzero(tree.totals) == totals, f"the total is {tree.totals}, should be {totals}"
     expected: dict[Node, dict[str, int]] = {}
     for agent in ledger.agents.values():
-        for node, resources in _held_by_node(agent).items():
-            _add(expected.setdefault(node, {}), quantities_once(resources, agent.total))
+        for node, quantities in charges(agent).items():
+            _add(expected.setdefault(node, {}), quantities)
     for node in _nodes(tree.root):
         allocated = _nonzero(expected.get(node, {}))
         assert _nonzero(node.allocated) == allocated, (
@@ -106,21 +106,15 @@ def _check_refusals(allocator: HierarchicalAllocator) -> None:
 
 
 def _check_nothing_is_forgotten(allocator: HierarchicalAllocator) -> None:
-    """An agent that is not to be looked at again has nothing for anybody."""
+    """Whoever will not be asked about an agent would say no."""
     for agent in allocator.ledger.agents.values():
-        if allocator.is_pending(agent):
-            continue
+        pending = allocator.is_pending(agent)
+        blocked = agent.blocked if agent.is_blocked_at(agent.available) else 0
         for client in allocator.ledger.tree.clients():
+            if pending and not client.bit & blocked:
+                continue
             reason = allocator.reason(client, agent)
-            assert reason is not Reason.NEXT, f"{agent.id} has something for {client.path} and is not dirty"
-
-
-def _held_by_node(agent: AgentAccount) -> Mapping[Node, list[Resources]]:
-    held: dict[Node, list[Resources]] = {}
-    for client, resources in agent.held.items():
-        for node in lineage(client):
-            held.setdefault(node, []).append(resources)
-    return held
+            assert reason is not Reason.NEXT, f"{agent.id} has something for {client.path} and will not ask"
 
 
 def _nodes(node: Node) -> Iterator[Node]:

@@ -7,13 +7,14 @@ has an account without a description: its holdings count, and it is offered noth
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
 from meseta.allocator.agents import AgentAccount
 from meseta.allocator.frameworks import FrameworkAccount
 from meseta.allocator.sorter import Client, Node, RoleTree, lineage
 from meseta.ids import AgentId, FrameworkId
-from meseta.resources import Kind, Resources
+from meseta.resources import EMPTY, Resources
+
+Charges = dict[Node, dict[str, int]]
+"""Scalar quantities in milli-units, by node of the tree."""
 
 
 class Ledger:
@@ -105,10 +106,10 @@ class Ledger:
             agent.hold(client, resources)
             self.tree.charge(client, resources.quantities())
         else:
-            before = _held_below(agent, client)
+            before = charges(agent)
             agent.hold(client, resources)
             self.tree.charge(client, {})
-            self._carry_over(agent, client, before)
+            self._recharge(agent, before)
 
     def release(self, agent: AgentAccount, client: Client, resources: Resources) -> None:
         """Take back what a client holds of an agent; a client that is then of no use is forgotten."""
@@ -116,30 +117,27 @@ class Ledger:
             agent.release(client, resources)
             self.tree.discharge(client, resources.quantities())
         else:
-            before = _held_below(agent, client)
+            before = charges(agent)
             agent.release(client, resources)
-            self._carry_over(agent, client, before)
+            self._recharge(agent, before)
         if client not in agent.held:
             self._left(client)
 
     def convert(self, agent: AgentAccount, client: Client, consumed: Resources, converted: Resources) -> None:
         """Turn what a client holds of an agent into something else."""
         total = agent.total.quantities()
-        before = _held_below(agent, client)
+        before = charges(agent)
         agent.convert(client, consumed, converted)
-        self._carry_over(agent, client, before)
+        self._recharge(agent, before)
         self.tree.change_total(agent.total.quantities(), total)
         if client not in agent.held:
             self._left(client)
 
-    def _carry_over(self, agent: AgentAccount, client: Client, before: list[Mapping[str, int]]) -> None:
-        """Bring the tree up to date after a change of holdings.
-
-        Shared resources count once at each level, however many below hold them: so the levels differ.
-        """
-        after = _held_below(agent, client)
-        for node, added, removed in zip(lineage(client), after, before, strict=True):
-            self.tree.exchange(node, added, removed)
+    def _recharge(self, agent: AgentAccount, before: Charges) -> None:
+        """Bring the tree up to date after an agent's charges were `before`."""
+        after = charges(agent)
+        for node in {**before, **after}:
+            self.tree.exchange(node, after.get(node, {}), before.get(node, {}))
 
     def _left(self, client: Client) -> None:
         client.holdings -= 1
@@ -150,28 +148,14 @@ class Ledger:
                 del self.frameworks[framework.id]
 
 
-def quantities_once(holdings: Iterable[Resources], total: Resources) -> dict[str, int]:
-    """Return the scalar quantities of holdings of one agent, shared resources counted once."""
-    quantities: dict[str, int] = {}
-    shared: dict[Kind, None] = {}
-    for resources in holdings:
-        shared.update(dict.fromkeys(kind for kind, _ in resources.shared()))
-        _add(quantities, resources.nonshared().quantities())
-    if shared:
-        _add(quantities, total.filter(shared.__contains__).quantities())
-    return quantities
+def charges(agent: AgentAccount) -> Charges:
+    """Return the scalar quantities that an agent's holdings add to each node of the tree.
 
-
-def _held_below(agent: AgentAccount, client: Client) -> list[Mapping[str, int]]:
-    """Return what is held of an agent at each level above a client, itself included."""
-    held: dict[Node, list[Resources]] = {node: [] for node in lineage(client)}
-    for holder, resources in agent.held.items():
-        for node in lineage(holder):
-            if node in held:
-                held[node].append(resources)
-    return [quantities_once(holdings, agent.total) for holdings in held.values()]
-
-
-def _add(totals: dict[str, int], quantities: Mapping[str, int]) -> None:
-    for name, quantity in quantities.items():
-        totals[name] = totals.get(name, 0) + quantity
+    Copies of a shared resource count once at each level, however many below hold one: so a level may be
+    charged less than the sum of those below it.
+    """
+    held: dict[Node, Resources] = {}
+    for client, resources in agent.held.items():
+        for node in lineage(client):
+            held[node] = held.get(node, EMPTY) + resources
+    return {node: resources.quantities() for node, resources in held.items()}

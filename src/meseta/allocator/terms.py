@@ -8,7 +8,7 @@ from enum import IntFlag
 import msgspec
 
 from meseta.records import FrameworkCapability, FrameworkInfo, OfferConstraints
-from meseta.resources import Kind, Ranges, Resources
+from meseta.resources import Quantity, Ranges, Resources
 
 Minimum = tuple[Mapping[str, int], ...]
 """Alternatives of quantities in milli-units (a port or an item of a set is 1000); (): anything will do."""
@@ -62,19 +62,15 @@ def is_enough(resources: Resources, minimum: Minimum) -> bool:
 
 def amount(resources: Resources, name: str) -> int:
     """Return how much there is of a resource, in milli-units; a port or an item of a set is 1000."""
-    return sum(_milli(quantity) for kind, quantity in resources if kind.name == name)
+    scalars = resources.scalar(name)
+    return scalars or sum(_milli(quantity) for kind, quantity in resources if kind.name == name)
 
 
-def _milli(quantity: int | Ranges | frozenset[str]) -> int:
+def _milli(quantity: Quantity) -> int:
     if isinstance(quantity, int):
         return quantity
-    count = quantity.bits.bit_count() if isinstance(quantity, Ranges) else len(quantity)
+    count = quantity.count() if isinstance(quantity, Ranges) else len(quantity)
     return 1000 * count
-
-
-def is_not_refined(kind: Kind) -> bool:
-    """Tell whether a resource has no more than one reservation."""
-    return len(kind.reservations) <= 1
 
 
 def _copes_with(info: FrameworkInfo, role: str) -> Trait:

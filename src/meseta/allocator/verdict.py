@@ -12,7 +12,7 @@ from meseta.allocator.agents import AgentAccount
 from meseta.allocator.constraints import is_excluded
 from meseta.allocator.filters import Refusals
 from meseta.allocator.sorter import Client
-from meseta.allocator.terms import Terms, Trait, is_enough, is_not_refined
+from meseta.allocator.terms import Terms, Trait, is_enough
 from meseta.resources import EMPTY, Resources
 
 
@@ -59,7 +59,7 @@ def offerable(
         return Reason.CONSTRAINTS
     offer = agent.available
     if not agent.plain:
-        offer = offer.allocatable_to(client.role) - taken
+        offer = offer.allocatable_to(client.role).subtract(taken)
         if not offer:
             return Reason.NOTHING_FOR_ROLE if agent.available else Reason.NOTHING_FREE
         offer = _within(offer, terms)
@@ -90,5 +90,5 @@ def _within(offer: Resources, terms: Terms) -> Resources:
     if not terms.revocable:
         offer = offer.nonrevocable()
     if not terms.refined:
-        offer = offer.filter(is_not_refined)
+        offer = offer.unrefined()
     return offer

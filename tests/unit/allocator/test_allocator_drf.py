@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from allocator_kit import Cluster
 
 from meseta.ids import AgentId
 from meseta.resources import Resources
+from tests.unit.allocator.allocator_kit import Cluster
 
 
 def fill(total: Resources, demands: dict[str, Resources], refuse_s: float = 1000.0) -> tuple[Cluster, str]:

@@ -1,0 +1,380 @@
+"""The allocator against the textbook algorithm, choice by choice, and under any sequence of calls."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from meseta.allocator.allocator import Allocation, AllocatorOptions
+from meseta.allocator.hierarchical import HierarchicalAllocator
+from meseta.allocator.invariants import check
+from meseta.attributes import Attribute, AttributeType
+from meseta.ids import AgentId, FrameworkId
+from meseta.records import (
+    AgentInfo,
+    AttributeConstraint,
+    Filters,
+    FrameworkCapability,
+    FrameworkInfo,
+    OfferConstraints,
+)
+from meseta.resources import Disk, Kind, Ranges, Reservation, Resources, ValueType
+from tests.properties.drf_model import Choice, TextbookAllocator
+
+EVERYTHING = 1_000_000
+ROLES = ("*", "a", "a/b", "a/b/c", "a/d", "e", "e/f", "g")
+AGENT_CAPABILITIES = ("MULTI_ROLE", "HIERARCHICAL_ROLE")
+SEEDS = st.integers(0, 2**32 - 1)
+REFUSALS = (None, 0.0, 0.5, 1.5, 5.0, -1.0, float("nan"), 1e12)
+
+
+def reserved(name: str, *roles: str) -> Kind:
+    return Kind(name, reservations=tuple(Reservation(role, False) for role in roles))
+
+
+def some_resources(chance: random.Random) -> Resources:
+    """Return an agent's total: plain or with reservations, revocable resources, gpus and ports."""
+    few = chance.choice
+    items: list[tuple[Kind, object]] = [
+        (Kind("cpus"), few((0, 5, 1000, 2000, 8000))),
+        (Kind("mem"), few((0, 16_000, 64_000, 256_000))),
+    ]
+    if chance.random() < 0.5:
+        items += [
+            (reserved("cpus", few(("a", "a/b", "e"))), few((0, 500, 1000))),
+            (reserved("mem", "a", "a/b"), few((0, 64_000))),
+            (Kind("cpus", revocable=True), few((0, 1000))),
+            (Kind("gpus"), few((0, 0, 1000))),
+            (Kind("ports", ValueType.RANGES), Ranges.from_pairs([(31000, 31000 + few((0, 9)))])),
+        ]
+    return Resources.of([(kind, quantity) for kind, quantity in items if quantity])
+
+
+def some_framework(chance: random.Random, name: str) -> FrameworkInfo:
+    capabilities = [capability for capability in FrameworkCapability if chance.random() < 0.6]
+    count = 3 if FrameworkCapability.MULTI_ROLE in capabilities else 1
+    roles = tuple(chance.sample(ROLES, chance.randint(1, count)))
+    filters = {role: chance.choice(((), ({"cpus": 1000},))) for role in roles if chance.random() < 0.2}
+    return FrameworkInfo(
+        user="u", name=name, roles=roles, capabilities=frozenset(capabilities), offer_filters=filters
+    )
+
+
+class Twins:
+    """The allocator and the textbook side by side, doing the same."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.ours = HierarchicalAllocator(random.Random(seed), AllocatorOptions())
+        self.textbook = TextbookAllocator()
+        self.now = 0.0
+        self.infos: dict[str, FrameworkInfo] = {}
+        self.offers: list[Choice] = []
+        self.serial = 0
+
+    def step(self) -> None:
+        steps = (
+            [self.add_agent] * 3
+            + [self.add_framework] * 3
+            + [self.allocate] * 5
+            + [self.give_back] * 8
+            + [self.suppress, self.revive, self.weigh]
+            + [self.toggle, self.remove_framework, self.remove_agent]
+        )
+        self.chance.choice(steps)()
+
+    def add_agent(self) -> None:
+        self.serial += 1
+        name, total = f"agent{self.serial}", some_resources(self.chance)
+        has = AGENT_CAPABILITIES if self.chance.random() < 0.8 else self.chance.sample(AGENT_CAPABILITIES, 1)
+        info = AgentInfo(hostname=name, port=1, resources=total)
+        self.ours.add_agent(AgentId(name), info, has, total, {})
+        self.textbook.add_agent(name, name, frozenset(has), total)
+
+    def add_framework(self) -> None:
+        self.serial += 1
+        name = f"framework{self.serial}"
+        info = self.infos[name] = some_framework(self.chance, name)
+        suppressed = info.roles[:1] if self.chance.random() < 0.2 else ()
+        self.ours.add_framework(FrameworkId(name), info, {}, active=True, suppressed_roles=suppressed)
+        self.textbook.add_framework(name, info, suppressed)
+
+    def allocate(self) -> None:
+        self.now += self.chance.choice((1.0, 1.0, 2.0, 7.0))
+        ours = self.ours.allocate(self.now, EVERYTHING)
+        order = list(dict.fromkeys([str(one.agent_id) for one in ours]))
+        order += [agent for agent in self.textbook.agents if agent not in order]
+        assert [_choice(one) for one in ours] == self.textbook.allocate(self.now, order)
+        self.offers += [_choice(one) for one in ours]
+
+    def give_back(self) -> None:
+        if not self.offers:
+            return
+        choice = self.offers.pop(self.chance.randrange(len(self.offers)))
+        framework, role, agent, resources = choice
+        some = resources
+        if self.chance.random() < 0.4:
+            some = Resources.of([item for item in resources if self.chance.random() < 0.5])
+            if some != resources:
+                self.offers.append((framework, role, agent, resources - some))
+        refused_s = self.chance.choice(REFUSALS)
+        filters = None if refused_s is None else Filters(refused_s)
+        self.ours.recover(FrameworkId(framework), AgentId(agent), role, some, filters, self.now)
+        if some:
+            self.textbook.recover(framework, role, agent, some, filters, self.now)
+
+    def suppress(self) -> None:
+        for name in self._some_framework():
+            roles = self.infos[name].roles[:1]
+            self.ours.suppress(FrameworkId(name), roles)
+            self.textbook.suppress(name, roles)
+
+    def revive(self) -> None:
+        for name in self._some_framework():
+            self.ours.revive(FrameworkId(name), self.infos[name].roles)
+            self.textbook.revive(name, self.infos[name].roles)
+
+    def weigh(self) -> None:
+        weights = {self.chance.choice(ROLES): self.chance.choice((0.5, 1.0, 2.0, 3.0))}
+        self.ours.update_weights(weights)
+        self.textbook.update_weights(weights)
+
+    def toggle(self) -> None:
+        for name in self._some_framework():
+            if self.textbook.frameworks[name].active:
+                self.ours.deactivate_framework(FrameworkId(name))
+                self.textbook.set_active(name, False)
+            else:
+                self.ours.activate_framework(FrameworkId(name))
+                self.textbook.set_active(name, True)
+
+    def remove_framework(self) -> None:
+        for name in self._some_framework():
+            self.ours.remove_framework(FrameworkId(name))
+            self.textbook.remove_framework(name)
+            self.offers = [offer for offer in self.offers if offer[0] != name]
+
+    def remove_agent(self) -> None:
+        if self.textbook.agents and self.chance.random() < 0.5:
+            name = self.chance.choice(list(self.textbook.agents))
+            self.ours.remove_agent(AgentId(name))
+            self.textbook.remove_agent(name)
+            self.offers = [offer for offer in self.offers if offer[2] != name]
+
+    def _some_framework(self) -> Iterable[str]:
+        names = list(self.textbook.frameworks)
+        return [self.chance.choice(names)] if names else []
+
+
+def _choice(allocation: Allocation) -> Choice:
+    return allocation.framework_id, allocation.role, allocation.agent_id, allocation.resources
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_same_choices_as_the_textbook(block: int) -> None:
+    for seed in range(block * 30, block * 30 + 30):
+        twins = Twins(seed)
+        for _ in range(150):
+            twins.step()
+        check(twins.ours)
+
+
+class AnyCalls(RuleBasedStateMachine):
+    """Every call of the protocol in any order, as a master would make them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.allocator = HierarchicalAllocator(random.Random(1), AllocatorOptions())
+        self.now = 0.0
+        self.serial = 0
+        self.agents: list[AgentId] = []
+        self.frameworks: dict[FrameworkId, FrameworkInfo] = {}
+        self.held: list[Choice] = []
+
+    def name(self, kind: str) -> str:
+        self.serial += 1
+        return f"{kind}{self.serial}"
+
+    @rule(seed=SEEDS)
+    def add_agent(self, seed: int) -> None:
+        chance = random.Random(seed)
+        agent, total = AgentId(self.name("agent")), some_resources(chance)
+        used: dict[FrameworkId, dict[str, Resources]] = {}
+        if total and chance.random() < 0.4:
+            holder = FrameworkId(chance.choice([*self.frameworks, self.name("framework")]))
+            part = Resources.of([item for item in total if chance.random() < 0.5])
+            used[holder] = {chance.choice(ROLES): part}
+            self.held += [(holder, role, agent, some) for role, some in used[holder].items() if some]
+        self.allocator.add_agent(agent, _agent_info(agent, total), AGENT_CAPABILITIES, total, used)
+        self.agents.append(agent)
+
+    @precondition(lambda self: self.agents)
+    @rule(seed=SEEDS)
+    def update_agent(self, seed: int) -> None:
+        chance = random.Random(seed)
+        agent = chance.choice(self.agents)
+        if chance.random() < 0.5:
+            self.allocator.update_agent(agent, total=some_resources(chance))
+        else:
+            capabilities = chance.sample(AGENT_CAPABILITIES, chance.randint(0, 2))
+            rack = Attribute("rack", AttributeType.TEXT, str(chance.randint(1, 2)))
+            info = _agent_info(agent, Resources.EMPTY, rack)
+            self.allocator.update_agent(agent, capabilities=capabilities, info=info)
+
+    @precondition(lambda self: self.agents)
+    @rule(seed=SEEDS)
+    def remove_agent(self, seed: int) -> None:
+        agent = random.Random(seed).choice(self.agents)
+        self.allocator.remove_agent(agent)
+        self.agents.remove(agent)
+        self.held = [one for one in self.held if one[2] != agent]
+
+    @precondition(lambda self: self.agents)
+    @rule(seed=SEEDS)
+    def switch_agent(self, seed: int) -> None:
+        chance = random.Random(seed)
+        agent = chance.choice(self.agents)
+        chance.choice((self.allocator.activate_agent, self.allocator.deactivate_agent))(agent)
+
+    @rule(seed=SEEDS)
+    def add_framework(self, seed: int) -> None:
+        chance = random.Random(seed)
+        strangers = sorted({one[0] for one in self.held} - set(self.frameworks))
+        name = FrameworkId(chance.choice([*strangers, self.name("framework")]))
+        info = some_framework(chance, name)
+        used: dict[AgentId, dict[str, Resources]] = {}
+        for framework, role, agent, some in self.held:
+            if framework == name:
+                used.setdefault(AgentId(agent), {})[role] = some
+        active = chance.random() < 0.8
+        self.allocator.add_framework(name, info, used, active=active, suppressed_roles=info.roles[1:2])
+        self.frameworks[name] = info
+
+    @precondition(lambda self: self.frameworks)
+    @rule(seed=SEEDS)
+    def update_framework(self, seed: int) -> None:
+        chance = random.Random(seed)
+        name = chance.choice(list(self.frameworks))
+        info = self.frameworks[name] = some_framework(chance, name)
+        wanted = AttributeConstraint(("attribute", "rack"), "text_equals", "1")
+        constraints = OfferConstraints({info.roles[0]: ((wanted,),)}) if chance.random() < 0.3 else None
+        suppressed = info.roles[: chance.randint(0, 1)]
+        self.allocator.update_framework(name, info, suppressed_roles=suppressed, constraints=constraints)
+
+    @precondition(lambda self: self.frameworks)
+    @rule(seed=SEEDS)
+    def remove_framework(self, seed: int) -> None:
+        name = random.Random(seed).choice(list(self.frameworks))
+        del self.frameworks[name]
+        self.allocator.remove_framework(name)
+        self.held = [one for one in self.held if one[0] != name]
+
+    @precondition(lambda self: self.frameworks)
+    @rule(seed=SEEDS)
+    def switch_framework(self, seed: int) -> None:
+        chance = random.Random(seed)
+        name = chance.choice(list(self.frameworks))
+        roles = self.frameworks[name].roles[:2]
+        allocator = self.allocator
+        step = chance.randrange(5)
+        if step == 0:
+            allocator.activate_framework(name)
+        elif step == 1:
+            allocator.deactivate_framework(name)
+        elif step == 2:
+            allocator.suppress(name, roles)
+        elif step == 3:
+            allocator.revive(name, roles)
+        else:
+            allocator.request_resources(name, [(None, Resources.scalars(cpus=1))])
+
+    @rule(role=st.sampled_from(ROLES), weight=st.sampled_from((0.5, 1.0, 3.0)))
+    def weigh(self, role: str, weight: float) -> None:
+        self.allocator.update_weights({role: weight})
+
+    @rule(seed=SEEDS)
+    def set_whitelist(self, seed: int) -> None:
+        chance = random.Random(seed)
+        some = frozenset(f"{agent}.example.org" for agent in self.agents if chance.random() < 0.5)
+        self.allocator.update_whitelist(chance.choice((some, None, None)))
+
+    @rule(after_s=st.sampled_from((0.0, 0.005, 1.0, 6.0)), agents_max=st.sampled_from((1, 2, EVERYTHING)))
+    def allocate(self, after_s: float, agents_max: int) -> None:
+        self.now += after_s
+        decided = self.allocator.allocate(self.now, agents_max)
+        assert len({one.agent_id for one in decided}) <= agents_max
+        self.held += [_choice(one) for one in decided]
+
+    @precondition(lambda self: self.held)
+    @rule(seed=SEEDS, refuse_s=st.sampled_from(REFUSALS))
+    def recover(self, seed: int, refuse_s: float | None) -> None:
+        chance = random.Random(seed)
+        framework, role, agent, resources = self.held.pop(chance.randrange(len(self.held)))
+        some = Resources.of([item for item in resources if chance.random() < 0.7])
+        if some != resources:
+            self.held.append((framework, role, agent, resources - some))
+        filters = None if refuse_s is None else Filters(refuse_s)
+        self.allocator.recover(FrameworkId(framework), AgentId(agent), role, some, filters, self.now)
+
+    @precondition(lambda self: self.held)
+    @rule(seed=SEEDS, shared=st.booleans())
+    def convert(self, seed: int, shared: bool) -> None:
+        """Reserve a part of what is held, or turn it into a shared volume."""
+        chance = random.Random(seed)
+        index = chance.randrange(len(self.held))
+        framework, role, agent, resources = self.held[index]
+        plain = [(kind, some) for kind, some in resources if kind == Kind(kind.name) and kind.name != "gpus"]
+        if framework not in self.frameworks or role == "*" or not plain:
+            return
+        kind, some = chance.choice(plain)
+        consumed = Resources.of([(kind, some)])
+        disk = Disk(persistence_id=self.name("volume")) if shared else None
+        target = Kind(kind.name, reservations=(Reservation(role, True),), disk=disk, shared=shared)
+        converted = Resources.of([(target, some)])
+        self.allocator.update_allocation(FrameworkId(framework), AgentId(agent), role, consumed, converted)
+        self.held[index] = (framework, role, agent, resources - consumed + converted)
+
+    @precondition(lambda self: self.agents)
+    @rule(seed=SEEDS)
+    def reserve_as_operator(self, seed: int) -> None:
+        chance = random.Random(seed)
+        agent = chance.choice(self.agents)
+        available = self.allocator.ledger.agents[agent].available
+        consumed = Resources.scalars(cpus=chance.choice((0.5, 1, 100)))
+        converted = Resources.of([(reserved("cpus", "e"), consumed.scalar("cpus"))])
+        done = self.allocator.update_available(agent, consumed, converted)
+        assert done == available.contains(consumed)
+
+    @invariant()
+    def everything_adds_up(self) -> None:
+        check(self.allocator)
+        held: dict[tuple[str, str, str], Resources] = {}
+        for framework, role, agent, some in self.held:
+            held[framework, role, agent] = held.get((framework, role, agent), Resources.EMPTY) + some
+        booked = {
+            (client.framework_id, client.role, agent.id): some
+            for agent in self.allocator.ledger.agents.values()
+            for client, some in agent.held.items()
+        }
+        assert booked == held
+
+    @invariant()
+    def explanations_cover_everything(self) -> None:
+        for name, info in self.frameworks.items():
+            skips = self.allocator.explain(name, self.now)
+            assert {(skip.agent_id, skip.role) for skip in skips} >= {
+                (agent, role) for agent in self.agents for role in info.roles
+            }
+
+
+def _agent_info(agent: AgentId, total: Resources, *attributes: Attribute) -> AgentInfo:
+    return AgentInfo(hostname=f"{agent}.example.org", port=1, resources=total, attributes=attributes)
+
+
+TestAnyCalls = AnyCalls.TestCase
+TestAnyCalls.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
