@@ -32,6 +32,7 @@ class ValueType(IntEnum):
 class DiskType(IntEnum):
     """What a disk is made of; numbered as on the wire."""
 
+    UNKNOWN = 0
     PATH = 1
     MOUNT = 2
     BLOCK = 3
