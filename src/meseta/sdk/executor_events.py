@@ -118,13 +118,6 @@ class SendUpdate(Effect, frozen=True, kw_only=True):
     payload: Any
 
 
-class ReportAcknowledged(Effect, frozen=True, kw_only=True):
-    """Tell the application that the agent answers for an update from now on."""
-
-    task_id: TaskId
-    uuid: bytes
-
-
 class RefuseUpdate(Effect, frozen=True, kw_only=True):
     """Tell the application that its update was not taken: too many of this task wait."""
 
@@ -162,9 +155,10 @@ class ReportDisconnected(Effect, frozen=True, kw_only=True):
 
 
 class ReportShutdown(Effect, frozen=True, kw_only=True):
-    """Tell the application to end its tasks and itself: the agent will not come back."""
+    """Tell the application to end its tasks and itself: the agent is gone or, if `unwanted`, said so."""
 
     reason: str
+    unwanted: bool
 
 
 class ReportStopped(Effect, frozen=True, kw_only=True):

@@ -30,7 +30,6 @@ from meseta.sdk.executor_events import (
     MessageMade,
     OpenStream,
     RefuseUpdate,
-    ReportAcknowledged,
     ReportDisconnected,
     ReportShutdown,
     ReportStopped,
@@ -129,14 +128,14 @@ class ExecutorSession:
     def on_stream_refused(self, event: StreamRefused, now: float) -> list[Effect]:
         reason = f"the agent refused the subscription: {event.status} {event.reason}".rstrip()
         if 400 <= event.status < 500:
-            return self._shut_down(reason)
+            return self._shut_down(reason, unwanted=True)
         return self._lose(reason, now)
 
     def on_stream_broken(self, event: StreamBroken, now: float) -> list[Effect]:
         return self._lose(event.reason, now)
 
     def on_error_arrived(self, event: ErrorArrived, now: float) -> list[Effect]:
-        return self._shut_down(f"the agent ended the executor: {event.message}")
+        return self._shut_down(f"the agent ended the executor: {event.message}", unwanted=True)
 
     def on_heartbeat_arrived(self, event: HeartbeatArrived, now: float) -> list[Effect]:
         return []
@@ -170,9 +169,12 @@ class ExecutorSession:
             effects.append(ReportDisconnected(reason=reason))
         return effects
 
-    def _shut_down(self, reason: str) -> list[Effect]:
+    def _shut_down(self, reason: str, *, unwanted: bool = False) -> list[Effect]:
         """Nobody will take updates or send work any more; the application ends its tasks and stops."""
-        effects: list[Effect] = [CloseStream(attempt=self._attempt), ReportShutdown(reason=reason)]
+        effects: list[Effect] = [
+            CloseStream(attempt=self._attempt),
+            ReportShutdown(reason=reason, unwanted=unwanted),
+        ]
         self.phase = Phase.ORPHANED
         self._attempt += 1
         self._updates.pause()
@@ -197,10 +199,9 @@ class ExecutorSession:
         self._pending[event.task_id] -= 1
         if not self._pending[event.task_id]:
             del self._pending[event.task_id]
-        effects: list[Effect] = [ReportAcknowledged(task_id=event.task_id, uuid=event.uuid)]
         if settled.next is not None:
-            effects.append(SendUpdate(payload=settled.next))
-        return effects + self._stop() if self._stopping and not self._pending else effects
+            return [SendUpdate(payload=settled.next)]
+        return self._stop() if self._stopping and not self._pending else []
 
     def on_message_made(self, event: MessageMade, now: float) -> list[Effect]:
         return [SendMessage(payload=event.payload)] if self.phase is Phase.SUBSCRIBED else []

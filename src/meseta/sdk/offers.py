@@ -7,6 +7,7 @@ It becomes void when the master rescinds it or the subscription is lost.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
@@ -221,6 +222,7 @@ class OfferBook:
 
     def __init__(self) -> None:
         self._open: dict[OfferId, Offer] = {}
+        self._since: dict[OfferId, float] = {}
         self._unseen: dict[OfferId, Offer] = {}
         self._wake = asyncio.Event()
         self._end: Exception | None = None
@@ -228,9 +230,10 @@ class OfferBook:
     def __len__(self) -> int:
         return len(self._open)
 
-    def add(self, offer: Offer, *, queue: bool) -> None:
+    def add(self, offer: Offer, now: float, *, queue: bool) -> None:
         """Note a new offer, and queue it for readers."""
         self._open[offer.id] = offer
+        self._since[offer.id] = now
         if queue:
             self._unseen[offer.id] = offer
             self._wake.set()
@@ -238,10 +241,16 @@ class OfferBook:
     def close(self, offer_id: OfferId) -> Offer | None:
         """Mark an offer as used or void; return it if it was open."""
         offer = self._open.pop(offer_id, None)
+        self._since.pop(offer_id, None)
         self._unseen.pop(offer_id, None)
         if offer is not None:
             offer.used = True
         return offer
+
+    def older_than(self, when: float) -> list[Offer]:
+        """Return the open offers that came before `when`."""
+        ids = itertools.takewhile(lambda offer_id: self._since[offer_id] < when, self._since)
+        return [self._open[offer_id] for offer_id in ids]
 
     def close_all(self) -> None:
         """All offers are void."""

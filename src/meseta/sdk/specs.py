@@ -194,3 +194,35 @@ def ports_of(resources: Sequence[mesos_pb2.Resource]) -> list[int]:
     """Return all ports among resources, in their order."""
     ranges = [span for resource in resources if resource.name == "ports" for span in resource.ranges.range]
     return [port for span in ranges for port in range(span.begin, span.end + 1)]
+
+
+def framework_info(
+    base: mesos_pb2.FrameworkInfo | None,
+    *,
+    name: str,
+    roles: Sequence[str],
+    user: str,
+    framework_id: str | None,
+    failover_timeout_s: float,
+    checkpoint: bool,
+    capabilities: Sequence[str],
+    labels: Mapping[str, str],
+    principal: str | None,
+) -> mesos_pb2.FrameworkInfo:
+    """Return what a framework says of itself: `base`, and what it leaves open from the arguments."""
+    info = mesos_pb2.FrameworkInfo(
+        name=name, user=user, failover_timeout=failover_timeout_s, checkpoint=checkpoint, principal=principal
+    )
+    if labels:
+        info.labels.CopyFrom(labels_message(labels))
+    if base is not None:
+        info.MergeFrom(base)
+    if framework_id is not None:
+        info.id.value = framework_id
+    if not info.roles:
+        info.roles.extend(roles)
+    if not info.capabilities:
+        kinds = mesos_pb2.FrameworkInfo.Capability.Type
+        for capability in capabilities:
+            info.capabilities.add(type=kinds.Value(capability))
+    return info

@@ -1,0 +1,258 @@
+"""Runs a scheduler session on asyncio: the one place where the framework side meets the network.
+
+Calls go out one after the other in the order in which they were made, over a connection of their own,
+because Mesos gives no order to calls on different connections and the stream occupies the first one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import random
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+from google.protobuf.message import EncodeError
+
+from meseta.errors import MesetaError
+from meseta.ids import FrameworkId
+from meseta.runtime.driver import Driver
+from meseta.sdk import events
+from meseta.sdk.codec import SchedulerCall, SchedulerEvent, scheduler_call, scheduler_event, subscribe_call
+from meseta.sdk.detect import leader_of
+from meseta.sdk.faults import CallRefusedError, NotSubscribedError, SdkError
+from meseta.sdk.session import SchedulerSession
+from meseta.sdk.transport import Transport
+from meseta.wire.gen import mesos_pb2
+
+LOG = logging.getLogger("meseta.sdk")
+PATH = "/api/v1/scheduler"
+CALLS_MAX = 100_000
+"""Calls that may wait for their turn or their answer."""
+
+
+class Listener(Protocol):
+    """Who hears what arrives. All methods are called on the loop, in the order of arrival."""
+
+    def on_subscribed(self, framework_id: FrameworkId, again: bool, event: SchedulerEvent, /) -> None: ...
+
+    def on_disconnected(self, reason: str, /) -> None: ...
+
+    def on_event(self, event: SchedulerEvent, token: events.Token | None, /) -> None: ...
+
+    def on_stopped(self, fault: str | None, /) -> None: ...
+
+    async def room(self) -> None:
+        """Wait until there is room for more events."""
+        ...
+
+
+class SchedulerConnection:
+    """A framework's connection to its master. To be made and used on one loop."""
+
+    def __init__(
+        self,
+        masters: Sequence[str],
+        info: mesos_pb2.FrameworkInfo,
+        listener: Listener,
+        *,
+        suppressed_roles: Iterable[str] = (),
+        repeats: bool = False,
+        credential: tuple[str, str] | None = None,
+    ) -> None:
+        self._info = info
+        self._listener = listener
+        self._session = SchedulerSession(
+            masters,
+            info.roles or [info.role],
+            random.SystemRandom(),
+            framework_id=FrameworkId(info.id.value) if info.HasField("id") else None,
+            suppressed_roles=suppressed_roles,
+            repeats=repeats,
+        )
+        self._transport = Transport(credential)
+        self._calls: asyncio.Queue[events.SendCall] = asyncio.Queue()
+        self._outcomes: dict[int, tuple[str, asyncio.Future[None]]] = {}
+        self._numbers = itertools.count(1)
+        self._streams: dict[int, asyncio.Task[None]] = {}
+        self._attempt: int | None = None
+        self._stopped = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        self._driver: Driver[events.Event, events.Effect] = Driver(
+            self._session, self._performers(), clock=loop.time, on_bug=self._on_bug
+        )
+        self._sender = loop.create_task(self._send_calls())
+
+    @property
+    def framework_id(self) -> FrameworkId | None:
+        """The id that the master gave to the framework, once it did."""
+        return self._session.framework_id
+
+    def start(self) -> None:
+        """Subscribe, and stay subscribed."""
+        self._driver.feed(events.Started())
+
+    def settle(self, token: events.Token) -> None:
+        """Acknowledge an update."""
+        self._driver.feed(events.UpdateSettled(token=token))
+
+    async def call(self, message: SchedulerCall) -> None:
+        """Make a call; its framework id is filled in. Returns when the master took it.
+
+        Raises NotSubscribedError or CallRefusedError.
+        """
+        await self.submit(message)
+
+    def submit(self, message: SchedulerCall) -> asyncio.Future[None]:
+        """Make a call without waiting: the outcome comes in the future."""
+        name = SchedulerCall.Type.Name(message.type)
+        if not message.IsInitialized():
+            raise SdkError(f"{name} was not made: {_fault_of(message)}")
+        number, outcome = self._expect(name)
+        self._driver.feed(events.CallRequested(number=number, call=message))
+        return outcome
+
+    def suppress(self, roles: Iterable[str] = ()) -> asyncio.Future[None]:
+        """Want no offers for roles, or for all; counts across reconnections."""
+        number, outcome = self._expect("SUPPRESS")
+        self._driver.feed(events.SuppressRequested(number=number, roles=tuple(roles)))
+        return outcome
+
+    def revive(self, roles: Iterable[str] = ()) -> asyncio.Future[None]:
+        """Want offers for roles again, or for all, filtered ones too."""
+        number, outcome = self._expect("REVIVE")
+        self._driver.feed(events.ReviveRequested(number=number, roles=tuple(roles)))
+        return outcome
+
+    async def update_framework(self, info: mesos_pb2.FrameworkInfo, suppressed_roles: Iterable[str]) -> None:
+        """Change what the framework says of itself; the id is filled in."""
+        suppressed = tuple(suppressed_roles)
+        call = SchedulerCall(type=SchedulerCall.UPDATE_FRAMEWORK)
+        call.update_framework.framework_info.CopyFrom(info)
+        call.update_framework.framework_info.id.value = self.framework_id or ""
+        call.update_framework.suppressed_roles.extend(suppressed)
+        await self.call(call)
+        self._info = info
+        self._driver.feed(events.RolesChanged(roles=tuple(info.roles), suppressed=suppressed))
+
+    async def stop(self, *, teardown: bool) -> None:
+        """Leave; returns when all is closed."""
+        self._driver.feed(events.StopRequested(teardown=teardown))
+        await self._stopped.wait()
+        self._driver.stop()
+        self._sender.cancel()
+        await asyncio.gather(self._sender, *self._streams.values(), return_exceptions=True)
+        await self._transport.close()
+
+    def _expect(self, what: str) -> tuple[int, asyncio.Future[None]]:
+        if len(self._outcomes) >= CALLS_MAX:
+            raise SdkError(f"{what} was not made: {CALLS_MAX} calls wait already; await them")
+        number = next(self._numbers)
+        outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._outcomes[number] = (what, outcome)
+        return number, outcome
+
+    # ── Performers ─────────────────────────────────────────────────────────────────────────────────
+
+    def _performers(self) -> dict[type, Any]:
+        return {
+            events.OpenStream: self._open_stream,
+            events.CloseStream: self._close_stream,
+            events.SendCall: self._calls.put_nowait,
+            events.ConcludeCall: self._conclude_call,
+            events.Deliver: lambda effect: self._listener.on_event(effect.payload, effect.token),
+            events.ReportSubscribed: lambda effect: self._listener.on_subscribed(
+                effect.framework_id, effect.again, effect.payload
+            ),
+            events.ReportDisconnected: lambda effect: self._listener.on_disconnected(effect.reason),
+            events.ReportStopped: self._report_stopped,
+        }
+
+    def _open_stream(self, effect: events.OpenStream) -> None:
+        self._attempt = effect.attempt
+        task = asyncio.get_running_loop().create_task(self._read_stream(effect))
+        self._streams[effect.attempt] = task
+        task.add_done_callback(lambda _: self._streams.pop(effect.attempt, None))
+
+    def _close_stream(self, effect: events.CloseStream) -> None:
+        self._attempt = None
+        task = self._streams.get(effect.attempt)
+        if task is not None:
+            task.cancel()
+
+    def _conclude_call(self, effect: events.ConcludeCall) -> None:
+        what, outcome = self._outcomes.pop(effect.number)
+        if outcome.done():
+            return
+        if effect.status == 0:
+            outcome.set_exception(NotSubscribedError(f"{what} was not made: {effect.reason}"))
+        elif effect.status >= 300:
+            outcome.set_exception(CallRefusedError(what, effect.status, effect.reason))
+        else:
+            outcome.set_result(None)
+
+    def _report_stopped(self, effect: events.ReportStopped) -> None:
+        self._listener.on_stopped(effect.fault)
+        for number in list(self._outcomes):
+            reason = "the scheduler has stopped"
+            self._conclude_call(events.ConcludeCall(number=number, status=0, reason=reason))
+        self._stopped.set()
+
+    def _on_bug(self, bug: BaseException) -> None:
+        LOG.error("the scheduler session failed", exc_info=bug)
+        self._report_stopped(events.ReportStopped(fault=f"the scheduler session failed: {bug!r}"))
+
+    # ── The network ────────────────────────────────────────────────────────────────────────────────
+
+    async def _read_stream(self, effect: events.OpenStream) -> None:
+        attempt, feed = effect.attempt, self._driver.feed
+        body = subscribe_call(self._info, effect).SerializeToString()
+        try:
+            async with self._transport.stream(effect.address + PATH, body) as stream:
+                if stream.status == 307:
+                    feed(events.StreamRedirected(attempt=attempt, address=leader_of(stream.location)))
+                elif stream.status != 200:
+                    reason = await stream.text()
+                    feed(events.StreamRefused(attempt=attempt, status=stream.status, reason=reason))
+                else:
+                    feed(events.StreamOpened(attempt=attempt, stream_id=stream.stream_id))
+                    async for records in stream.records():
+                        for record in records:
+                            feed(scheduler_event(record, attempt))
+                        await self._listener.room()
+                    feed(events.StreamBroken(attempt=attempt, reason="the master closed the stream"))
+        except MesetaError as error:
+            feed(events.StreamBroken(attempt=attempt, reason=str(error)))
+
+    async def _send_calls(self) -> None:
+        while True:
+            effect = await self._calls.get()
+            await self._send_call(effect)
+
+    async def _send_call(self, effect: events.SendCall) -> None:
+        number, feed = effect.number, self._driver.feed
+        if effect.attempt != self._attempt:
+            reason = "the subscription was lost before its turn"
+            feed(events.CallBroken(number=number, reason=reason))
+            return
+        try:
+            body = scheduler_call(effect).SerializeToString()
+            reply = await self._transport.post(effect.address + PATH, body, effect.stream_id)
+        except MesetaError as error:
+            feed(events.CallBroken(number=number, reason=str(error)))
+        else:
+            feed(
+                events.CallAnswered(
+                    number=number, status=reply.status, reason=reply.reason, attempt=effect.attempt
+                )
+            )
+
+
+def _fault_of(message: SchedulerCall) -> str:
+    """Return protobuf's own words on which required fields are missing."""
+    try:
+        message.SerializeToString()
+    except EncodeError as error:
+        return str(error)
+    return "none"
