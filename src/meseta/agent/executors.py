@@ -15,6 +15,7 @@ from meseta.agent.effects import (
     DeliverToFramework,
     ErrorEvent,
     ExecutorCheckpoint,
+    ExecutorMessage,
     LaunchTask,
     LaunchTaskGroup,
     Link,
@@ -168,14 +169,16 @@ def on_executor_subscribed(state: State, event: ExecutorSubscribed, now: float) 
     framework, executor = _expected(state, event.framework_id, event.executor_id)
     if framework is None or executor is None:
         state.out.append(SendToExecutor(event.stream, ErrorEvent("Executor is not expected on this agent")))
-        _refuse(state, event.stream)
+        state.out.append(SendToExecutor(event.stream, Shutdown()))
+        state.out.append(CloseExecutorStream(event.stream))
         return
     _attach(state, framework, executor, event.stream)
     if framework.info.checkpoint:
         run = (state.agent_id(), framework.id, executor.id, executor.container_id)
         state.checkpoint(paths.http_marker(*run), TextCheckpoint())
-    if _registered(state, framework, executor, event.unacknowledged_tasks, event.unacknowledged_updates, now):
-        _greet(state, framework, executor)
+    greeting = _greeting(state, framework, executor)
+    if _welcome(state, framework, executor, greeting, now):
+        _settle(state, framework, executor, event.unacknowledged_tasks, event.unacknowledged_updates, now)
         deliver(state, framework, executor)
 
 
@@ -186,8 +189,7 @@ def on_executor_registered(state: State, event: ExecutorRegistered, now: float) 
         state.out.append(SendToExecutor(event.pid, Shutdown()))
         return
     _attach(state, framework, executor, event.pid)
-    if _registered(state, framework, executor, (), (), now):
-        _greet(state, framework, executor)
+    if _welcome(state, framework, executor, _greeting(state, framework, executor), now):
         deliver(state, framework, executor)
 
 
@@ -198,8 +200,8 @@ def on_executor_reregistered(state: State, event: ExecutorReregistered, now: flo
         state.out.append(SendToExecutor(event.pid, Shutdown()))
         return
     _attach(state, framework, executor, event.pid)
-    if _registered(state, framework, executor, event.unacknowledged_tasks, event.unacknowledged_updates, now):
-        state.out.append(SendToExecutor(event.pid, Resubscribed(agent=state.info())))
+    if _welcome(state, framework, executor, Resubscribed(agent=state.info()), now):
+        _settle(state, framework, executor, event.unacknowledged_tasks, event.unacknowledged_updates, now)
         deliver(state, framework, executor)
 
 
@@ -279,12 +281,6 @@ def _expected(
     return framework, executor
 
 
-def _refuse(state: State, stream: int) -> None:
-    """Tell an executor that nobody waits for to end."""
-    state.out.append(SendToExecutor(stream, Shutdown()))
-    state.out.append(CloseExecutorStream(stream))
-
-
 def _attach(state: State, framework: Framework, executor: Executor, peer: ExecutorPeer) -> None:
     if executor.peer != peer:
         stopping.detach(state, executor)
@@ -300,21 +296,38 @@ def _attach(state: State, framework: Framework, executor: Executor, peer: Execut
         state.checkpoint(paths.libprocess_pid(*run), TextCheckpoint(peer))
 
 
-def _registered(
+def _welcome(
+    state: State, framework: Framework, executor: Executor, greeting: ExecutorMessage, now: float
+) -> bool:
+    """Greet an executor, before anything else is sent to it; tell it to end if it came for nothing."""
+    executor.state = ExecutorState.RUNNING
+    for kind in (TimerKind.REGISTRATION, TimerKind.REREGISTRATION):
+        state.deadlines.cancel(executor_timer(kind, framework, executor))
+    if not executor.sent_task and not any(executor.queued()):
+        stopping.shutdown_executor(state, framework, executor, now)
+        return False
+    stopping.send(executor, greeting, state)
+    return True
+
+
+def _greeting(state: State, framework: Framework, executor: Executor) -> Subscribed:
+    return Subscribed(
+        executor=executor.info,
+        framework=framework.info,
+        agent=state.info(),
+        container_id=executor.container_id,
+    )
+
+
+def _settle(
     state: State,
     framework: Framework,
     executor: Executor,
     tasks: tuple[TaskInfo, ...],
     updates: tuple[UnacknowledgedUpdate, ...],
     now: float,
-) -> bool:
-    """Settle what an executor brings: updates that were lost on the way, and tasks that it never got.
-
-    False: there is nothing left for it to do, so it was told to end.
-    """
-    executor.state = ExecutorState.RUNNING
-    for kind in (TimerKind.REGISTRATION, TimerKind.REREGISTRATION):
-        state.deadlines.cancel(executor_timer(kind, framework, executor))
+) -> None:
+    """Take what an executor brings: updates that were lost on the way, and which tasks it ever got."""
     for update in updates:
         event = ExecutorUpdated(
             framework_id=framework.id, executor_id=executor.id, status=update.status, peer=executor.peer
@@ -331,20 +344,3 @@ def _registered(
                 message="Task launched during agent restart",
             )
             status.send_from_agent(state, framework, executor, never_got, now)
-    if not executor.sent_task and not any(executor.queued()):
-        stopping.shutdown_executor(state, framework, executor, now)
-        return False
-    return True
-
-
-def _greet(state: State, framework: Framework, executor: Executor) -> None:
-    stopping.send(
-        executor,
-        Subscribed(
-            executor=executor.info,
-            framework=framework.info,
-            agent=state.info(),
-            container_id=executor.container_id,
-        ),
-        state,
-    )

@@ -173,7 +173,7 @@ class Containers:
         if container is None or container.stage is not Stage.PREPARING:
             return None
         if container.doomed:
-            return self._end(container, EndCause.DESTROYED)
+            return self._end(container, EndCause.DESTROYED, wait_status=None if container.plan else 0)
         if container.plan is not None:
             self._start(container, container.plan)
             return None

@@ -1,0 +1,221 @@
+"""What an agent makes of what it finds when it starts."""
+
+from __future__ import annotations
+
+import pytest
+
+from meseta.agent.effects import (
+    DestroyContainer,
+    ExecutorExited,
+    Link,
+    Reconnect,
+    Register,
+    Reregister,
+    Resubscribed,
+    Subscribed,
+)
+from meseta.agent.events import (
+    AgentReregistered,
+    ContainerExited,
+    ExecutorReregistered,
+    ExecutorSubscribed,
+    KillTaskReceived,
+    MasterDetected,
+    Recovered,
+    RecoveredContainer,
+    RecoveredExecutor,
+    RecoveredFramework,
+    RecoveredTask,
+)
+from meseta.agent.executors import command_executor_info
+from meseta.ids import ContainerId, Pid, TaskId, new_uuid
+from meseta.records import ContainerStatus, TaskReason, TaskState, TaskStatus
+from tests.unit.agent.agent_kit import (
+    AGENT,
+    FRAMEWORK,
+    MASTER,
+    Book,
+    command_task,
+    custom_executor,
+    executor_task,
+    framework,
+    pod_executor,
+)
+
+C1 = ContainerId("c1")
+EXECUTOR_PID = Pid("executor(1)@10.0.0.1:4000")
+RUNNING = TaskState.TASK_RUNNING
+
+
+@pytest.fixture
+def book() -> Book:
+    return Book()
+
+
+def said(book: Book, state: TaskState, container: str = C1, task: str = "t1") -> TaskStatus:
+    return TaskStatus(
+        task_id=TaskId(task),
+        state=state,
+        uuid=new_uuid(book.agent.state.entropy),
+        timestamp=900.0,
+        container_status=ContainerStatus(container_id=ContainerId(container)),
+    )
+
+
+def recover(book: Book, executor: RecoveredExecutor, *containers: RecoveredContainer) -> None:
+    found = RecoveredFramework(info=framework(True), executors=(executor,))
+    book.do(Recovered(agent_id=AGENT, frameworks=(found,), containers=containers))
+
+
+def come_back(book: Book) -> Reregister:
+    """Register again; return what the master is told."""
+    before = list(book.effects)
+    book.do(MasterDetected(MASTER))
+    book.wait(1.0)
+    message = book.all(Reregister)[0]
+    book.do(AgentReregistered(sender=MASTER, agent_id=AGENT))
+    book.effects = before + book.effects
+    return message
+
+
+def command(book: Book, *states: TaskState, acknowledged: int = 0) -> RecoveredExecutor:
+    task = command_task()
+    updates = tuple(said(book, state) for state in states)
+    uuids = tuple(update.uuid for update in updates[:acknowledged] if update.uuid is not None)
+    recovered = RecoveredTask(info=task, updates=updates, acknowledged=uuids)
+    return RecoveredExecutor(
+        info=command_executor_info(FRAMEWORK, task), container_id=C1, command_task=True, tasks=(recovered,)
+    )
+
+
+def test_a_fresh_agent_registers_anew(book: Book) -> None:
+    book.do(Recovered(), MasterDetected(MASTER))
+    book.wait(1.0)
+    book.only(Register)
+
+
+def test_a_command_task_survives_with_its_exit_status(book: Book) -> None:
+    executor = command(book, TaskState.TASK_STARTING, RUNNING, acknowledged=2)
+    recover(book, executor, RecoveredContainer(container_id=C1, pid=7))
+    (report,) = come_back(book).tasks
+    assert report.record.state is RUNNING
+    assert not book.updates()
+    book.do(ContainerExited(container_id=C1, wait_status=3 << 8))
+    status = book.updates()[0].status
+    assert (status.state, status.message) == (TaskState.TASK_FAILED, "Command exited with status 3")
+    assert status.container_status is not None
+    assert status.container_status.executor_pid == 7
+    assert book.acknowledge() == [TaskState.TASK_FAILED]
+    assert not book.agent.state.frameworks
+
+
+def test_a_command_task_that_ended_meanwhile_is_reported(book: Book) -> None:
+    executor = command(book, TaskState.TASK_STARTING, RUNNING, acknowledged=1)
+    recover(book, executor, RecoveredContainer(container_id=C1, pid=7, exited=True, wait_status=0))
+    come_back(book)
+    assert book.acknowledge() == [RUNNING, TaskState.TASK_FINISHED]
+
+
+def test_a_command_task_without_a_process_has_failed(book: Book) -> None:
+    recover(book, command(book))
+    come_back(book)
+    status = book.updates()[0].status
+    assert (status.state, status.reason) == (TaskState.TASK_FAILED, TaskReason.REASON_EXECUTOR_TERMINATED)
+
+
+def test_a_recovered_task_can_be_killed(book: Book) -> None:
+    executor = command(book, RUNNING, acknowledged=1)
+    recover(book, executor, RecoveredContainer(container_id=C1, pid=7))
+    come_back(book)
+    book.do(KillTaskReceived(sender=MASTER, framework_id=FRAMEWORK, task_id=TaskId("t1")))
+    book.wait(3.0)
+    book.only(DestroyContainer)
+
+
+def test_an_end_that_was_not_acknowledged_is_sent_again(book: Book) -> None:
+    executor = command(book, RUNNING, TaskState.TASK_FINISHED, acknowledged=1)
+    recover(book, executor, RecoveredContainer(container_id=C1, pid=7, exited=True, wait_status=0))
+    come_back(book)
+    assert book.acknowledge() == [TaskState.TASK_FINISHED]
+    assert not book.agent.state.frameworks
+
+
+def test_what_was_settled_leaves_nothing(book: Book) -> None:
+    recover(book, command(book, RUNNING, TaskState.TASK_FINISHED, acknowledged=2))
+    assert not book.agent.state.frameworks
+
+
+def test_unknown_containers_are_destroyed(book: Book) -> None:
+    book.do(Recovered(agent_id=AGENT, containers=(RecoveredContainer(container_id=C1, pid=3),)))
+    assert book.only(DestroyContainer).container_id == C1
+
+
+def custom(book: Book, pid: Pid | None = None, http: bool = False) -> RecoveredExecutor:
+    update = said(book, RUNNING)
+    assert update.uuid is not None
+    task = RecoveredTask(info=executor_task(), updates=(update,), acknowledged=(update.uuid,))
+    return RecoveredExecutor(
+        info=custom_executor(), container_id=C1, command_task=False, pid=pid, http=http, tasks=(task,)
+    )
+
+
+def test_a_v0_executor_is_asked_to_come_back(book: Book) -> None:
+    recover(book, custom(book, EXECUTOR_PID), RecoveredContainer(container_id=C1, pid=7))
+    assert book.only(Link).pid == EXECUTOR_PID
+    assert book.only(Reconnect).agent_id == AGENT
+    book.do(
+        ExecutorReregistered(
+            pid=EXECUTOR_PID, framework_id=FRAMEWORK, executor_id=custom_executor().executor_id
+        )
+    )
+    book.only(Resubscribed)
+    assert [info.executor_id for info in come_back(book).executors] == ["e1"]
+    book.wait(60.0)
+    assert not book.all(DestroyContainer)
+
+
+def test_a_v1_executor_comes_back_by_itself(book: Book) -> None:
+    recover(book, custom(book, http=True), RecoveredContainer(container_id=C1, pid=7))
+    assert not book.all(Reconnect)
+    book.do(ExecutorSubscribed(stream=1, framework_id=FRAMEWORK, executor_id=custom_executor().executor_id))
+    book.only(Subscribed)
+
+
+def test_an_executor_that_stays_silent_is_destroyed(book: Book) -> None:
+    recover(book, custom(book, http=True), RecoveredContainer(container_id=C1, pid=7))
+    come_back(book)
+    book.wait(2.0)
+    book.only(DestroyContainer)
+    book.do(ContainerExited(container_id=C1, wait_status=9))
+    status = book.updates()[0].status
+    assert status.reason is TaskReason.REASON_EXECUTOR_REREGISTRATION_TIMEOUT
+    assert status.message == "Executor did not reregister within 2secs"
+
+
+def test_an_executor_that_ended_meanwhile_takes_its_tasks_with_it(book: Book) -> None:
+    ended = RecoveredContainer(container_id=C1, pid=7, exited=True, wait_status=1 << 8)
+    recover(book, custom(book, http=True), ended)
+    come_back(book)
+    assert book.states() == [TaskState.TASK_FAILED]
+
+
+def test_a_pod_goes_on_with_the_tasks_that_are_left(book: Book) -> None:
+    nested = [f"{C1}.a", f"{C1}.b"]
+    tasks = []
+    for name, container in zip("ab", nested, strict=True):
+        update = said(book, RUNNING, container, name)
+        assert update.uuid is not None
+        tasks.append(RecoveredTask(info=command_task(name), updates=(update,), acknowledged=(update.uuid,)))
+    executor = RecoveredExecutor(info=pod_executor(), container_id=C1, command_task=False, tasks=tuple(tasks))
+    recover(
+        book,
+        executor,
+        RecoveredContainer(container_id=ContainerId(nested[0]), pid=7),
+        RecoveredContainer(container_id=ContainerId(nested[1]), pid=8, exited=True, wait_status=0),
+    )
+    come_back(book)
+    assert book.acknowledge() == [TaskState.TASK_FINISHED]
+    book.do(ContainerExited(container_id=ContainerId(nested[0]), wait_status=0))
+    assert book.only(ExecutorExited).status == 0
+    assert book.acknowledge() == [TaskState.TASK_FINISHED]
+    assert not book.agent.state.frameworks

@@ -1,0 +1,204 @@
+"""Finding a master, being admitted, losing it, and leaving."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from meseta.agent.effects import (
+    AgentCheckpoint,
+    Authenticate,
+    Checkpoint,
+    Exit,
+    Link,
+    Pong,
+    Register,
+    Reregister,
+    SendToMaster,
+    StartContainer,
+    Unregister,
+    UpdateAgent,
+    UpdateStatus,
+)
+from meseta.agent.events import (
+    AgentRegistered,
+    AgentReregistered,
+    AgentUnregisterRequested,
+    Authenticated,
+    AuthenticationFailed,
+    ContainerExited,
+    MasterDetected,
+    PeerExited,
+    PingReceived,
+    ReconciledTask,
+    Recovered,
+    ShutdownReceived,
+)
+from meseta.agent.state import Phase
+from meseta.ids import AgentId, FrameworkId, Pid, TaskId
+from meseta.records import TaskReason, TaskState, TaskStatus
+from tests.unit.agent.agent_kit import AGENT, FRAMEWORK, MASTER, Book, command_task, framework
+
+OBSERVER = Pid("slave-observer(1)@10.0.0.9:5050")
+OTHER = Pid("master@10.0.0.8:5050")
+
+
+@pytest.fixture
+def book() -> Book:
+    return Book().register()
+
+
+def test_nothing_happens_before_recovery() -> None:
+    book = Book()
+    assert not book.do(MasterDetected(MASTER))
+    book.do(Recovered())
+    assert book.only(Link).pid == MASTER
+
+
+def test_registration_is_repeated_with_ever_longer_random_waits() -> None:
+    book = Book()
+    book.do(Recovered(), MasterDetected(MASTER))
+    assert not book.all(Register)
+    times = []
+    while len(times) < 12:
+        due = book.agent.deadline()
+        assert due is not None
+        book.wait(due - book.now)
+        for message in book.all(Register):
+            assert message.agent.hostname == "host1"
+            times.append(book.now)
+    gaps = [after - before for before, after in pairwise(times)]
+    for number, gap in enumerate(gaps):
+        assert gap <= min(2.0 * 2**number, 60.0)
+    assert max(gaps) > 10
+
+
+def test_the_first_answer_gives_the_id_and_is_written_down() -> None:
+    book = Book()
+    book.do(Recovered(), MasterDetected(MASTER))
+    book.wait(1.0)
+    book.do(AgentRegistered(sender=MASTER, agent_id=AGENT, total_ping_timeout_s=75.0))
+    record = book.only(Checkpoint).record
+    assert isinstance(record, AgentCheckpoint)
+    assert record.agent.id == AGENT
+    assert book.only(UpdateAgent).agent_id == AGENT
+    assert book.agent.state.phase is Phase.RUNNING
+
+
+def test_rivals_of_the_master_are_not_heard() -> None:
+    book = Book()
+    book.do(Recovered(), MasterDetected(MASTER))
+    assert not book.do(AgentRegistered(sender=OTHER, agent_id=AGENT))
+    assert book.agent.state.id is None
+
+
+def test_pings_are_answered_to_the_observer(book: Book) -> None:
+    book.do(PingReceived(sender=OBSERVER, connected=True))
+    assert book.effects == [SendToMaster(master=OBSERVER, message=Pong())]
+
+
+def test_an_agent_that_is_called_disconnected_registers_again(book: Book) -> None:
+    book.do(PingReceived(sender=OBSERVER, connected=False))
+    assert book.agent.state.phase is Phase.DISCONNECTED
+    assert book.all(Pong)
+    book.wait(1.0)
+    assert book.all(Reregister)
+
+
+def test_a_silent_master_is_sought_again() -> None:
+    book = Book()
+    book.do(Recovered(), MasterDetected(MASTER))
+    book.wait(1.0)
+    book.do(AgentRegistered(sender=MASTER, agent_id=AGENT, total_ping_timeout_s=75.0))
+    book.wait(74.0)
+    assert book.agent.state.phase is Phase.RUNNING
+    book.do(PingReceived(sender=OBSERVER, connected=True))
+    book.wait(74.0)
+    assert book.agent.state.phase is Phase.RUNNING
+    book.wait(1.5)
+    assert book.agent.state.phase is Phase.DISCONNECTED
+
+
+def test_a_broken_link_to_the_master_is_noticed_at_once(book: Book) -> None:
+    book.do(PeerExited("10.0.0.7:1234"))
+    assert book.agent.state.phase is Phase.RUNNING
+    book.do(PeerExited("10.0.0.9:5050"))
+    assert book.agent.state.phase is Phase.DISCONNECTED
+
+
+def test_reregistration_tells_all_that_is_here_and_updates_wait_for_it(book: Book) -> None:
+    book.run(command_task())
+    plan = book.only(StartContainer).plan
+    book.start()
+    book.acknowledge()
+    book.do(MasterDetected(None))
+    book.do(ContainerExited(container_id=plan.container_id, wait_status=0))
+    assert not book.effects
+    book.do(MasterDetected(OTHER))
+    book.wait(1.0)
+    message = book.all(Reregister)[0]
+    (report,) = message.tasks
+    assert report.record.state is TaskState.TASK_FINISHED
+    assert report.record.status_update_state is TaskState.TASK_RUNNING
+    assert report.record.executor_id is None
+    assert [info.id for info in message.frameworks] == [FRAMEWORK]
+    assert message.executors == ()
+    book.do(AgentReregistered(sender=OTHER, agent_id=AGENT))
+    assert book.states() == [TaskState.TASK_FINISHED]
+
+
+@pytest.mark.parametrize(("aware", "state"), [(True, TaskState.TASK_DROPPED), (False, TaskState.TASK_LOST)])
+def test_tasks_that_only_the_master_knows_are_given_up(book: Book, aware: bool, state: TaskState) -> None:
+    book.do(MasterDetected(MASTER))
+    book.wait(1.0)
+    lost = TaskStatus(task_id=TaskId("x"), state=TaskState.TASK_STAGING)
+    unknown = ReconciledTask(framework_id=FrameworkId("f"), tasks=(lost,), partition_aware=aware)
+    book.do(AgentReregistered(sender=MASTER, agent_id=AGENT, reconciliations=(unknown,)))
+    (update,) = book.updates()
+    assert (update.status.state, update.status.reason) == (state, TaskReason.REASON_RECONCILIATION)
+    assert update.framework_id == "f"
+
+
+def test_another_id_is_fatal(book: Book) -> None:
+    book.do(AgentReregistered(sender=MASTER, agent_id=AgentId("m-S9")))
+    assert book.only(Exit).code == 1
+    assert "m-S9" in book.only(Exit).message
+
+
+def test_a_credential_is_proved_before_registering() -> None:
+    book = Book(authenticate=True)
+    book.do(Recovered(), MasterDetected(MASTER))
+    book.wait(1.0)
+    assert 5.0 <= book.only(Authenticate).timeout_s <= 6.0
+    book.do(AuthenticationFailed(master=MASTER, refused=False))
+    book.wait(0.0)
+    book.only(Authenticate)
+    book.do(Authenticated(MASTER))
+    book.only(Register)
+
+
+def test_a_wrong_credential_ends_the_agent() -> None:
+    book = Book(authenticate=True)
+    book.do(Recovered(), MasterDetected(MASTER))
+    book.wait(1.0)
+    book.do(AuthenticationFailed(master=MASTER, refused=True, message="bad secret"))
+    assert "bad secret" in book.only(Exit).message
+
+
+def test_unregistering_stops_everything_and_exits(book: Book) -> None:
+    book.run(command_task())
+    plan = book.only(StartContainer).plan
+    book.start()
+    book.do(AgentUnregisterRequested())
+    assert book.only(Unregister).agent_id == AGENT
+    assert not book.all(Exit)
+    book.do(ContainerExited(container_id=plan.container_id, wait_status=15))
+    assert not book.all(UpdateStatus)
+    assert book.only(Exit).code == 0
+
+
+def test_an_idle_agent_exits_when_the_master_says_so(book: Book) -> None:
+    book.do(ShutdownReceived(sender=MASTER, message="go away"))
+    assert book.only(Exit).message == "go away"
+    assert not book.run(command_task(), framework())
