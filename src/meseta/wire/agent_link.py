@@ -1,0 +1,331 @@
+"""The master's side of its link to agents: their messages lifted to events, its own lowered to messages.
+
+Messages are libprocess messages with Mesos's names (see ADR 5). The agent's side of the same link is
+`meseta.wire.master_link`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from meseta.errors import WireError
+from meseta.ids import AgentId, ExecutorId, FrameworkId, Pid, is_uuid
+from meseta.master import effects as x
+from meseta.master import events as e
+from meseta.wire.gen import internal_pb2 as i
+from meseta.wire.lift import (
+    agent_capabilities,
+    lift_agent,
+    lift_executor,
+    lift_framework,
+    lift_operation_status,
+    lift_status_update,
+    lift_task_record,
+    optional,
+    text,
+)
+from meseta.wire.lower import (
+    executor_message,
+    framework_message,
+    status_message,
+    task_bytes,
+    task_group_message,
+)
+from meseta.wire.resources import lift_resources
+from meseta.wire.scheduler_calls import parse
+from meseta.wire.splice import field, number
+
+# ── from agents ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def agent_event(name: str, body: bytes, sender: Pid, principal: str | None) -> e.MasterEvent | None:
+    """Lift a libprocess message of an agent; None for messages that agents do not send.
+
+    Raises:
+        WireError: the body is not the message that its name says.
+    """
+    lift = AGENT_MESSAGES.get(name)
+    return lift(body, sender, principal) if lift is not None else None
+
+
+def _register(body: bytes, sender: Pid, principal: str | None) -> e.MasterEvent:
+    message = parse(i.RegisterSlaveMessage, body)
+    return e.RegistrationRequested(
+        sender=sender,
+        info=lift_agent(message.slave),
+        version=message.version,
+        capabilities=frozenset(agent_capabilities(message.agent_capabilities)),
+        checkpointed=lift_resources(message.checkpointed_resources).resources,
+        resource_version=_uuid(message, "resource_version_uuid"),
+        principal=principal,
+    )
+
+
+def _reregister(body: bytes, sender: Pid, principal: str | None) -> e.MasterEvent:
+    message = parse(i.ReregisterSlaveMessage, body)
+    if not message.slave.id.value:
+        raise WireError(f"{sender} wants to re-register but does not say which agent it was")
+    return e.ReregistrationRequested(
+        sender=sender,
+        info=lift_agent(message.slave),
+        version=message.version,
+        capabilities=frozenset(agent_capabilities(message.agent_capabilities)),
+        checkpointed=lift_resources(message.checkpointed_resources).resources,
+        resource_version=_uuid(message, "resource_version_uuid"),
+        frameworks=tuple(lift_framework(info) for info in message.frameworks),
+        executors=tuple(lift_executor(info) for info in message.executor_infos),
+        tasks=tuple(lift_task_record(task) for task in message.tasks),
+        completed=tuple(
+            e.CompletedFramework(
+                info=lift_framework(archived.framework_info),
+                tasks=tuple(lift_task_record(task) for task in archived.tasks),
+            )
+            for archived in message.completed_frameworks
+        ),
+        principal=principal,
+    )
+
+
+def _unregister(body: bytes, sender: Pid, principal: str | None) -> e.MasterEvent:
+    message = parse(i.UnregisterSlaveMessage, body)
+    return e.UnregistrationRequested(sender=sender, agent_id=AgentId(text(message.slave_id.value)))
+
+
+def _update_agent(body: bytes, sender: Pid, principal: str | None) -> e.MasterEvent:
+    message = parse(i.UpdateSlaveMessage, body)
+    revocable = message.update_oversubscribed_resources or bool(message.oversubscribed_resources)
+    return e.AgentUpdated(
+        sender=sender,
+        agent_id=AgentId(text(message.slave_id.value)),
+        oversubscribed=lift_resources(message.oversubscribed_resources).resources if revocable else None,
+        resource_version=_uuid(message, "resource_version_uuid"),
+    )
+
+
+def _status_update(body: bytes, sender: Pid, principal: str | None) -> e.MasterEvent:
+    message = parse(i.StatusUpdateMessage, body)
+    update = lift_status_update(message.update)
+    if update.uuid is not None and not is_uuid(update.uuid):
+        raise WireError(f"status update from {sender} with a uuid that is none: {update.uuid.hex()}")
+    return e.UpdateReceived(
+        sender=sender,
+        update=update,
+        pid=Pid(message.pid) if is_pid(message.pid) else None,
+    )
+
+
+def _executor_exited(body: bytes, sender: Pid, principal: str | None) -> e.MasterEvent:
+    message = parse(i.ExitedExecutorMessage, body)
+    return e.ExecutorExited(
+        sender=sender,
+        agent_id=AgentId(text(message.slave_id.value)),
+        framework_id=FrameworkId(text(message.framework_id.value)),
+        executor_id=ExecutorId(text(message.executor_id.value)),
+        status=message.status,
+    )
+
+
+def _executor_message(body: bytes, sender: Pid, principal: str | None) -> e.MasterEvent:
+    message = parse(i.ExecutorToFrameworkMessage, body)
+    return e.ExecutorMessageReceived(
+        sender=sender,
+        agent_id=AgentId(text(message.slave_id.value)),
+        framework_id=FrameworkId(text(message.framework_id.value)),
+        executor_id=ExecutorId(text(message.executor_id.value)),
+        data=message.data,
+    )
+
+
+def _operation_update(body: bytes, sender: Pid, principal: str | None) -> e.MasterEvent:
+    message = parse(i.UpdateOperationStatusMessage, body)
+    has = message.HasField
+    return e.OperationUpdateReceived(
+        sender=sender,
+        agent_id=optional(AgentId, message, "slave_id"),
+        framework_id=optional(FrameworkId, message, "framework_id"),
+        operation_uuid=message.operation_uuid.value,
+        status=lift_operation_status(message.status),
+        latest=lift_operation_status(message.latest_status) if has("latest_status") else None,
+    )
+
+
+def _pong(body: bytes, sender: Pid, principal: str | None) -> e.MasterEvent:
+    return e.PongReceived(sender=sender)
+
+
+AGENT_MESSAGES: dict[str, Callable[[bytes, Pid, str | None], e.MasterEvent]] = {
+    "mesos.internal.RegisterSlaveMessage": _register,
+    "mesos.internal.ReregisterSlaveMessage": _reregister,
+    "mesos.internal.UnregisterSlaveMessage": _unregister,
+    "mesos.internal.UpdateSlaveMessage": _update_agent,
+    "mesos.internal.StatusUpdateMessage": _status_update,
+    "mesos.internal.ExitedExecutorMessage": _executor_exited,
+    "mesos.internal.ExecutorToFrameworkMessage": _executor_message,
+    "mesos.internal.UpdateOperationStatusMessage": _operation_update,
+    "mesos.internal.PongSlaveMessage": _pong,
+}
+"""Messages that agents send to a master, by their names on the wire."""
+
+
+def is_pid(text: str) -> bool:
+    """Tell whether `text` is an address of a process, `name@ip:port`."""
+    name, at, address = text.partition("@")
+    host, colon, port = address.rpartition(":")
+    return bool(name and at and host and colon) and port.isdecimal() and int(port) < 65536
+
+
+def _uuid(message: Any, name: str) -> bytes | None:
+    return getattr(message, name).value if message.HasField(name) else None
+
+
+# ── to agents ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def agent_message_bytes(message: x.AgentMessage) -> tuple[str, bytes]:
+    """Return the name and body of the libprocess message that says `message`."""
+    name, encode = _ENCODERS[type(message)]
+    return name, encode(message)
+
+
+def _registered(message: x.AgentRegistered) -> bytes:
+    body = i.SlaveRegisteredMessage()
+    body.slave_id.value = message.agent_id
+    body.connection.total_ping_timeout_seconds = message.ping_timeout_s
+    return body.SerializeToString()
+
+
+def _reregistered(message: x.AgentReregistered) -> bytes:
+    body = i.SlaveReregisteredMessage()
+    body.slave_id.value = message.agent_id
+    body.connection.total_ping_timeout_seconds = message.ping_timeout_s
+    for tasks in message.reconciliations:
+        reconciliation = body.reconciliations.add()
+        reconciliation.framework_id.value = tasks.framework_id
+        reconciliation.statuses.extend(status_message(status) for status in tasks.statuses)
+    return body.SerializeToString()
+
+
+def _ping(message: x.Ping) -> bytes:
+    return i.PingSlaveMessage(connected=message.connected).SerializeToString()
+
+
+def _run_task(message: x.RunTask) -> bytes:
+    parts = [
+        field(2, framework_bytes(message.framework, message.framework_id)),
+        field(3, message.framework_pid.encode()),
+        field(4, task_bytes(message.task, message.role)),
+        number(6, message.launch_executor),
+    ]
+    if message.resource_version is not None:
+        parts.append(field(5, field(2, field(1, message.resource_version))))
+    return b"".join(parts)
+
+
+def _run_task_group(message: x.RunTaskGroup) -> bytes:
+    body = i.RunTaskGroupMessage(
+        framework=framework_message(message.framework, message.framework_id),
+        executor=executor_message(message.executor, message.role, message.framework_id),
+        task_group=task_group_message(message.group, message.role),
+        launch_executor=message.launch_executor,
+    )
+    if message.resource_version is not None:
+        body.resource_version_uuids.add().uuid.value = message.resource_version
+    return body.SerializeToString()
+
+
+def _kill_task(message: x.KillTask) -> bytes:
+    body = i.KillTaskMessage()
+    body.framework_id.value = message.framework_id
+    body.task_id.value = message.task_id
+    if message.kill_policy is not None:
+        body.kill_policy.MergeFromString(message.kill_policy)
+    return body.SerializeToString()
+
+
+def _shutdown_executor(message: x.ShutdownExecutor) -> bytes:
+    body = i.ShutdownExecutorMessage()
+    body.framework_id.value = message.framework_id
+    body.executor_id.value = message.executor_id
+    return body.SerializeToString()
+
+
+def _shutdown_framework(message: x.ShutdownFramework) -> bytes:
+    return field(1, field(1, message.framework_id.encode()))
+
+
+def _update_framework(message: x.UpdateFramework) -> bytes:
+    return b"".join(
+        (
+            field(1, field(1, message.framework_id.encode())),
+            field(2, message.framework_pid.encode()),
+            field(3, framework_bytes(message.framework, message.framework_id)),
+        )
+    )
+
+
+def _deliver(message: x.DeliverToExecutor) -> bytes:
+    body = i.FrameworkToExecutorMessage(data=message.data)
+    body.slave_id.value = message.agent_id
+    body.framework_id.value = message.framework_id
+    body.executor_id.value = message.executor_id
+    return body.SerializeToString()
+
+
+def _acknowledge(message: x.AcknowledgeUpdate) -> bytes:
+    return b"".join(
+        (
+            field(1, field(1, message.agent_id.encode())),
+            field(2, field(1, message.framework_id.encode())),
+            field(3, field(1, message.task_id.encode())),
+            field(4, message.uuid),
+        )
+    )
+
+
+def _acknowledge_operation(message: x.AcknowledgeOperation) -> bytes:
+    body = i.AcknowledgeOperationStatusMessage()
+    body.status_uuid.value = message.status_uuid
+    body.operation_uuid.value = message.operation_uuid
+    if message.resource_provider_id is not None:
+        body.resource_provider_id.value = message.resource_provider_id
+    return body.SerializeToString()
+
+
+def _shutdown(message: x.Shutdown) -> bytes:
+    return i.ShutdownMessage(message=message.message).SerializeToString()
+
+
+_ENCODERS: dict[type, tuple[str, Callable[[Any], bytes]]] = {
+    x.AgentRegistered: ("mesos.internal.SlaveRegisteredMessage", _registered),
+    x.AgentReregistered: ("mesos.internal.SlaveReregisteredMessage", _reregistered),
+    x.Ping: ("mesos.internal.PingSlaveMessage", _ping),
+    x.RunTask: ("mesos.internal.RunTaskMessage", _run_task),
+    x.RunTaskGroup: ("mesos.internal.RunTaskGroupMessage", _run_task_group),
+    x.KillTask: ("mesos.internal.KillTaskMessage", _kill_task),
+    x.ShutdownExecutor: ("mesos.internal.ShutdownExecutorMessage", _shutdown_executor),
+    x.ShutdownFramework: ("mesos.internal.ShutdownFrameworkMessage", _shutdown_framework),
+    x.UpdateFramework: ("mesos.internal.UpdateFrameworkMessage", _update_framework),
+    x.DeliverToExecutor: ("mesos.internal.FrameworkToExecutorMessage", _deliver),
+    x.AcknowledgeUpdate: ("mesos.internal.StatusUpdateAcknowledgementMessage", _acknowledge),
+    x.AcknowledgeOperation: ("mesos.internal.AcknowledgeOperationStatusMessage", _acknowledge_operation),
+    x.Shutdown: ("mesos.internal.ShutdownMessage", _shutdown),
+}
+
+
+# A framework's description goes into every RunTask and is large and the same each time. The cache is
+# keyed by identity, which is safe because the entry keeps its record alive.
+_FRAMEWORKS_MAX = 10_000
+_frameworks: dict[int, tuple[Any, FrameworkId, bytes]] = {}
+
+
+def framework_bytes(info: Any, framework_id: FrameworkId) -> bytes:
+    """Return the bytes of a v1 FrameworkInfo with its id."""
+    known = _frameworks.get(id(info))
+    if known is not None and known[0] is info and known[1] == framework_id:
+        return known[2]
+    encoded = framework_message(info, framework_id).SerializeToString()
+    if len(_frameworks) >= _FRAMEWORKS_MAX:
+        _frameworks.clear()
+    _frameworks[id(info)] = (info, framework_id, encoded)
+    return encoded

@@ -1,0 +1,354 @@
+"""From protobuf messages to records: each message is lifted once, at the edge.
+
+A record gets the fields that decisions need and the message's bytes as `raw`. What is wrong with a
+message itself is found here too and carried as `fault`, so that a machine can refuse it in its turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from meseta.attributes import Attribute, AttributeType
+from meseta.errors import WireError
+from meseta.ids import AgentId, ExecutorId, FrameworkId, OperationId, TaskId
+from meseta.records import (
+    AgentInfo,
+    AttributeConstraint,
+    CommandInfo,
+    Domain,
+    ExecutorInfo,
+    ExecutorType,
+    Filters,
+    FrameworkCapability,
+    FrameworkInfo,
+    HealthCheck,
+    HealthCheckType,
+    OfferConstraints,
+    OperationState,
+    OperationStatus,
+    StatusUpdate,
+    TaskGroupInfo,
+    TaskInfo,
+    TaskReason,
+    TaskRecord,
+    TaskSource,
+    TaskState,
+    TaskStatus,
+    Unavailability,
+    Uri,
+)
+from meseta.resources import Ranges
+from meseta.wire import faults
+from meseta.wire.gen import internal_pb2 as i
+from meseta.wire.gen import mesos_pb2 as m
+from meseta.wire.gen import scheduler_pb2 as s
+from meseta.wire.resources import lift_resources
+
+_STATES = {int(state): state for state in TaskState}
+_SOURCES = {int(source): source for source in TaskSource}
+_REASONS = {int(reason): reason for reason in TaskReason}
+_CAPABILITIES = {int(capability): capability for capability in FrameworkCapability}
+_NS = 1_000_000_000
+
+IdT = TypeVar("IdT")
+
+
+def text(value: str) -> str:
+    """Return the value of a string field that must be text.
+
+    protobuf hands out bytes for a string field whose bytes are not UTF-8.
+
+    Raises:
+        WireError: it is not text.
+    """
+    if type(value) is not str:
+        raise WireError(f"{value!r} is not UTF-8 text")
+    return value
+
+
+def optional(kind: Callable[[str], IdT], message: Any, field: str) -> IdT | None:
+    """Return the id in an optional field of `message`; None if it is not set.
+
+    Raises:
+        WireError: it is not text.
+    """
+    return kind(text(getattr(message, field).value)) if message.HasField(field) else None
+
+
+# ── frameworks ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def lift_framework(info: m.FrameworkInfo) -> FrameworkInfo:
+    """Lift what a framework says of itself."""
+    capabilities = frozenset(_CAPABILITIES[c.type] for c in info.capabilities if c.type in _CAPABILITIES)
+    multi_role = FrameworkCapability.MULTI_ROLE in capabilities
+    return FrameworkInfo(
+        user=text(info.user),
+        name=text(info.name),
+        id=FrameworkId(text(info.id.value)) if info.HasField("id") and info.id.value else None,
+        roles=tuple(text(role) for role in info.roles) if multi_role else (text(info.role),),
+        capabilities=capabilities,
+        checkpoint=info.checkpoint,
+        failover_timeout_s=info.failover_timeout,
+        principal=text(info.principal) if info.HasField("principal") else None,
+        hostname=text(info.hostname),
+        webui_url=text(info.webui_url),
+        offer_filters={role: _quantity_sets(f) for role, f in sorted(info.offer_filters.items())},
+        fault=faults.framework_fault(info),
+        raw=info.SerializeToString(),
+    )
+
+
+def _quantity_sets(filters: m.OfferFilters) -> tuple[dict[str, int], ...]:
+    return tuple(
+        {name: round(scalar.value * 1000) for name, scalar in sorted(q.quantities.items())}
+        for q in filters.min_allocatable_resources.quantities
+    )
+
+
+def lift_filters(filters: m.Filters) -> Filters:
+    """Lift how long a refused agent is not to be offered again."""
+    return Filters(filters.refuse_seconds)
+
+
+def lift_constraints(constraints: s.OfferConstraints) -> OfferConstraints:
+    """Lift which agents a framework wants to be offered."""
+    return OfferConstraints(
+        {
+            role: tuple(
+                tuple(_constraint(c) for c in group.attribute_constraints) for group in alternatives.groups
+            )
+            for role, alternatives in sorted(constraints.role_constraints.items())
+        },
+        raw=constraints.SerializeToString(),
+    )
+
+
+def _constraint(constraint: s.AttributeConstraint) -> AttributeConstraint:
+    selector = constraint.selector
+    if selector.WhichOneof("selector") == "attribute_name":
+        chosen = ("attribute", selector.attribute_name)
+    else:
+        kinds = s.AttributeConstraint.Selector.PseudoattributeType
+        chosen = ("pseudo", kinds.Name(selector.pseudoattribute_type))
+    predicate = constraint.predicate.WhichOneof("predicate") or ""
+    argument = getattr(constraint.predicate, predicate) if predicate else None
+    value = getattr(argument, "value", None)
+    if value is None:
+        value = getattr(argument, "regex", None)
+    return AttributeConstraint(chosen, predicate, value)
+
+
+# ── agents ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def lift_agent(info: m.AgentInfo | i.SlaveInfo) -> AgentInfo:
+    """Lift what an agent says of itself."""
+    region_zone = info.domain.fault_domain
+    return AgentInfo(
+        hostname=text(info.hostname),
+        port=info.port,
+        resources=lift_resources(info.resources).resources,
+        attributes=tuple(lift_attribute(attribute) for attribute in info.attributes),
+        id=AgentId(text(info.id.value)) if info.HasField("id") and info.id.value else None,
+        domain=Domain(region_zone.region.name, region_zone.zone.name)
+        if info.domain.HasField("fault_domain")
+        else None,
+        raw=info.SerializeToString(),
+    )
+
+
+def lift_attribute(attribute: m.Attribute) -> Attribute:
+    """Lift one fact about an agent."""
+    kind = AttributeType(attribute.type)
+    if kind is AttributeType.SCALAR:
+        return Attribute(attribute.name, kind, attribute.scalar.value)
+    if kind is AttributeType.RANGES:
+        return Attribute(
+            attribute.name, kind, Ranges.from_pairs((r.begin, r.end) for r in attribute.ranges.range)
+        )
+    if kind is AttributeType.SET:
+        return Attribute(attribute.name, kind, frozenset(attribute.set.item))
+    return Attribute(attribute.name, kind, attribute.text.value)
+
+
+def agent_capabilities(capabilities: Iterable[m.AgentInfo.Capability]) -> tuple[str, ...]:
+    """Return the names of an agent's capabilities; unknown ones are dropped."""
+    names = m.AgentInfo.Capability.Type
+    return tuple(names.Name(c.type) for c in capabilities if c.type)
+
+
+def lift_unavailability(window: m.Unavailability) -> Unavailability:
+    """Lift a maintenance window."""
+    duration_ns = window.duration.nanoseconds if window.HasField("duration") else None
+    return Unavailability(window.start.nanoseconds, duration_ns)
+
+
+# ── tasks ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def lift_task(task: m.TaskInfo, *, with_command: bool) -> TaskInfo:
+    """Lift a task. The master needs no command, an agent does (`with_command`)."""
+    resources = lift_resources(task.resources)
+    has_command = task.HasField("command")
+    has_policy = task.HasField("kill_policy") and task.kill_policy.HasField("grace_period")
+    return TaskInfo(
+        task_id=TaskId(text(task.task_id.value)),
+        name=text(task.name),
+        agent_id=AgentId(text(task.agent_id.value)),
+        resources=resources.resources,
+        allocation_role=resources.role,
+        limits=tuple(sorted((name, limit.value) for name, limit in task.limits.items())),
+        executor=lift_executor(task.executor) if task.HasField("executor") else None,
+        has_command=has_command,
+        command=lift_command(task.command) if with_command and has_command else None,
+        health_check=lift_health_check(task.health_check)
+        if with_command and task.HasField("health_check")
+        else None,
+        container=task.container.SerializeToString() if task.HasField("container") else b"",
+        kill_grace_period_s=task.kill_policy.grace_period.nanoseconds / _NS if has_policy else None,
+        max_completion_s=task.max_completion_time.nanoseconds / _NS
+        if task.HasField("max_completion_time")
+        else None,
+        fault=faults.task_fault(task) or resources.fault or faults.task_contents_fault(task),
+        raw=task.SerializeToString(),
+    )
+
+
+def lift_task_group(group: m.TaskGroupInfo, *, with_command: bool) -> TaskGroupInfo:
+    """Lift a pod."""
+    return TaskGroupInfo(
+        tasks=tuple(lift_task(task, with_command=with_command) for task in group.tasks),
+        raw=group.SerializeToString(),
+    )
+
+
+def lift_executor(executor: m.ExecutorInfo) -> ExecutorInfo:
+    """Lift an executor. Its `raw` is canonical, so that equal executors have equal bytes."""
+    resources = lift_resources(executor.resources)
+    return ExecutorInfo(
+        executor_id=ExecutorId(text(executor.executor_id.value)),
+        framework_id=FrameworkId(text(executor.framework_id.value))
+        if executor.HasField("framework_id")
+        else None,
+        type=ExecutorType(executor.type) if executor.HasField("type") else ExecutorType.CUSTOM,
+        resources=resources.resources,
+        allocation_role=resources.role,
+        name=executor.name,
+        source=executor.source,
+        shutdown_grace_period_s=executor.shutdown_grace_period.nanoseconds / _NS
+        if executor.HasField("shutdown_grace_period")
+        else None,
+        command=lift_command(executor.command) if executor.HasField("command") else None,
+        container=executor.container.SerializeToString() if executor.HasField("container") else b"",
+        fault=resources.fault or faults.executor_fault(executor),
+        raw=executor.SerializeToString(deterministic=True),
+    )
+
+
+def lift_command(command: m.CommandInfo) -> CommandInfo:
+    """Lift a command; variables whose value is a secret are left out."""
+    return CommandInfo(
+        value=command.value if command.HasField("value") else None,
+        shell=command.shell,
+        arguments=tuple(command.arguments),
+        environment=tuple((v.name, v.value) for v in command.environment.variables if v.HasField("value")),
+        user=command.user if command.HasField("user") else None,
+        uris=tuple(
+            Uri(
+                value=uri.value,
+                executable=uri.executable,
+                extract=uri.extract,
+                cache=uri.cache,
+                output_file=uri.output_file if uri.HasField("output_file") else None,
+            )
+            for uri in command.uris
+        ),
+    )
+
+
+def lift_health_check(check: m.HealthCheck) -> HealthCheck:
+    """Lift a health check with Mesos's defaults."""
+    is_http = check.type == m.HealthCheck.HTTP
+    return HealthCheck(
+        type=HealthCheckType(check.type),
+        delay_s=check.delay_seconds,
+        interval_s=check.interval_seconds,
+        timeout_s=check.timeout_seconds,
+        consecutive_failures=check.consecutive_failures,
+        grace_period_s=check.grace_period_seconds,
+        command=lift_command(check.command) if check.HasField("command") else None,
+        scheme=check.http.scheme or "http",
+        port=check.http.port if is_http else check.tcp.port,
+        path=check.http.path or "/",
+    )
+
+
+def lift_task_record(task: m.Task) -> TaskRecord:
+    """Lift a task that exists, as an agent reports it."""
+    resources = lift_resources(task.resources)
+    has_update = task.HasField("status_update_state")
+    return TaskRecord(
+        task_id=TaskId(text(task.task_id.value)),
+        name=text(task.name),
+        framework_id=FrameworkId(text(task.framework_id.value)),
+        agent_id=AgentId(text(task.agent_id.value)),
+        executor_id=optional(ExecutorId, task, "executor_id"),
+        state=_STATES[task.state],
+        resources=resources.resources,
+        allocation_role=resources.role,
+        statuses=tuple(lift_status(status) for status in task.statuses),
+        status_update_state=_STATES[task.status_update_state] if has_update else None,
+        status_update_uuid=task.status_update_uuid or None,
+        raw=task.SerializeToString(),
+    )
+
+
+# ── statuses ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def lift_status(status: m.TaskStatus) -> TaskStatus:
+    """Lift a status; everything that has no field of its own stays in `raw`."""
+    has = status.HasField
+    return TaskStatus(
+        task_id=TaskId(text(status.task_id.value)),
+        state=_STATES[status.state],
+        source=_SOURCES[status.source] if has("source") else None,
+        reason=_REASONS.get(status.reason) if has("reason") else None,
+        message=text(status.message) if has("message") else None,
+        agent_id=optional(AgentId, status, "agent_id"),
+        executor_id=optional(ExecutorId, status, "executor_id"),
+        timestamp=status.timestamp if has("timestamp") else None,
+        uuid=status.uuid or None,
+        healthy=status.healthy if has("healthy") else None,
+        unreachable_time=status.unreachable_time.nanoseconds / _NS if has("unreachable_time") else None,
+        raw=status.SerializeToString(),
+    )
+
+
+def lift_status_update(update: i.StatusUpdate) -> StatusUpdate:
+    """Lift a status on its way."""
+    has = update.HasField
+    return StatusUpdate(
+        framework_id=FrameworkId(text(update.framework_id.value)),
+        executor_id=optional(ExecutorId, update, "executor_id"),
+        agent_id=optional(AgentId, update, "slave_id"),
+        status=lift_status(update.status),
+        timestamp=update.timestamp,
+        uuid=update.uuid or None,
+        latest_state=_STATES[update.latest_state] if has("latest_state") else None,
+    )
+
+
+def lift_operation_status(status: m.OperationStatus) -> OperationStatus:
+    """Lift an operation's status."""
+    has = status.HasField
+    return OperationStatus(
+        state=OperationState(status.state),
+        operation_id=optional(OperationId, status, "operation_id"),
+        agent_id=optional(AgentId, status, "agent_id"),
+        message=text(status.message) if has("message") else None,
+        uuid=status.uuid.value if has("uuid") else None,
+        raw=status.SerializeToString(),
+    )

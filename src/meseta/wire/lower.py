@@ -1,0 +1,185 @@
+"""From records back to protobuf messages: start from the bytes that came, then set what records decide.
+
+A record's fields win over those in its `raw`. Nothing is rebuilt that was not changed on the way.
+"""
+
+from __future__ import annotations
+
+from meseta.ids import FrameworkId
+from meseta.records import (
+    AgentInfo,
+    ExecutorInfo,
+    FrameworkInfo,
+    OperationStatus,
+    StatusUpdate,
+    TaskGroupInfo,
+    TaskInfo,
+    TaskStatus,
+    Unavailability,
+)
+from meseta.wire.gen import internal_pb2 as i
+from meseta.wire.gen import mesos_pb2 as m
+from meseta.wire.resources import fill_allocation_role
+
+_NS = 1_000_000_000
+
+
+def status_message(status: TaskStatus) -> m.TaskStatus:
+    """Return a v1 TaskStatus."""
+    message = m.TaskStatus()
+    fill_status(message, status)
+    return message
+
+
+def fill_status(message: m.TaskStatus, status: TaskStatus) -> None:
+    """Write `status` into an empty message; what the record does not say is not said."""
+    if status.raw:
+        message.MergeFromString(status.raw)
+    message.task_id.value = status.task_id
+    message.state = status.state  # type: ignore[assignment]
+    _set_or_clear(message, "message", status.message)
+    _set_or_clear(message, "source", status.source)
+    _set_or_clear(message, "reason", status.reason)
+    _set_or_clear(message, "timestamp", status.timestamp)
+    _set_or_clear(message, "healthy", status.healthy)
+    _set_or_clear(message, "uuid", status.uuid)
+    if status.agent_id is not None:
+        message.agent_id.value = status.agent_id
+    if status.executor_id is not None:
+        message.executor_id.value = status.executor_id
+    if status.unreachable_time is not None:
+        message.unreachable_time.nanoseconds = round(status.unreachable_time * _NS)
+    if status.container_status is not None:
+        _fill_container_status(message.container_status, status)
+
+
+def _fill_container_status(message: m.ContainerStatus, status: TaskStatus) -> None:
+    """Add what the agent knows of the container to what the executor said of it."""
+    known = status.container_status
+    assert known is not None, "asked for only with a container status"
+    if not message.HasField("container_id"):
+        parents = known.container_id.split(".")
+        target = message.container_id
+        for name in reversed(parents[1:]):
+            target.value = name
+            target = target.parent
+        target.value = parents[0]
+    if known.executor_pid is not None and not message.HasField("executor_pid"):
+        message.executor_pid = known.executor_pid
+    if not message.network_infos:
+        network = message.network_infos.add()
+        for address in known.ip_addresses:
+            network.ip_addresses.add(ip_address=address)
+
+
+def _set_or_clear(message: m.TaskStatus, field: str, value: object) -> None:
+    if value is not None:
+        setattr(message, field, value)
+    elif message.HasField(field):
+        message.ClearField(field)
+
+
+def update_message(update: StatusUpdate) -> i.StatusUpdate:
+    """Return a StatusUpdate as it travels between daemons."""
+    message = i.StatusUpdate(timestamp=update.timestamp)
+    message.framework_id.value = update.framework_id
+    fill_status(message.status, update.status)
+    if update.executor_id is not None:
+        message.executor_id.value = update.executor_id
+    if update.agent_id is not None:
+        message.slave_id.value = update.agent_id
+    if update.uuid is not None:
+        message.uuid = update.uuid
+    if update.latest_state is not None:
+        message.latest_state = update.latest_state  # type: ignore[assignment]
+    return message
+
+
+def framework_message(info: FrameworkInfo, framework_id: FrameworkId | None = None) -> m.FrameworkInfo:
+    """Return a v1 FrameworkInfo with the id that the master gave it."""
+    message = m.FrameworkInfo.FromString(info.raw)
+    identity = framework_id or info.id
+    if identity is not None:
+        message.id.value = identity
+    return message
+
+
+def agent_message(info: AgentInfo) -> m.AgentInfo:
+    """Return a v1 AgentInfo with the id that the master gave it."""
+    message = m.AgentInfo.FromString(info.raw)
+    if info.id is not None:
+        message.id.value = info.id
+    return message
+
+
+def internal_agent_message(info: AgentInfo) -> i.SlaveInfo:
+    """Return what daemons call SlaveInfo: an AgentInfo that says that it checkpoints."""
+    message = i.SlaveInfo.FromString(info.raw)
+    message.checkpoint = True
+    if info.id is not None:
+        message.id.value = info.id
+    return message
+
+
+def task_message(task: TaskInfo, role: str) -> m.TaskInfo:
+    """Return a v1 TaskInfo in which every resource says that it is allocated to `role`."""
+    message = m.TaskInfo.FromString(task.raw)
+    fill_allocation_role(message.resources, role)
+    if message.HasField("executor"):
+        fill_allocation_role(message.executor.resources, role)
+    return message
+
+
+def task_bytes(task: TaskInfo, role: str) -> bytes:
+    """Return the bytes of `task_message`; those that came, if nothing is to be filled in."""
+    executor = task.executor
+    if task.allocation_role is not None and (executor is None or _says_its_role(executor)):
+        return task.raw
+    return task_message(task, role).SerializeToString()
+
+
+def _says_its_role(executor: ExecutorInfo) -> bool:
+    return executor.allocation_role is not None or not executor.resources
+
+
+def executor_message(executor: ExecutorInfo, role: str | None, framework_id: FrameworkId) -> m.ExecutorInfo:
+    """Return a v1 ExecutorInfo that names its framework and (if given) the role of its resources."""
+    message = m.ExecutorInfo.FromString(executor.raw)
+    message.framework_id.value = framework_id
+    if role is not None:
+        fill_allocation_role(message.resources, role)
+    return message
+
+
+def task_group_message(group: TaskGroupInfo, role: str) -> m.TaskGroupInfo:
+    """Return a v1 TaskGroupInfo in which every resource says that it is allocated to `role`."""
+    message = m.TaskGroupInfo.FromString(group.raw)
+    for task in message.tasks:
+        fill_allocation_role(task.resources, role)
+        if task.HasField("executor"):
+            fill_allocation_role(task.executor.resources, role)
+    return message
+
+
+def fill_unavailability(message: m.Unavailability, window: Unavailability) -> None:
+    """Write a maintenance window into an empty message."""
+    message.start.nanoseconds = window.start_ns
+    if window.duration_ns is not None:
+        message.duration.nanoseconds = window.duration_ns
+
+
+def operation_status_message(status: OperationStatus) -> m.OperationStatus:
+    """Return a v1 OperationStatus."""
+    message = m.OperationStatus.FromString(status.raw) if status.raw else m.OperationStatus()
+    message.state = status.state  # type: ignore[assignment]
+    if status.operation_id is not None:
+        message.operation_id.value = status.operation_id
+    if status.agent_id is not None:
+        message.agent_id.value = status.agent_id
+    if status.message is not None:
+        message.message = status.message
+    if status.uuid is not None:
+        message.uuid.value = status.uuid
+    else:
+        message.ClearField("uuid")
+    return message
