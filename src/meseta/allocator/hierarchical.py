@@ -326,7 +326,7 @@ class HierarchicalAllocator:
         """Offer one agent to those whose turn it is until nothing is left or nobody wants it."""
         available = agent.available
         tree = self.ledger.tree
-        if not agent.is_blocked_at(available):
+        if agent.blocked and not agent.is_blocked_at(available):
             agent.blocked = 0
         taken = EMPTY
         for client in tree.turns(tree.root.mask & ~agent.blocked):

@@ -29,6 +29,7 @@ The walk is cheap because almost nothing is done ahead of it:
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from meseta.allocator.policies import dominant_share
@@ -69,7 +70,7 @@ class Node:
         self.parent = parent
         self.weight = weight
         self.children: dict[str, Node] = {}
-        self.allocated: dict[str, int] = {}
+        self.allocated: defaultdict[str, int] = defaultdict(int)
         """Scalars allocated here and below, in milli-units."""
         self.count = 0
         """How often something was allocated here or below; never falls."""
@@ -214,7 +215,7 @@ class RoleTree:
         while node is not None:
             allocated = node.allocated
             for name, quantity in quantities.items():
-                allocated[name] = allocated.get(name, 0) + quantity
+                allocated[name] += quantity
             node.count += 1
             self._moved[node] = None
             node = node.parent
@@ -229,9 +230,8 @@ class RoleTree:
 
     def exchange(self, node: Node, added: Mapping[str, int], removed: Mapping[str, int]) -> None:
         """Change what is allocated at one node; it does not count as an allocation."""
-        allocated = node.allocated
         for name, quantity in added.items():
-            allocated[name] = allocated.get(name, 0) + quantity
+            node.allocated[name] += quantity
         self._subtract(node, removed)
         self._moved[node] = None
 
@@ -276,7 +276,10 @@ class RoleTree:
         if candidates.bit_count() <= FEW:
             return iter(sorted(self._members(candidates), key=self._position))
         self._repair()
-        return self._walk(self.root, candidates)
+        node = self.root
+        while node.version == self._version and len(node.order) == 1:
+            node = node.order[0][3]  # No client: all the many candidates are below.
+        return self._walk(node, candidates)
 
     def _walk(self, node: Node, candidates: int) -> Iterator[Client]:
         if node.version != self._version:
@@ -329,7 +332,7 @@ class RoleTree:
             if len(order) == 1:
                 waiting[node] = None
                 continue
-            del order[bisect_left(order, node.entry)]
+            del order[0 if order[0] is node.entry else bisect_left(order, node.entry)]
             node.entry = self._entry(node)
             insort(order, node.entry)
         self._moved = waiting
@@ -347,12 +350,9 @@ class RoleTree:
     def _subtract(self, node: Node, quantities: Mapping[str, int]) -> None:
         allocated = node.allocated
         for name, quantity in quantities.items():
-            left = allocated.get(name, 0) - quantity
+            left = allocated[name] - quantity
             assert left >= 0, f"{node.path} would hold {left} milli-units of {name}"
-            if left:
-                allocated[name] = left
-            else:
-                allocated.pop(name, None)
+            allocated[name] = left
 
     def _place(self, role: str) -> Node:
         """Return the node where the frameworks of `role` hang, made with its ancestors if need be."""
