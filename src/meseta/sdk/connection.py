@@ -1,7 +1,7 @@
 """Runs a scheduler session on asyncio: the one place where the framework side meets the network.
 
-Calls go out one after the other in the order in which they were made, over a connection of their own,
-because Mesos gives no order to calls on different connections and the stream occupies the first one.
+Calls go out in the order in which they were made, over one connection of their own: calls on different
+connections have no order, and the stream occupies the first one.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from meseta.sdk import events
 from meseta.sdk.codec import SchedulerCall, SchedulerEvent, scheduler_call, scheduler_event, subscribe_call
 from meseta.sdk.detect import leader_of
 from meseta.sdk.faults import CallRefusedError, NotSubscribedError, SdkError
+from meseta.sdk.outbound import Outbound
 from meseta.sdk.session import SchedulerSession
 from meseta.sdk.transport import Transport
 from meseta.wire.gen import mesos_pb2
@@ -72,7 +73,7 @@ class SchedulerConnection:
             repeats=repeats,
         )
         self._transport = Transport(credential)
-        self._calls: asyncio.Queue[events.SendCall] = asyncio.Queue()
+        self._outbound: Outbound[events.SendCall] = Outbound(self._send_call)
         self._outcomes: dict[int, tuple[str, asyncio.Future[None]]] = {}
         self._numbers = itertools.count(1)
         self._streams: dict[int, asyncio.Task[None]] = {}
@@ -82,7 +83,6 @@ class SchedulerConnection:
         self._driver: Driver[events.Event, events.Effect] = Driver(
             self._session, self._performers(), clock=loop.time, on_bug=self._on_bug
         )
-        self._sender = loop.create_task(self._send_calls())
 
     @property
     def framework_id(self) -> FrameworkId | None:
@@ -141,8 +141,8 @@ class SchedulerConnection:
         self._driver.feed(events.StopRequested(teardown=teardown))
         await self._stopped.wait()
         self._driver.stop()
-        self._sender.cancel()
-        await asyncio.gather(self._sender, *self._streams.values(), return_exceptions=True)
+        await self._outbound.close()
+        await asyncio.gather(*self._streams.values(), return_exceptions=True)
         await self._transport.close()
 
     def _expect(self, what: str) -> tuple[int, asyncio.Future[None]]:
@@ -159,7 +159,7 @@ class SchedulerConnection:
         return {
             events.OpenStream: self._open_stream,
             events.CloseStream: self._close_stream,
-            events.SendCall: self._calls.put_nowait,
+            events.SendCall: self._outbound.put,
             events.ConcludeCall: self._conclude_call,
             events.Deliver: lambda effect: self._listener.on_event(effect.payload, effect.token),
             events.ReportSubscribed: lambda effect: self._listener.on_subscribed(
@@ -223,12 +223,8 @@ class SchedulerConnection:
                         await self._listener.room()
                     feed(events.StreamBroken(attempt=attempt, reason="the master closed the stream"))
         except MesetaError as error:
+            LOG.warning("no stream from the master at %s: %s", effect.address, error)
             feed(events.StreamBroken(attempt=attempt, reason=str(error)))
-
-    async def _send_calls(self) -> None:
-        while True:
-            effect = await self._calls.get()
-            await self._send_call(effect)
 
     async def _send_call(self, effect: events.SendCall) -> None:
         number, feed = effect.number, self._driver.feed

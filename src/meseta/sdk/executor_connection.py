@@ -16,6 +16,7 @@ from meseta.sdk.codec import ExecutorCall, ExecutorEvent, executor_event
 from meseta.sdk.environment import ExecutorEnvironment
 from meseta.sdk.executor_session import ExecutorSession
 from meseta.sdk.faults import SdkError
+from meseta.sdk.outbound import Outbound
 from meseta.sdk.transport import Transport
 from meseta.wire.gen import mesos_pb2
 
@@ -51,15 +52,13 @@ class ExecutorConnection:
         )
         self._transport = Transport(token=environment.token)
         self._url = environment.agent + PATH
-        self._calls: asyncio.Queue[ExecutorCall] = asyncio.Queue()
+        self._outbound: Outbound[ExecutorCall] = Outbound(self._send_call)
         self._streams: dict[int, asyncio.Task[None]] = {}
         self._stopped = asyncio.Event()
         loop = asyncio.get_running_loop()
-        self._clock = loop.time
         self._driver: Driver[events.Event, events.Effect] = Driver(
             self._session, self._performers(), clock=loop.time, on_bug=self._on_bug
         )
-        self._sender = loop.create_task(self._send_calls())
 
     def start(self) -> None:
         """Subscribe, and stay subscribed."""
@@ -96,8 +95,8 @@ class ExecutorConnection:
         self._driver.feed(events.StopRequested())
         await self._stopped.wait()
         self._driver.stop()
-        self._sender.cancel()
-        await asyncio.gather(self._sender, *self._streams.values(), return_exceptions=True)
+        await self._outbound.close()
+        await asyncio.gather(*self._streams.values(), return_exceptions=True)
         await self._transport.close()
 
     # ── Performers ─────────────────────────────────────────────────────────────────────────────────
@@ -131,15 +130,15 @@ class ExecutorConnection:
     def _send_update(self, effect: events.SendUpdate) -> None:
         call = self._call(ExecutorCall.UPDATE)
         call.update.status.CopyFrom(effect.payload)
-        self._calls.put_nowait(call)
+        self._outbound.put(call)
 
     def _send_message(self, effect: events.SendMessage) -> None:
         call = self._call(ExecutorCall.MESSAGE)
         call.message.data = effect.payload
-        self._calls.put_nowait(call)
+        self._outbound.put(call)
 
     def _send_heartbeat(self, effect: events.SendHeartbeat) -> None:
-        self._calls.put_nowait(self._call(ExecutorCall.HEARTBEAT))
+        self._outbound.put(self._call(ExecutorCall.HEARTBEAT))
 
     def _refuse_update(self, effect: events.RefuseUpdate) -> None:
         LOG.error("task %s has too many updates that wait for the agent; one is dropped", effect.task_id)
@@ -176,18 +175,16 @@ class ExecutorConnection:
             LOG.info("no stream from the agent at %s: %s", self._environment.agent, error)
             feed(events.StreamBroken(attempt=attempt, reason=str(error)))
 
-    async def _send_calls(self) -> None:
-        """Send one call after the other; an update that gets lost here is sent again by the session."""
-        while True:
-            call = await self._calls.get()
-            name = ExecutorCall.Type.Name(call.type)
-            try:
-                reply = await self._transport.post(self._url, call.SerializeToString())
-            except MesetaError as error:
-                LOG.info("%s did not reach the agent: %s", name, error)
-                continue
-            if reply.status >= 300:
-                LOG.warning("the agent refused %s: %d %s", name, reply.status, reply.reason)
+    async def _send_call(self, call: ExecutorCall) -> None:
+        """Make a call; an update that gets lost here is sent again by the session."""
+        name = ExecutorCall.Type.Name(call.type)
+        try:
+            reply = await self._transport.post(self._url, call.SerializeToString())
+        except MesetaError as error:
+            LOG.info("%s did not reach the agent: %s", name, error)
+            return
+        if reply.status >= 300:
+            LOG.warning("the agent refused %s: %d %s", name, reply.status, reply.reason)
 
     def _call(self, kind: ExecutorCall.Type) -> ExecutorCall:
         call = ExecutorCall(type=kind)
