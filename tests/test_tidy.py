@@ -104,7 +104,8 @@ def test_say_agent_not_slave() -> None:
     for path in modules(SOURCE):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                assert "slave" not in node.name.lower(), f"{path}:{node.lineno} {node.name}"
+                said = "slave" in node.name.lower() and node.name != "slaveLost"  # a name of the classic API
+                assert not said, f"{path}:{node.lineno} {node.name}"
 
 
 def test_every_package_and_module_says_what_it_is_for() -> None:
