@@ -13,9 +13,8 @@ import msgspec
 
 from meseta.ids import id_fault
 from meseta.master.state import AgentState, Executor, FrameworkState
-from meseta.master.wording import written
 from meseta.records import ExecutorInfo, ExecutorType, LaunchGroup, TaskInfo
-from meseta.resources import Resources
+from meseta.resources import Resources, format_resources
 
 EXECUTOR_CPUS_MIN_MILLI = 10
 EXECUTOR_MEM_MIN_MILLI = 32_000
@@ -45,10 +44,8 @@ def task_fault(
             needed += executor.resources
             foreign = foreign or (executor.allocation_role or role) != role
     if foreign or not offered.contains(needed):
-        return (
-            f"Total resources {written(needed, task.allocation_role or role)} required by task and its"
-            f" executor is more than available {written(offered, role)}"
-        )
+        wants, has = format_resources(needed, task.allocation_role or role), format_resources(offered, role)
+        return f"Total resources {wants} required by task and its executor is more than available {has}"
     return None
 
 
@@ -87,6 +84,8 @@ def _own_fault(framework: FrameworkState, agent: AgentState, task: TaskInfo) -> 
         return f"Task uses invalid agent {task.agent_id} while agent {agent.id} is expected"
     if task.fault is not None:
         return task.fault
+    if not task.resources:
+        return "Task uses no resources"
     if task.limits and "TASK_RESOURCE_LIMITS" not in agent.capabilities:
         return "Agent is not capable of handling task resource limits"
     return None
@@ -169,7 +168,7 @@ def _group_size_fault(
     foreign = next((info.allocation_role for info in infos if info.allocation_role not in (None, role)), None)
     if foreign or not offered.contains(needed):
         return (
-            f"Total resources {written(needed, foreign or role)} required by task group and"
-            f" its executor are more than available {written(offered, role)}"
+            f"Total resources {format_resources(needed, foreign or role)} required by task group and"
+            f" its executor are more than available {format_resources(offered, role)}"
         )
     return None

@@ -14,7 +14,8 @@ from meseta.ids import FrameworkId, id_fault
 from meseta.master.approval import REGISTER_FRAMEWORK
 from meseta.master.events import FrameworkUpdateRequested, StreamId, SubscribeRequested
 from meseta.master.state import State
-from meseta.records import FrameworkInfo
+from meseta.records import FrameworkCapability, FrameworkInfo
+from meseta.roles import role_fault
 
 DURATION_MAX_S = 2**63 / 1e9
 """Durations are 64-bit nanoseconds on the wire."""
@@ -82,6 +83,8 @@ def framework_fault(state: State, info: FrameworkInfo) -> str | None:
     """Say what is wrong with a framework's description of itself, if anything."""
     if info.fault is not None:
         return info.fault
+    if (fault := _role_fault(info)) is not None:
+        return fault
     if info.id and (fault := id_fault(info.id)) is not None:
         return fault
     if not math.isfinite(info.failover_timeout_s) or abs(info.failover_timeout_s) >= DURATION_MAX_S:
@@ -94,6 +97,18 @@ def framework_fault(state: State, info: FrameworkInfo) -> str | None:
     if info.id and info.id in state.completed_frameworks:
         return "Framework has been removed"
     return None
+
+
+def _role_fault(info: FrameworkInfo) -> str | None:
+    several = info.has(FrameworkCapability.MULTI_ROLE)
+    for role in info.roles:
+        if (fault := role_fault(role)) is not None:
+            what = "'FrameworkInfo.roles' contains invalid role" if several else _NOT_A_ROLE
+            return f"{what}: {fault}"
+    return None
+
+
+_NOT_A_ROLE = "'FrameworkInfo.role' is not a valid role"
 
 
 def demand_fault(request: SubscribeRequested | FrameworkUpdateRequested) -> str | None:

@@ -1,0 +1,171 @@
+"""Read-only sums and counts over a master's state, for endpoints and metrics.
+
+Nothing here is kept up to date by handlers: a sum is computed when it is asked for, at a cost that follows
+what it sums. Whoever asks often keeps the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from meseta.ids import AgentId, ExecutorId, FrameworkId
+from meseta.master.state import AgentState, Executor, FrameworkState, Offer, State, Task
+from meseta.records import TaskState
+from meseta.resources import Resources
+
+GAUGED_STATES = (
+    TaskState.TASK_STAGING,
+    TaskState.TASK_STARTING,
+    TaskState.TASK_RUNNING,
+    TaskState.TASK_KILLING,
+)
+RESOURCE_NAMES = ("cpus", "gpus", "mem", "disk")
+
+
+def total_of(things: Iterable[Task | Executor | Offer]) -> Resources:
+    """Return the sum of what these hold."""
+    total = Resources.EMPTY
+    for thing in things:
+        total += thing.resources
+    return total
+
+
+def used_by_framework(framework: FrameworkState) -> Resources:
+    """Return what the framework's tasks and executors hold."""
+    return total_of(_users(framework.tasks.values(), framework.executors.values()))
+
+
+def offered_to_framework(framework: FrameworkState) -> Resources:
+    """Return what the framework's open offers hold."""
+    return total_of(framework.offers.values())
+
+
+def used_on_agent(agent: AgentState, framework_id: FrameworkId | None = None) -> Resources:
+    """Return what tasks and executors hold on the agent: of one framework, or of all."""
+    ids = [framework_id] if framework_id is not None else [*dict.fromkeys([*agent.tasks, *agent.executors])]
+    total = Resources.EMPTY
+    for id in ids:
+        executors = agent.executors.get(id, {})
+        total += total_of(_users(agent.tasks.get(id, {}).values(), (executors,)))
+    return total
+
+
+def offered_on_agent(agent: AgentState) -> Resources:
+    """Return what open offers hold on the agent."""
+    return total_of(agent.offers.values())
+
+
+def allocated_by_role(framework: FrameworkState) -> dict[str, Resources]:
+    """Return what the framework holds in each role: used and offered."""
+    sums: dict[str, Resources] = {}
+    for thing in (
+        *_users(framework.tasks.values(), framework.executors.values()),
+        *framework.offers.values(),
+    ):
+        sums[thing.role] = sums.get(thing.role, Resources.EMPTY) + thing.resources
+    return sums
+
+
+def frameworks_by_role(state: State) -> dict[str, list[FrameworkState]]:
+    """Return the frameworks of every role that is in use: subscribed to, or still held in."""
+    roles: dict[str, list[FrameworkState]] = {}
+    for framework in state.frameworks.values():
+        for role in dict.fromkeys((*framework.info.roles, *allocated_by_role(framework))):
+            roles.setdefault(role, []).append(framework)
+    return roles
+
+
+def task_counts(tasks: Iterable[Task]) -> dict[TaskState, int]:
+    """Return how many of these tasks are in each state; states without tasks are left out."""
+    counts: dict[TaskState, int] = {}
+    for task in tasks:
+        counts[task.state] = counts.get(task.state, 0) + 1
+    return counts
+
+
+def agent_task_counts(agent: AgentState) -> dict[TaskState, int]:
+    """Return how many tasks on the agent are in each state."""
+    return task_counts(task for by_id in agent.tasks.values() for task in by_id.values())
+
+
+def gauges(state: State, now: float) -> dict[str, float]:
+    """Return what Mesos's metrics tell of the present, by Mesos's names. Counters are in `state.counters`."""
+    return {
+        "master/elected": 1,
+        "master/outstanding_offers": len(state.offers),
+        "master/operator_event_stream_subscribers": state.subscribers,
+        **dict(_agent_gauges(state)),
+        **dict(_framework_gauges(state)),
+        **dict(_task_gauges(state)),
+        **dict(_resource_gauges(state)),
+    }
+
+
+def _agent_gauges(state: State) -> Iterator[tuple[str, float]]:
+    agents = state.agents.values()
+    connected = sum(agent.connected for agent in agents)
+    active = sum(agent.active for agent in agents)
+    yield "master/slaves_connected", connected
+    yield "master/slaves_disconnected", len(agents) - connected
+    yield "master/slaves_active", active
+    yield "master/slaves_inactive", len(agents) - active
+    yield "master/slaves_unreachable", len(state.unreachable_agents)
+
+
+def _framework_gauges(state: State) -> Iterator[tuple[str, float]]:
+    frameworks = state.frameworks.values()
+    connected = sum(framework.connected for framework in frameworks)
+    active = sum(framework.active for framework in frameworks)
+    yield "master/frameworks_connected", connected
+    yield "master/frameworks_disconnected", len(frameworks) - connected
+    yield "master/frameworks_active", active
+    yield "master/frameworks_inactive", len(frameworks) - active
+
+
+def _task_gauges(state: State) -> Iterator[tuple[str, float]]:
+    for task_state in GAUGED_STATES:
+        yield f"master/{task_state.name.lower().replace('task_', 'tasks_')}", state.task_states[task_state]
+    unreachable = sum(
+        task.state is TaskState.TASK_UNREACHABLE
+        for framework in state.frameworks.values()
+        for task in framework.unreachable_tasks.values()
+    )
+    yield "master/tasks_unreachable", unreachable
+
+
+def _resource_gauges(state: State) -> Iterator[tuple[str, float]]:
+    totals = total_quantities(agent.total for agent in state.agents.values())
+    used = total_quantities(used_on_agent(agent) for agent in state.agents.values())
+    for kind, suffix in ((False, ""), (True, "_revocable")):
+        for name in RESOURCE_NAMES:
+            total, taken = totals.get((name, kind), 0), used.get((name, kind), 0)
+            yield f"master/{name}{suffix}_total", total / 1000
+            yield f"master/{name}{suffix}_used", taken / 1000
+            yield f"master/{name}{suffix}_percent", taken / total if total else 0.0
+
+
+def total_quantities(many: Iterable[Resources]) -> dict[tuple[str, bool], int]:
+    """Sum scalars in milli-units by name and by whether they are revocable."""
+    sums: dict[tuple[str, bool], int] = {}
+    for resources in many:
+        for kind, value in resources:
+            if isinstance(value, int):
+                key = (kind.name, kind.revocable)
+                sums[key] = sums.get(key, 0) + value
+    return sums
+
+
+def agents_of(state: State, framework: FrameworkState) -> Iterator[AgentState]:
+    """Yield the agents on which something of the framework runs."""
+    ids: dict[AgentId, None] = dict.fromkeys(task.agent_id for task in framework.tasks.values())
+    ids.update(dict.fromkeys(framework.executors))
+    return (state.agents[id] for id in ids)
+
+
+def _users(
+    tasks: Iterable[Task], executors: Iterable[dict[ExecutorId, Executor]]
+) -> Iterator[Task | Executor]:
+    """Yield what holds resources."""
+    yield from (task for task in tasks if task.holds_resources)
+    for by_id in executors:
+        yield from by_id.values()
