@@ -24,7 +24,7 @@ MASTER_FLAGS = (
     Flag("max_agent_ping_timeouts", "int", "5", "so many missed pings in a row make an agent unreachable"),
     Flag("agent_reregister_timeout", "duration", "10mins", "how long after a failover agents may come back"),
     Flag("allocation_interval", "duration", "1secs", "time between batches of allocations"),
-    Flag("allocator", "text", "hierarchical", "allocation module, by name of its entry point"),
+    Flag("allocator", "text", "HierarchicalDRF", "allocation module, by name of its entry point"),
     Flag(
         "min_allocatable_resources",
         "text",

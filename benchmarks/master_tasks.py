@@ -1,0 +1,103 @@
+"""Full task life cycles through a real master process: offer, accept, RUNNING, ack, FINISHED, ack, re-offer.
+
+Prints tasks per second of master CPU, µs of master CPU per task, and latencies at half load. Full
+validation is on; agents and frameworks are emulated (`benchmarks.emulation`).
+
+    python -m benchmarks.master_tasks [AGENTS] [FRAMEWORKS] [SECONDS]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.emulation import Agents, Framework
+from meseta.runtime import loop
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def start_master(port: int = 0) -> tuple[subprocess.Popen[bytes], str]:
+    """Start a master process; return it and its pid text."""
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; from meseta.daemon.master import main; sys.exit(main(sys.argv[1:]))",
+    ]
+    process = subprocess.Popen(
+        [*command, "--ip=127.0.0.1", f"--port={port}", "--hostname=localhost"], stderr=subprocess.PIPE
+    )
+    assert process.stderr is not None, "asked for"
+    line = process.stderr.readline().decode()
+    address = line.split("listens at ")[1].split()[0]
+    asyncio.get_running_loop().run_in_executor(None, process.stderr.read)
+    return process, f"master@{address}"
+
+
+def cpu_s(pid: int) -> float:
+    """Return the CPU time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def rss_bytes(pid: int) -> int:
+    """Return the resident memory of a process."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def quantile(values: list[float], q: float) -> float:
+    """Return the q-quantile of some values."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(q * len(ordered)))] if ordered else float("nan")
+
+
+async def measure(agents_count: int, frameworks_count: int, seconds: float) -> dict[str, float]:
+    """Run the load for `seconds` and return the figures."""
+    process, master = start_master()
+    try:
+        agents = Agents(agents_count, master)
+        await agents.start()
+        frameworks = [Framework(master) for _ in range(frameworks_count)]
+        for framework in frameworks:
+            await framework.start()
+        await asyncio.sleep(1.0)
+        cpu, done, wall = cpu_s(process.pid), sum(f.done for f in frameworks), time.perf_counter()
+        await asyncio.sleep(seconds)
+        cpu = cpu_s(process.pid) - cpu
+        done = sum(f.done for f in frameworks) - done
+        wall = time.perf_counter() - wall
+        running = [latency for f in frameworks for latency in f.to_running_s]
+        offered = [latency for f in frameworks for latency in f.to_offer_s]
+        await agents.stop()
+        return {
+            "tasks": done,
+            "tasks_per_s": done / wall,
+            "tasks_per_cpu_s": done / cpu,
+            "cpu_us_per_task": cpu / done * 1e6,
+            "accept_to_running_p50_ms": quantile(running, 0.5) * 1e3,
+            "accept_to_running_p99_ms": quantile(running, 0.99) * 1e3,
+            "finished_to_offer_p50_ms": quantile(offered, 0.5) * 1e3,
+            "finished_to_offer_p99_ms": quantile(offered, 0.99) * 1e3,
+        }
+    finally:
+        process.kill()
+        process.wait()
+
+
+def main() -> None:
+    """Print the figures, and one line of JSON."""
+    agents, frameworks, seconds = (int(a) for a in [*sys.argv[1:], *["200", "10", "8"][len(sys.argv) - 1 :]])
+    figures = loop.run(measure(agents, frameworks, seconds))
+    print(f"task life cycles, {agents} agents, {frameworks} frameworks, {seconds} s")
+    for name, value in figures.items():
+        print(f"  {name:28} {value:12.2f}")
+    print(json.dumps({"name": "master.tasks", "agents": agents, "frameworks": frameworks, **figures}))
+
+
+if __name__ == "__main__":
+    main()

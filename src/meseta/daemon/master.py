@@ -1,0 +1,186 @@
+"""`meseta master`: one master machine, put together with its allocator, APIs, links and log."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from meseta import ids
+from meseta.allocator.allocator import Allocator, AllocatorOptions
+from meseta.allocator.constraints import constraints_fault
+from meseta.api.messages import MASTER, MasterMessages
+from meseta.api.replies import Replies
+from meseta.api.router import Route, Router
+from meseta.api.scheduler import SchedulerApi
+from meseta.daemon.config import MASTER_FLAGS
+from meseta.daemon.flags import Flags
+from meseta.daemon.foreign_flags import FOREIGN_MASTER_FLAGS
+from meseta.daemon.host import address_of_host, name_of_host
+from meseta.daemon.process import run_daemon
+from meseta.daemon.quantities import parse_names, parse_quantity_sets, parse_weights
+from meseta.master import effects as x
+from meseta.master import events as e
+from meseta.master.config import MasterConfig
+from meseta.master.master import Master
+from meseta.plugins.load import load_allocator
+from meseta.runtime.driver import Driver
+from meseta.runtime.http1 import Request
+from meseta.runtime.links import Links
+from meseta.runtime.server import HttpServer
+from meseta.runtime.streams import Responder
+from meseta.security.approvers import PERMISSIVE
+from meseta.version import MESOS_VERSION
+from meseta.wire.agent_link import agent_message_bytes
+from meseta.wire.scheduler_events import SchedulerEvents, master_info
+
+log = structlog.get_logger()
+
+
+class MasterDaemon:
+    """A running master. `on_bug` is called when the machine cannot go on; a daemon then ends its process."""
+
+    def __init__(self, flags: Flags, on_bug: Callable[[BaseException], None]) -> None:
+        self.flags = flags
+        self.ip = address_of_host(flags["ip"])
+        self.hostname = name_of_host(flags["hostname"], self.ip, lookup=flags["hostname_lookup"])
+        self._on_bug = on_bug
+        self._entropy = random.SystemRandom()
+        self._pid = ids.Pid("")
+        self.port = 0
+
+    async def start(self) -> None:
+        """Listen and serve.
+
+        Raises:
+            ConfigError: a flag's value cannot be used.
+            OSError: the port cannot be listened on.
+        """
+        self._server = HttpServer(self._on_request, on_message=self._on_message)
+        _, self.port = await self._server.listen(self.ip, self.flags["port"])
+        self._pid = ids.Pid(f"{MASTER}@{self.ip}:{self.port}")
+        self._links = Links()
+        self._links.on_exited(lambda address: self._feed(e.PeerExited(address=address)))
+        self.machine = self._make_machine()
+        self._driver: Driver[e.MasterEvent, x.MasterEffect] = Driver(
+            self.machine, self._performers(), clock=time.monotonic, on_bug=self._on_bug
+        )
+        self._make_apis()
+        self._driver.start()
+        log.info(f"master {self.machine.state.config.id} listens at {self.ip}:{self.port} ({self.hostname})")
+
+    async def stop(self) -> None:
+        """Stop serving; streams and links break, as peers must be able to bear at any time."""
+        self._driver.stop()
+        await self._server.close()
+        await self._links.close()
+
+    # ── putting together ──────────────────────────────────────────────────────────────────────────────
+
+    def _make_machine(self) -> Master:
+        flags = self.flags
+        now = time.monotonic()
+        config = MasterConfig(
+            id=ids.MasterId(ids.new_uuid_text(self._entropy)),
+            pid=self._pid,
+            hostname=self.hostname,
+            root_submissions=flags["root_submissions"],
+            roles=parse_names(flags["roles"]) or None,
+            agent_ping_timeout_s=flags["agent_ping_timeout"],
+            agent_ping_timeouts_max=flags["max_agent_ping_timeouts"],
+            agent_reregister_timeout_s=flags["agent_reregister_timeout"],
+            offer_timeout_s=flags["offer_timeout"],
+            completed_frameworks_max=flags["max_completed_frameworks"],
+            completed_tasks_max=flags["max_completed_tasks_per_framework"],
+            unreachable_tasks_max=flags["max_unreachable_tasks_per_framework"],
+        )
+        return Master(config, self._make_allocator(), PERMISSIVE, epoch_offset_s=time.time() - now, now=now)
+
+    def _make_allocator(self) -> Allocator:
+        flags = self.flags
+        options = AllocatorOptions(
+            allocation_interval_s=flags["allocation_interval"],
+            min_allocatable_resources=parse_quantity_sets(
+                "min_allocatable_resources", flags["min_allocatable_resources"]
+            ),
+            fair_sharing_excluded_resource_names=parse_names(flags["fair_sharing_excluded_resource_names"]),
+            filter_gpu_resources=flags["filter_gpu_resources"],
+        )
+        allocator = load_allocator(flags["allocator"])(self._entropy, options)
+        allocator.update_weights(parse_weights(flags["weights"]))
+        return allocator
+
+    def _make_apis(self) -> None:
+        state = self.machine.state
+        info = master_info(state.config.id, self.ip, self.port, self.hostname, MESOS_VERSION)
+        self._events = SchedulerEvents(info)
+        self._replies = Replies()
+        self._messages = MasterMessages(self._feed, self._count, constraints_fault)
+        self._scheduler_api = SchedulerApi(
+            self.machine, self._feed, self._events, self._entropy, self._replies.later, constraints_fault
+        )
+        self._router = Router(MASTER, [Route("/master/api/v1/scheduler", self._scheduler_call)])
+
+    def _scheduler_call(self, request: Request, responder: Responder, rest: str) -> None:
+        self._scheduler_api.post_call(request, responder)
+
+    # ── events ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _feed(self, event: e.MasterEvent) -> None:
+        self._driver.feed(event)
+
+    def _on_request(self, request: Request, responder: Responder) -> None:
+        self._router.handle(request, responder)
+
+    def _on_message(self, receiver: str, sender: str, name: str, body: bytes) -> bool:
+        return self._messages.on_message(receiver, sender, name, body)
+
+    def _count(self, name: str) -> None:
+        self.machine.state.counters[name] += 1
+
+    # ── effects ───────────────────────────────────────────────────────────────────────────────────────
+
+    def _performers(self) -> dict[type, Callable[[Any], None]]:
+        return {
+            x.SendToFramework: self._send_to_framework,
+            x.CloseStream: lambda effect: self._scheduler_api.close(effect.stream),
+            x.SendToAgent: self._send_to_agent,
+            x.Link: lambda effect: self._links.link(effect.pid),
+            x.Persist: lambda effect: self._feed(e.Persisted(ticket=effect.ticket)),
+            x.Reply: lambda effect: self._replies.send(effect.request, effect.code, effect.text),
+            x.Log: self._log,
+            x.Publish: self._publish,
+        }
+
+    def _send_to_framework(self, effect: x.SendToFramework) -> None:
+        if isinstance(effect.peer, int):
+            self._scheduler_api.send(effect.peer, effect.message)
+            return
+        encoded = self._events.v0(effect.message)
+        if encoded is not None:
+            self._links.send(effect.peer, self._pid, *encoded)
+
+    def _send_to_agent(self, effect: x.SendToAgent) -> None:
+        is_ping = isinstance(effect.message, x.Ping)
+        sender = self._observer(effect.pid) if is_ping else self._pid
+        self._links.send(effect.pid, sender, *agent_message_bytes(effect.message))
+
+    def _observer(self, agent: ids.Pid) -> ids.Pid:
+        """The process that pings an agent: each has its own, as in Mesos."""
+        agent_id = self.machine.state.agent_pids.get(agent, "")
+        number = agent_id.rpartition("-S")[2]
+        return ids.Pid(f"slave-observer({number or 0})@{self.ip}:{self.port}")
+
+    def _publish(self, effect: x.Publish) -> None:
+        self._operators.publish(effect.event)
+
+    def _log(self, effect: x.Log) -> None:
+        (log.warning if effect.level == "warning" else log.info)(effect.text)
+
+
+def main(arguments: list[str]) -> int:
+    """Run `meseta master`; return the exit status."""
+    return run_daemon("master", arguments, MASTER_FLAGS, FOREIGN_MASTER_FLAGS, MasterDaemon)

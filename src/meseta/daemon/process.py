@@ -1,0 +1,92 @@
+"""A daemon as a process: flags, log, signals, exit status."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+import structlog
+
+from meseta.daemon.flags import Flag, Flags, parse_flags
+from meseta.daemon.logs import set_up_logging
+from meseta.errors import MesetaError
+from meseta.runtime import loop
+
+EXIT_BUG = 70
+EXIT_CONFIG = 64
+
+log = structlog.get_logger()
+
+
+class Daemon(Protocol):
+    """What `run_daemon` runs."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+def run_daemon(
+    name: str,
+    arguments: Sequence[str],
+    flags: Iterable[Flag],
+    foreign: Iterable[str],
+    make: Callable[[Flags, Callable[[BaseException], None]], Daemon],
+) -> int:
+    """Run a daemon until SIGTERM or SIGINT; return its exit status."""
+    flags = tuple(flags)
+    if "--help" in arguments or "-h" in arguments:
+        print(help_text(name, flags))
+        return 0
+    try:
+        values, warnings = parse_flags(arguments, os.environ, flags, foreign)
+        set_up_logging(
+            f"meseta-{name}", level=values["logging_level"], quiet=values["quiet"], log_dir=values["log_dir"]
+        )
+        for warning in warnings:
+            log.warning(warning)
+        return loop.run(_serve(make(values, _end_with_bug)))
+    except MesetaError as fault:
+        print(f"meseta {name}: {fault}", file=sys.stderr)
+        return EXIT_CONFIG
+    except OSError as fault:
+        print(f"meseta {name}: cannot start: {fault.strerror or fault}", file=sys.stderr)
+        return EXIT_CONFIG
+
+
+async def _serve(daemon: Daemon) -> int:
+    stopped = asyncio.Event()
+    running = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        running.add_signal_handler(signum, stopped.set)
+    await daemon.start()
+    # What is there now stays; the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    await stopped.wait()
+    await daemon.stop()
+    return 0
+
+
+def _end_with_bug(bug: BaseException) -> None:
+    """The state of a machine that failed an assertion cannot be trusted: say so and end at once."""
+    traceback.print_exception(bug)
+    print("meseta: this is a bug; the process ends, its peers will find another or wait", file=sys.stderr)
+    sys.stderr.flush()
+    os._exit(EXIT_BUG)
+
+
+def help_text(name: str, flags: Iterable[Flag]) -> str:
+    """Return what `--help` prints: every flag, its kind, default and purpose."""
+    lines = [f"usage: meseta {name} [--name=value …]", "", "Flags:"]
+    for flag in flags:
+        default = "" if flag.default is None else f" [{flag.default}]"
+        lines.append(f"  --{flag.name}=<{flag.kind}>{default}")
+        lines.append(f"        {flag.help}")
+    return "\n".join(lines)

@@ -1,0 +1,56 @@
+"""Flag values that are small languages of their own: quantities of resources, weights, names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from meseta.errors import ConfigError
+
+
+def parse_quantity_sets(flag: str, text: str) -> tuple[Mapping[str, int], ...]:
+    """Return alternatives (`|`) of minimum quantities (`;`) in milli-units: `cpus:0.01|mem:32`.
+
+    Raises:
+        ConfigError: the text is not of that form.
+    """
+    if not text.strip():
+        return ()
+    return tuple(_quantities(flag, alternative) for alternative in text.split("|"))
+
+
+def _quantities(flag: str, text: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for piece in text.split(";"):
+        name, colon, amount = piece.partition(":")
+        try:
+            found[name.strip()] = round(float(amount) * 1000)
+        except ValueError:
+            colon = ""
+        if not colon or not name.strip():
+            raise ConfigError(f"--{flag}: '{piece}' is not usable: expected name:amount, such as cpus:0.1")
+    return found
+
+
+def parse_weights(text: str | None) -> dict[str, float]:
+    """Return weights by role of `role=weight,role=weight`.
+
+    Raises:
+        ConfigError: the text is not of that form, or a weight is not positive.
+    """
+    weights = {}
+    for piece in filter(None, (text or "").split(",")):
+        role, _, weight = piece.partition("=")
+        try:
+            weights[role.strip()] = float(weight)
+        except ValueError:
+            weights[role.strip()] = 0.0
+        if not weights[role.strip()] > 0:
+            raise ConfigError(
+                f"--weights: '{piece}' is not usable: expected role=weight, above 0"
+            )
+    return weights
+
+
+def parse_names(text: str | None) -> frozenset[str]:
+    """Return the names of a comma-separated list."""
+    return frozenset(name.strip() for name in (text or "").split(",") if name.strip())
