@@ -206,6 +206,14 @@ class Resources:
         """
         return self - consumed + converted if self.contains(consumed) else None
 
+    def with_checkpointed(self, checkpointed: Resources) -> Resources | None:
+        """Repeat on an agent's own resources what operations had made of them before it restarted.
+
+        None if the agent no longer has what the checkpointed reservations and volumes were made of.
+        """
+        own = checkpointed.without_volumes()._mapped(_without_dynamic)
+        return self.convert(own, checkpointed)
+
     def shrink(self, targets: Mapping[str, int]) -> Resources:
         """Cut scalars down to at most `targets`, milli-units by name, over all kinds of a name.
 
@@ -461,3 +469,8 @@ def _without_volume(kind: Kind) -> Kind:
     if kind.disk is None or kind.disk.persistence_id is None:
         return kind
     return kind.replace(disk=kind.disk.without_volume(), shared=False)
+
+
+def _without_dynamic(kind: Kind) -> Kind:
+    """Return the kind with no more than the static reservation, which is the outermost if there is one."""
+    return kind.replace(reservations=tuple(r for r in kind.reservations if not r.dynamic))
