@@ -6,7 +6,8 @@
 
 Agents use one stream per task, executors one per update's task too. Nothing is sent from here: callers send
 what `push`, `acknowledge`, `due` and `resume` hand back. While paused (the receiver is out of reach)
-updates only queue up. A stream ends when its terminal update is acknowledged.
+updates only queue up. A stream ends when its terminal update is acknowledged, unless more was pushed behind
+it (a task id that is used again before its last end is settled).
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ class Streams(Generic[KeyT, UpdateT]):
             return None
         update, terminal = stream.settle_front()
         self._deadlines.cancel(key)
-        if terminal:
+        if terminal and not stream.queue:
             del self._streams[key]
             return Acknowledgement(update, None, True)
         if not stream.queue or self._paused:

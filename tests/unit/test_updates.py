@@ -70,6 +70,13 @@ def test_the_terminal_acknowledgement_ends_the_stream() -> None:
     assert streams.deadline() is None
 
 
+def test_what_follows_a_terminal_update_keeps_the_stream() -> None:
+    streams: Streams[str, str] = Streams()
+    streams.push("t", uuid(1), "lost", 0.0, terminal=True)
+    streams.push("t", uuid(2), "running", 0.0)
+    assert streams.acknowledge("t", uuid(1), 0.0) == Acknowledgement("lost", "running", False)
+
+
 def test_a_pause_keeps_everything_and_resume_hands_out_the_fronts() -> None:
     streams: Streams[str, str] = Streams(paused=True)
     assert streams.push("t", uuid(1), "starting", 0.0) is Pushed.QUEUED

@@ -159,6 +159,9 @@ def executor_terminated(
     for kind in TimerKind:
         state.deadlines.cancel(executor_timer(kind, framework, executor))
     guests.destroy_nested(state, executor.container_id)
+    for task in executor.tasks.values():
+        if task.container_id is not None:
+            state.containers.destroy(task.container_id)
     reason, message = _reason(executor, ending)
     for task in list(executor.tasks.values()):
         if not task.over:

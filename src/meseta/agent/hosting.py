@@ -10,7 +10,7 @@ from functools import partial
 
 from meseta.agent import environment, paths, status
 from meseta.agent.effects import RunCheck
-from meseta.agent.state import Executor, ExecutorState, Framework, Owner, State
+from meseta.agent.state import Executor, Framework, Owner, State
 from meseta.containers import plan
 from meseta.containers.effects import Sandbox
 from meseta.containers.isolators import ordered
@@ -165,8 +165,3 @@ def _check(state: State, container_id: ContainerId, check: HealthCheck) -> None:
             port=port,
         )
     )
-
-
-def is_running(executor: Executor) -> bool:
-    """Tell whether tasks can be handed to an executor."""
-    return executor.state is ExecutorState.RUNNING

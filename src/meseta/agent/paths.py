@@ -14,21 +14,21 @@ from __future__ import annotations
 from meseta.ids import AgentId, ContainerId, ExecutorId, FrameworkId, TaskId
 
 META = "meta"
-SLAVES = "slaves"
+AGENTS = "slaves"
 LATEST = "latest"
 BOOT_ID = f"{META}/boot_id"
 RESOURCES_STATE = f"{META}/resources/resources_and_operations.state"
-LATEST_AGENT = f"{META}/{SLAVES}/{LATEST}"
+LATEST_AGENT = f"{META}/{AGENTS}/{LATEST}"
 
 
 def agent_dir(agent: AgentId) -> str:
     """Sandboxes of everything that ran under this agent id."""
-    return f"{SLAVES}/{agent}"
+    return f"{AGENTS}/{agent}"
 
 
 def framework_dir(agent: AgentId, framework: FrameworkId) -> str:
     """Sandboxes of one framework."""
-    return f"{SLAVES}/{agent}/frameworks/{framework}"
+    return f"{AGENTS}/{agent}/frameworks/{framework}"
 
 
 def executor_dir(agent: AgentId, framework: FrameworkId, executor: ExecutorId) -> str:

@@ -59,9 +59,8 @@ def on_executor_updated(state: State, event: ExecutorUpdated, now: float) -> Non
             stopping.shutdown_executor(state, framework, executor, now)
         return
     state.counters.add("valid_status_updates")
-    peer = event.peer
-    if peer is None and executor is not None:
-        peer = executor.peer
+    sender = executor or framework.executors.get(event.executor_id)
+    peer = sender.peer if event.peer is None and sender is not None else event.peer
     status = replace(received, source=TaskSource.SOURCE_EXECUTOR, executor_id=event.executor_id)
     _take(state, framework, executor, status, peer, now)
 
@@ -122,9 +121,14 @@ def on_update_acknowledged(state: State, event: UpdateAcknowledged, now: float) 
         state.checkpoint(f"{task_dir}/task.updates", UpdateCheckpoint(acknowledged=event.uuid))
     if done.next is not None:
         forward(state, done.next)
+    elif executor is None:
+        # Of a task that is not here nothing more will come.
+        state.updates.drop(key)
     if done.ended and framework is not None and executor is not None:
-        stopping.complete_task(framework, executor, executor.tasks[event.task_id])
-        stopping.remove_executor_if_done(state, framework, executor, now)
+        task = executor.tasks[event.task_id]
+        if task.over:
+            stopping.complete_task(framework, executor, task)
+            stopping.remove_executor_if_done(state, framework, executor, now)
 
 
 def on_retry_due(state: State, now: float) -> None:
@@ -177,7 +181,10 @@ def _take(
     update = _update(state, framework.id, status, now)
     pending = PendingUpdate(update, peer, None if executor is None else executor.id)
     if executor is None or task is None:
-        _push(state, pending, now)
+        if _is_completed(framework, status):
+            _acknowledge(state, pending)
+        else:
+            _push(state, pending, now)
         return
     if task.over or state.updates.knows((framework.id, status.task_id), update.uuid or b""):
         # Nothing may follow the end, and a repetition must not set the state back. The executor is told, so
@@ -196,6 +203,14 @@ def _take(
         state.agent_id(), framework.id, executor.id, executor.container_id, status.task_id
     )
     state.checkpoint(f"{task_dir}/task.updates", UpdateCheckpoint(update=update), ticket)
+
+
+def _is_completed(framework: Framework, status: TaskStatus) -> bool:
+    """Tell a late word about a task whose end is settled from one about a task that was never here."""
+    if status.source is not TaskSource.SOURCE_EXECUTOR or status.executor_id is None:
+        return False
+    executor = framework.executors.get(status.executor_id)
+    return executor is not None and any(task.info.task_id == status.task_id for task in executor.completed)
 
 
 def _update(state: State, framework_id: FrameworkId, status: TaskStatus, now: float) -> StatusUpdate:
