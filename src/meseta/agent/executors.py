@@ -132,6 +132,7 @@ def _launch_process(state: State, framework: Framework, executor: Executor, now:
             sandbox,
             user=sandbox.user,
             resources=executor.allocated(),
+            limits=executor.limits(),
             isolators=ordered(state.config.isolation),
             container=executor.info.container,
         ),
@@ -238,7 +239,7 @@ def deliver(state: State, framework: Framework, executor: Executor) -> None:
     if not waiting:
         return
     if executor.builtin is None:
-        state.containers.update(executor.container_id, executor.allocated())
+        state.containers.update(executor.container_id, executor.allocated(), executor.limits())
     groups, executor.groups = executor.groups, []
     grouped = {task.task_id for group in groups for task in group.tasks}
     executor.sent_task = True

@@ -49,6 +49,8 @@ from meseta.updates import Streams
 COMPLETED_FRAMEWORKS_MAX = 50
 COMPLETED_EXECUTORS_MAX = 150
 COMPLETED_TASKS_MAX = 200
+MILLI = 1000.0
+"""Scalars are kept in thousandths."""
 STATUSES_MAX = 10
 """Statuses kept per task for display; the last is always the newest."""
 
@@ -219,6 +221,22 @@ class Executor:
             if not task.over:
                 total = total + task.info.resources
         return total
+
+    def limits(self) -> tuple[tuple[str, float], ...]:
+        """How far it may burst: for each resource that a task has a limit of, limits where there are any and
+        requests where not (Mesos: `computeExecutorLimits`)."""
+        unfinished = [task.info for task in self.tasks.values() if not task.over]
+        names = sorted({name for info in unfinished for name, _ in info.limits})
+        return tuple(
+            (
+                name,
+                self.info.resources.scalar(name) / MILLI
+                + sum(
+                    dict(info.limits).get(name, info.resources.scalar(name) / MILLI) for info in unfinished
+                ),
+            )
+            for name in names
+        )
 
 
 class Framework:

@@ -266,7 +266,7 @@ def _apply(state: State, executor: Executor, task: Task, status: TaskStatus) -> 
     task.phase = TaskPhase.TERMINATED
     state.counters.task_ended(status.state)
     if not executor.command_task and executor.state is not ExecutorState.TERMINATED:
-        state.containers.update(executor.container_id, executor.allocated())
+        state.containers.update(executor.container_id, executor.allocated(), executor.limits())
 
 
 def _push(state: State, pending: PendingUpdate, now: float) -> None:

@@ -9,13 +9,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from meseta.agent import gc
-from meseta.agent.state import Executor, ExecutorState, Framework, Phase, State, Task
+from meseta.agent.state import MILLI, Executor, ExecutorState, Framework, Phase, State, Task
 from meseta.ids import ContainerId, ExecutorId, FrameworkId
 from meseta.records import TaskState
 from meseta.resources import Resources
 
 MEASURED = ("cpus", "gpus", "mem", "disk")
-MILLI = 1000.0
 
 
 class CallFault(NamedTuple):

@@ -122,6 +122,15 @@ def test_an_executor_is_started_and_given_what_waits_for_it(book: Book) -> None:
     assert book.only(LaunchTask).task.task_id == "t3"
 
 
+def test_an_executor_may_burst_as_far_as_its_tasks_together(book: Book) -> None:
+    book.run(executor_task("t1", limits=(("cpus", 2.0), ("mem", float("inf")))))
+    assert book.only(StartContainer).plan.limits == (("cpus", 2.1), ("mem", float("inf")))
+    book.start()
+    book.run(executor_task("t2"))
+    book.do(subscribe())
+    assert book.only(UpdateContainer).limits == (("cpus", 3.1), ("mem", float("inf")))
+
+
 def test_a_v0_executor_is_linked_to(book: Book) -> None:
     book.run(executor_task(), framework(True), framework_pid=Pid("scheduler@10.0.0.2:1"))
     book.do(ExecutorRegistered(pid=EXECUTOR_PID, framework_id=FRAMEWORK, executor_id=E1))
