@@ -50,7 +50,7 @@ class Listener(Protocol):
 
 
 class SchedulerConnection:
-    """A framework's connection to its master. To be made and used on one loop."""
+    """A framework's connection to its master, used on the loop that it was started on."""
 
     def __init__(
         self,
@@ -79,10 +79,7 @@ class SchedulerConnection:
         self._streams: dict[int, asyncio.Task[None]] = {}
         self._attempt: int | None = None
         self._stopped = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        self._driver: Driver[events.Event, events.Effect] = Driver(
-            self._session, self._performers(), clock=loop.time, on_bug=self._on_bug
-        )
+        self._driver: Driver[events.Event, events.Effect] | None = None
 
     @property
     def framework_id(self) -> FrameworkId | None:
@@ -91,11 +88,14 @@ class SchedulerConnection:
 
     def start(self) -> None:
         """Subscribe, and stay subscribed."""
-        self._driver.feed(events.Started())
+        clock = asyncio.get_running_loop().time
+        self._driver = Driver(self._session, self._performers(), clock=clock, on_bug=self._on_bug)
+        self._outbound.start()
+        self._feed(events.Started())
 
     def settle(self, token: events.Token) -> None:
         """Acknowledge an update."""
-        self._driver.feed(events.UpdateSettled(token=token))
+        self._feed(events.UpdateSettled(token=token))
 
     async def call(self, message: SchedulerCall) -> None:
         """Make a call; its framework id is filled in. Returns when the master took it.
@@ -110,19 +110,19 @@ class SchedulerConnection:
         if not message.IsInitialized():
             raise SdkError(f"{name} was not made: {_fault_of(message)}")
         number, outcome = self._expect(name)
-        self._driver.feed(events.CallRequested(number=number, call=message))
+        self._feed(events.CallRequested(number=number, call=message))
         return outcome
 
     def suppress(self, roles: Iterable[str] = ()) -> asyncio.Future[None]:
         """Want no offers for roles, or for all; counts across reconnections."""
         number, outcome = self._expect("SUPPRESS")
-        self._driver.feed(events.SuppressRequested(number=number, roles=tuple(roles)))
+        self._feed(events.SuppressRequested(number=number, roles=tuple(roles)))
         return outcome
 
     def revive(self, roles: Iterable[str] = ()) -> asyncio.Future[None]:
         """Want offers for roles again, or for all, filtered ones too."""
         number, outcome = self._expect("REVIVE")
-        self._driver.feed(events.ReviveRequested(number=number, roles=tuple(roles)))
+        self._feed(events.ReviveRequested(number=number, roles=tuple(roles)))
         return outcome
 
     async def update_framework(self, info: mesos_pb2.FrameworkInfo, suppressed_roles: Iterable[str]) -> None:
@@ -134,20 +134,31 @@ class SchedulerConnection:
         call.update_framework.suppressed_roles.extend(suppressed)
         await self.call(call)
         self._info = info
-        self._driver.feed(events.RolesChanged(roles=tuple(info.roles), suppressed=suppressed))
+        self._feed(events.RolesChanged(roles=tuple(info.roles), suppressed=suppressed))
 
     async def stop(self, *, teardown: bool) -> None:
         """Leave; returns when all is closed."""
+        if self._driver is None:
+            return
         self._driver.feed(events.StopRequested(teardown=teardown))
         await self._stopped.wait()
         self._driver.stop()
         await self._outbound.close()
+        for stream in self._streams.values():
+            stream.cancel()
         await asyncio.gather(*self._streams.values(), return_exceptions=True)
         await self._transport.close()
+
+    def _feed(self, event: events.Event) -> None:
+        if self._driver is None:
+            raise SdkError("the scheduler was not started; use `async with`, or await `start()`")
+        self._driver.feed(event)
 
     def _expect(self, what: str) -> tuple[int, asyncio.Future[None]]:
         if len(self._outcomes) >= CALLS_MAX:
             raise SdkError(f"{what} was not made: {CALLS_MAX} calls wait already; await them")
+        if self._driver is None:
+            raise SdkError(f"{what} was not made: the scheduler was not started")
         number = next(self._numbers)
         outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._outcomes[number] = (what, outcome)
@@ -206,7 +217,7 @@ class SchedulerConnection:
     # ── The network ────────────────────────────────────────────────────────────────────────────────
 
     async def _read_stream(self, effect: events.OpenStream) -> None:
-        attempt, feed = effect.attempt, self._driver.feed
+        attempt, feed = effect.attempt, self._feed
         body = subscribe_call(self._info, effect).SerializeToString()
         try:
             async with self._transport.stream(effect.address + PATH, body) as stream:
@@ -227,7 +238,7 @@ class SchedulerConnection:
             feed(events.StreamBroken(attempt=attempt, reason=str(error)))
 
     async def _send_call(self, effect: events.SendCall) -> None:
-        number, feed = effect.number, self._driver.feed
+        number, feed = effect.number, self._feed
         if effect.attempt != self._attempt:
             reason = "the subscription was lost before its turn"
             feed(events.CallBroken(number=number, reason=reason))

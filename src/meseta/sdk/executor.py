@@ -126,7 +126,7 @@ class _Desk:
 class Executor:
     """An executor, subscribed to its agent within `async with`, or between `start` and `stop`.
 
-    `variables` are those of the agent, `os.environ` unless given. To be made on the loop that it runs on.
+    `variables` are those of the agent, `os.environ` unless given.
     """
 
     def __init__(self, variables: Mapping[str, str] | None = None) -> None:

@@ -39,7 +39,7 @@ class Listener(Protocol):
 
 
 class ExecutorConnection:
-    """An executor's connection to its agent. To be made and used on one loop."""
+    """An executor's connection to its agent, used on the loop that it was started on."""
 
     def __init__(self, environment: ExecutorEnvironment, listener: Listener) -> None:
         self._environment = environment
@@ -55,14 +55,14 @@ class ExecutorConnection:
         self._outbound: Outbound[ExecutorCall] = Outbound(self._send_call)
         self._streams: dict[int, asyncio.Task[None]] = {}
         self._stopped = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        self._driver: Driver[events.Event, events.Effect] = Driver(
-            self._session, self._performers(), clock=loop.time, on_bug=self._on_bug
-        )
+        self._driver: Driver[events.Event, events.Effect] | None = None
 
     def start(self) -> None:
         """Subscribe, and stay subscribed."""
-        self._driver.feed(events.Started())
+        clock = asyncio.get_running_loop().time
+        self._driver = Driver(self._session, self._performers(), clock=clock, on_bug=self._on_bug)
+        self._outbound.start()
+        self._feed(events.Started())
 
     def update(self, status: mesos_pb2.TaskStatus) -> bytes:
         """Send a status until the agent acknowledges it; return its uuid, which is made if missing.
@@ -83,21 +83,30 @@ class ExecutorConnection:
             terminal=is_terminal(TaskState(status.state)),
             payload=status,
         )
-        self._driver.feed(made)
+        self._feed(made)
         return status.uuid
 
     def send_message(self, data: bytes) -> None:
         """Send bytes to the scheduler, best effort."""
-        self._driver.feed(events.MessageMade(payload=data))
+        self._feed(events.MessageMade(payload=data))
 
     async def stop(self) -> None:
         """End; waits a few seconds for updates that are not acknowledged yet."""
+        if self._driver is None:
+            return
         self._driver.feed(events.StopRequested())
         await self._stopped.wait()
         self._driver.stop()
         await self._outbound.close()
+        for stream in self._streams.values():
+            stream.cancel()
         await asyncio.gather(*self._streams.values(), return_exceptions=True)
         await self._transport.close()
+
+    def _feed(self, event: events.Event) -> None:
+        if self._driver is None:
+            raise SdkError("the executor was not started; use `async with`, or await `start()`")
+        self._driver.feed(event)
 
     # ── Performers ─────────────────────────────────────────────────────────────────────────────────
 
@@ -156,7 +165,7 @@ class ExecutorConnection:
     # ── The network ────────────────────────────────────────────────────────────────────────────────
 
     async def _read_stream(self, effect: events.OpenStream) -> None:
-        attempt, feed = effect.attempt, self._driver.feed
+        attempt, feed = effect.attempt, self._feed
         call = self._call(ExecutorCall.SUBSCRIBE)
         call.subscribe.unacknowledged_tasks.extend(effect.tasks)
         for status in effect.updates:

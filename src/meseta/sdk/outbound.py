@@ -20,6 +20,10 @@ class Outbound(Generic[CallT]):
         self._queue: asyncio.Queue[CallT] = asyncio.Queue()
         self._in_flight = asyncio.Semaphore(IN_FLIGHT_MAX)
         self._posts: set[asyncio.Task[None]] = set()
+        self._feeder: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to post."""
         self._feeder = asyncio.get_running_loop().create_task(self._feed())
 
     def put(self, call: CallT) -> None:
@@ -28,7 +32,7 @@ class Outbound(Generic[CallT]):
 
     async def close(self) -> None:
         """Give up what is under way."""
-        tasks = [self._feeder, *self._posts]
+        tasks = [*self._posts] if self._feeder is None else [self._feeder, *self._posts]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -48,7 +48,7 @@ class Scheduler:
     anyway (None: never). Leaving `async with` tears the framework down unless `teardown_on_exit` is false:
     then its tasks live on for `failover_timeout_s` seconds, in which a scheduler with the same
     `framework_id` can take over. The same window covers a lost connection. `info` is a FrameworkInfo that
-    wins over the arguments, for everything that has none. To be made on the loop that it runs on.
+    wins over the arguments, for everything that has none.
     """
 
     def __init__(
