@@ -49,8 +49,11 @@ def new_uuid_text(entropy: BitSource) -> str:
 
 
 def is_uuid(raw: bytes) -> bool:
-    """Tell whether 16 raw bytes are a well-formed UUID; Mesos drops updates named otherwise."""
-    return len(raw) == 16 and raw[8] & 0xC0 == 0x80 and 1 <= raw[6] >> 4 <= 5
+    """Tell whether 16 raw bytes say of themselves that they are a UUID of version 1 to 5.
+
+    Mesos looks at the version only, and drops or refuses what is named otherwise.
+    """
+    return len(raw) == 16 and 1 <= raw[6] >> 4 <= 5
 
 
 def framework_id(master: MasterId, number: int) -> FrameworkId:

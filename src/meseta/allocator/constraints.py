@@ -33,7 +33,9 @@ def constraints_fault(constraints: OfferConstraints) -> str | None:
     """Say why these constraints cannot be used, if so; a framework with such is not to be subscribed."""
     for role, groups in constraints.by_role.items():
         if not groups:
-            return f"'OfferConstraints::role_constraints' has no groups for role '{role}': add one"
+            return (
+                f"'OfferConstraints::role_constraints' has an empty 'RoleConstraints::groups' for role {role}"
+            )
         for group in groups:
             if not group:
                 return f"'RoleConstraints::groups' for role '{role}' contains an empty group"

@@ -122,6 +122,15 @@ def framework_fault(info: m.FrameworkInfo) -> Fault:
             return f"'FrameworkInfo.roles' contains duplicate items: {{ {', '.join(repeated)} }}"
     elif info.roles:
         return "'FrameworkInfo.roles' must not be set when the framework is not MULTI_ROLE capable"
+    return _offer_filters_fault(info)
+
+
+def _offer_filters_fault(info: m.FrameworkInfo) -> Fault:
+    for filters in info.offer_filters.values():
+        for alternative in filters.min_allocatable_resources.quantities:
+            for name, amount in alternative.quantities.items():
+                if amount.value < 0:
+                    return f"Invalid resource quantity for '{name}': Negative values not supported"
     return None
 
 
