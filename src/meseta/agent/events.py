@@ -360,7 +360,7 @@ class RecoveredExecutor(msgspec.Struct, frozen=True, kw_only=True):
     http: bool = False
     """It had subscribed over HTTP."""
     completed: bool = False
-    """Its end had been dealt with: nothing is left but its unacknowledged updates."""
+    """Its end had been dealt with, and so had its tasks': only their files are left."""
     tasks: tuple[RecoveredTask, ...] = ()
 
 

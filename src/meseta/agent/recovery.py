@@ -67,7 +67,8 @@ def _recover_framework(
     framework = Framework(recovered.info, recovered.pid)
     state.frameworks[framework.id] = framework
     for executor in recovered.executors:
-        _recover_executor(state, framework, executor, containers, now)
+        if not executor.completed:
+            _recover_executor(state, framework, executor, containers, now)
     stopping.remove_framework_if_idle(state, framework, now)
 
 
@@ -87,10 +88,6 @@ def _recover_executor(
     for task in recovered.tasks:
         _recover_task(state, framework, executor, task, now)
     container = containers.pop(container_id, None)
-    if recovered.completed:
-        executor.state = ExecutorState.TERMINATED
-        stopping.remove_executor_if_done(state, framework, executor, now)
-        return
     state.owners[container_id] = Owner(framework.id, executor.id)
     if recovered.command_task or recovered.info.type is ExecutorType.DEFAULT:
         _resume_builtin(state, framework, executor, container, containers, now)

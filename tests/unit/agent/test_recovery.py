@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from meseta.agent.effects import (
     DestroyContainer,
@@ -143,6 +144,13 @@ def test_an_end_that_was_not_acknowledged_is_sent_again(book: Book) -> None:
 def test_what_was_settled_leaves_nothing(book: Book) -> None:
     recover(book, command(book, RUNNING, TaskState.TASK_FINISHED, acknowledged=2))
     assert not book.agent.state.frameworks
+
+
+def test_an_executor_that_was_dealt_with_stays_gone(book: Book) -> None:
+    executor = replace(command(book, RUNNING), completed=True)
+    recover(book, executor, RecoveredContainer(container_id=C1, pid=7))
+    assert not book.agent.state.frameworks
+    assert book.only(DestroyContainer).container_id == C1
 
 
 def test_unknown_containers_are_destroyed(book: Book) -> None:
