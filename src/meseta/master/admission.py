@@ -15,7 +15,7 @@ import msgspec
 
 from meseta.allocator.allocator import RoleResources
 from meseta.ids import AgentId, ExecutorId, FrameworkId, TaskId, agent_id
-from meseta.master.agents import begin_departure, on_agent_departed, reconnect_agent, watch_agent
+from meseta.master.agents import begin_departure, claim_pid, on_agent_departed, reconnect_agent, watch_agent
 from meseta.master.approval import REGISTER_AGENT
 from meseta.master.effects import (
     AgentAdded,
@@ -131,11 +131,10 @@ def on_agent_admitted(state: State, pending: PendingAgent, now: float) -> None:
 
 def _add_agent(state: State, agent: AgentState, used: dict[FrameworkId, RoleResources], now: float) -> None:
     state.agents[agent.id] = agent
-    state.agent_pids[agent.pid] = agent.id
+    claim_pid(state, agent, now)
     state.unreachable_agents.pop(agent.id, None)
     state.removed_agents.pop(agent.id, None)
     state.recovered_agents.pop(agent.id, None)
-    state.link(agent.pid)
     state.allocator.add_agent(agent.id, agent.info, agent.capabilities, agent.total, used)
 
 
@@ -204,7 +203,9 @@ def _readmit(state: State, event: ReregistrationRequested, now: float) -> None:
     agent = state.agents.get(event.info.id)
     if agent is None:
         _add_returning(state, event, now)
-    elif agent.leaving is None:
+    elif agent.leaving is not None:
+        return
+    else:
         _refresh_known(state, agent, event, now)
     _settle_frameworks(state, state.agents[event.info.id], event)
 
@@ -265,7 +266,18 @@ def _adopt(
         if told is not None:
             reason = TaskReason.REASON_AGENT_REREGISTERED
             tell_of_task(state, framework, latest_update(task, state.wall(now), reason, told))
+    _forget_completed(state, agent)
     return dict(used)
+
+
+def _forget_completed(state: State, agent: AgentState) -> None:
+    """Take tasks that are back out of their frameworks' history."""
+    for framework_id, tasks in agent.tasks.items():
+        completed = state.frameworks[framework_id].completed_tasks
+        if any(task.task_id in tasks for task in completed):
+            kept = [task for task in completed if task.task_id not in tasks]
+            completed.clear()
+            completed.extend(kept)
 
 
 def _adopt_task(
@@ -281,8 +293,6 @@ def _adopt_task(
         state.tell_agent(agent, KillTask(framework.id, record.task_id))
         return None
     framework.unreachable_tasks.pop(record.task_id, None)
-    for old in [task for task in framework.completed_tasks if task.task_id == record.task_id]:
-        framework.completed_tasks.remove(old)
     role = record.allocation_role or _only_role(framework)
     executor_id = record.executor_id or None
     task = Task(record, framework.id, agent.id, executor_id, role, record.state)
@@ -304,10 +314,11 @@ def _only_role(framework: FrameworkState) -> str:
 
 def _forget_unreachable_tasks(state: State, agent: AgentState) -> None:
     """Forget what was unreachable on an agent that is back: what it did not report is gone."""
-    for framework in state.frameworks.values():
-        tasks = framework.unreachable_tasks
-        for id in [id for id, task in tasks.items() if task.agent_id == agent.id]:
-            del tasks[id]
+    for framework_id, task_id in state.unreachable_tasks.pop(agent.id, ()):
+        framework = state.frameworks.get(framework_id)
+        task = framework.unreachable_tasks.get(task_id) if framework is not None else None
+        if framework is not None and task is not None and task.agent_id == agent.id:
+            del framework.unreachable_tasks[task_id]
 
 
 def _refresh_known(state: State, agent: AgentState, event: ReregistrationRequested, now: float) -> None:

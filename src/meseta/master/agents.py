@@ -107,7 +107,7 @@ def _give_up_framework(state: State, agent: AgentState, framework: FrameworkStat
 
 def reconnect_agent(state: State, agent: AgentState, event: ReregistrationRequested, now: float) -> None:
     """Take over what an agent in the accounts says of itself, and let it be offered again."""
-    _move_agent(state, agent, event.sender)
+    _move_agent(state, agent, event.sender, now)
     agent.info, agent.version, agent.capabilities = event.info, event.version, event.capabilities
     agent.offered = OfferedAgent(agent.id, agent.pid, event.info)
     agent.resource_version = event.resource_version
@@ -122,13 +122,21 @@ def reconnect_agent(state: State, agent: AgentState, event: ReregistrationReques
         state.allocator.activate_agent(agent.id)
 
 
-def _move_agent(state: State, agent: AgentState, pid: Pid) -> None:
-    if agent.pid != pid:
-        state.agent_pids.pop(agent.pid, None)
+def _move_agent(state: State, agent: AgentState, pid: Pid, now: float) -> None:
+    if agent.pid != pid and state.agent_pids.get(agent.pid) == agent.id:
+        del state.agent_pids[agent.pid]
         state.unlink(agent.pid)
-        agent.pid = pid
-    state.agent_pids[pid] = agent.id
-    state.link(pid)
+    agent.pid = pid
+    claim_pid(state, agent, now)
+
+
+def claim_pid(state: State, agent: AgentState, now: float) -> None:
+    """Let an agent be found by its pid; another one that was there is not there any more."""
+    other = state.agent_pids.get(agent.pid)
+    if other is not None and other != agent.id:
+        disconnect_agent(state, state.agents[other], now)
+    state.agent_pids[agent.pid] = agent.id
+    state.link(agent.pid)
 
 
 def on_agent_updated(state: State, event: AgentUpdated, now: float) -> None:
@@ -212,6 +220,8 @@ def on_agent_departed(state: State, pending: PendingDeparture, now: float) -> No
     if pending.unreachable_since is not None:
         state.counters["master/slave_unreachable_completed"] += 1
         remember(state.unreachable_agents, agent.id, pending.unreachable_since, limit)
+        tasks = tuple((framework_id, id) for framework_id, by_id in agent.tasks.items() for id in by_id)
+        remember(state.unreachable_tasks, agent.id, tasks, limit)
     else:
         remember(state.removed_agents, agent.id, None, limit)
     _remove_agent(state, agent, pending, now)

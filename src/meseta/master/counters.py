@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meseta.records import TaskReason, TaskSource, TaskState
+from meseta.records import OperationType, TaskReason, TaskSource, TaskState
 
 Counters = dict[str, int]
 """From metric name (`master/…`) to a count that only grows."""
@@ -49,9 +49,29 @@ _AGENTS = (
     "slave_removals/reason_unhealthy",
     "slave_removals/reason_unregistered",
     "slave_reregistrations",
+    "slave_shutdowns_canceled",
+    "slave_shutdowns_completed",
+    "slave_shutdowns_scheduled",
     "slave_unreachable_canceled",
     "slave_unreachable_completed",
     "slave_unreachable_scheduled",
+)
+
+_OPERATION_STATES = (
+    "total",
+    "pending",
+    "recovering",
+    "unreachable",
+    "finished",
+    "failed",
+    "error",
+    "dropped",
+    "gone_by_operator",
+)
+_CONVERSIONS = tuple(
+    type_
+    for type_ in OperationType
+    if type_ not in (OperationType.UNKNOWN, OperationType.LAUNCH, OperationType.LAUNCH_GROUP)
 )
 
 NAMES = (
@@ -61,7 +81,12 @@ NAMES = (
     *(f"master/{name}" for name in _AGENTS),
     "master/dropped_messages",
     "master/offers_held_back",
-    "master/operations_refused",
+    *(f"master/operations/{state}" for state in _OPERATION_STATES),
+    *(
+        f"master/operations/{type_.name.lower()}/{state}"
+        for type_ in _CONVERSIONS
+        for state in _OPERATION_STATES
+    ),
 )
 """Counters that exist from the start, so that a first snapshot has them."""
 
@@ -80,6 +105,13 @@ TASK_ENDS = {
 def new_counters() -> Counters:
     """Return all counters at zero."""
     return dict.fromkeys(NAMES, 0)
+
+
+def count_operation_error(counters: Counters, type_: OperationType) -> None:
+    """Count that an operation was refused."""
+    counters["master/operations/error"] += 1
+    name = f"master/operations/{type_.name.lower()}/error"
+    counters[name] = counters.get(name, 0) + 1
 
 
 def count_task_end(

@@ -204,7 +204,8 @@ class Ping(_Effect, frozen=True, gc=False):
 
 
 class RunTask(_Effect, frozen=True, gc=False):
-    """RunTask. Where `task` (or its executor) has no allocation role the edge fills in `role`."""
+    """RunTask. Where `task` (or its executor) has no allocation role the edge fills in `role`, and where its
+    executor has no framework id, `framework_id`."""
 
     framework_id: FrameworkId
     framework: FrameworkInfo

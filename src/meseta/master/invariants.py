@@ -66,7 +66,8 @@ def _check_framework(state: State, framework: FrameworkState) -> None:
 
 
 def _check_agent(state: State, agent: AgentState) -> None:
-    assert state.agent_pids.get(agent.pid) == agent.id, f"{agent} is not found by its pid"
+    if agent.connected:
+        assert state.agent_pids.get(agent.pid) == agent.id, f"{agent} is not found by its pid"
     assert agent.id not in state.unreachable_agents, f"{agent} is there and unreachable"
     assert agent.id not in state.recovered_agents, f"{agent} is there and awaited"
     assert agent.connected or not agent.offers, f"{agent} is disconnected and offered"

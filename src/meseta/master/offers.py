@@ -152,8 +152,7 @@ def offers_fault(state: State, framework: FrameworkState, ids: tuple[OfferId, ..
     """Say why these offers cannot be accepted together, if so. Sentences are Mesos's."""
     if not ids:
         return "No offers specified"
-    if len(ids) > 1 and len(set(ids)) < len(ids):
-        twice = next(id for i, id in enumerate(ids) if id in ids[:i])
+    if len(ids) > 1 and (twice := _repeated(ids)) is not None:
         return f"Duplicate offer {twice} in offer list"
     first: Offer | None = None
     for id in ids:
@@ -176,6 +175,15 @@ def offers_fault(state: State, framework: FrameworkState, ids: tuple[OfferId, ..
                 f"Aggregated offers must belong to one single agent. Offer {id} uses agent"
                 f" {offer.agent_id} and agent {first.agent_id}"
             )
+    return None
+
+
+def _repeated(ids: tuple[OfferId, ...]) -> OfferId | None:
+    seen: set[OfferId] = set()
+    for id in ids:
+        if id in seen:
+            return id
+        seen.add(id)
     return None
 
 

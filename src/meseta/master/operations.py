@@ -7,6 +7,7 @@ answers one that is invalid: an operation with an id gets OPERATION_ERROR, one w
 from __future__ import annotations
 
 from meseta.ids import AgentId, OperationId
+from meseta.master.counters import count_operation_error
 from meseta.master.effects import Errored, OperationUpdated
 from meseta.master.events import (
     OperationsReconcileRequested,
@@ -24,7 +25,7 @@ def refuse_operation(
     """Tell the framework that an operation is in error; drivers have no word for it and are ended."""
     if fault is None:
         fault = _fault(operation)
-    state.counters["master/operations_refused"] += 1
+    count_operation_error(state.counters, operation.type)
     state.warn(f"Dropping {operation.type.name} operation of framework {framework}: {fault}")
     if operation.id is None:
         return

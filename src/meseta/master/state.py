@@ -276,6 +276,8 @@ class State:
         """Agents of the registry that have not registered again since the master started."""
         self.unreachable_agents: dict[AgentId, float] = {}
         """Since when (epoch), oldest first; bounded."""
+        self.unreachable_tasks: dict[AgentId, tuple[tuple[FrameworkId, TaskId], ...]] = {}
+        """What was on each unreachable agent; the tasks themselves are in their frameworks' accounts."""
         self.removed_agents: dict[AgentId, None] = {}
         """Agents that have left, oldest first; bounded."""
         self.pending: dict[Ticket, Pending] = {}

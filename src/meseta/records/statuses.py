@@ -121,7 +121,7 @@ class TaskStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     container_status: ContainerStatus | None = None
     raw: bytes = b""
     """What else the sender said (data, labels, container_status, check_status, …), as v1 TaskStatus bytes.
-    Fields named above win over those in `raw`. Empty when there is nothing else."""
+    Fields named above win over those in `raw`, also when they are None. Empty when there is nothing else."""
 
 
 class StatusUpdate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
