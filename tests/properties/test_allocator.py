@@ -10,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from meseta.allocator import sorter
 from meseta.allocator.allocator import Allocation, AllocatorOptions
 from meseta.allocator.hierarchical import HierarchicalAllocator
 from meseta.allocator.invariants import check
@@ -175,8 +176,11 @@ def _choice(allocation: Allocation) -> Choice:
     return allocation.framework_id, allocation.role, allocation.agent_id, allocation.resources
 
 
-@pytest.mark.parametrize("block", range(10))
-def test_same_choices_as_the_textbook(block: int) -> None:
+@pytest.mark.parametrize("few", [0, 8, EVERYTHING])
+@pytest.mark.parametrize("block", range(4))
+def test_same_choices_as_the_textbook(block: int, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether candidates are sorted among themselves or taken from the tree."""
+    monkeypatch.setattr(sorter, "FEW", few)
     for seed in range(block * 30, block * 30 + 30):
         twins = Twins(seed)
         for _ in range(150):

@@ -16,6 +16,8 @@ import heapq
 import math
 from collections.abc import Iterator
 
+import msgspec
+
 from meseta.allocator.sorter import Client
 from meseta.ids import AgentId
 from meseta.records import Filters
@@ -37,16 +39,13 @@ def refuse_s(filters: Filters, interval_s: float) -> float:
     return max(interval_s, min(wanted, REFUSE_MAX_S))
 
 
-class Refusal:
-    """One refusal in force."""
+class Refusal(msgspec.Struct, eq=False, frozen=True, gc=False):
+    """One refusal in force. There can be millions, so the garbage collector is spared them."""
 
-    __slots__ = ("agent_id", "batch", "client", "resources")
-
-    def __init__(self, client: Client, agent_id: AgentId, resources: Resources, batch: int) -> None:
-        self.client = client
-        self.agent_id = agent_id
-        self.resources = resources
-        self.batch = batch
+    client: Client
+    agent_id: AgentId
+    resources: Resources
+    batch: int
 
 
 class Refusals:
@@ -56,7 +55,7 @@ class Refusals:
 
     def __init__(self, interval_s: float) -> None:
         self.interval_s = interval_s
-        self._by_client: dict[Client, dict[AgentId, list[Refusal]]] = {}
+        self._by_client: dict[Client, dict[AgentId, tuple[Refusal, ...]]] = {}
         self._batches: dict[int, dict[Refusal, None]] = {}
         self._heap: list[int] = []
 
@@ -69,20 +68,20 @@ class Refusals:
     def add(self, client: Client, agent_id: AgentId, resources: Resources, until: float) -> None:
         """Refuse these resources of an agent until the first batch at or after `until`."""
         batch = math.ceil(until / self.interval_s)
-        for old in list(self.of(client, agent_id)):
+        for old in self.of(client, agent_id):
             if old.batch <= batch and resources.contains(old.resources):
                 self._drop(old)
-        here = self._by_client.setdefault(client, {}).setdefault(agent_id, [])
-        if len(here) == REFUSALS_PER_AGENT_MAX:
+        if len(here := self.of(client, agent_id)) == REFUSALS_PER_AGENT_MAX:
             self._drop(min(here, key=lambda old: old.batch))
         refusal = Refusal(client, agent_id, resources, batch)
-        here.append(refusal)
+        by_agent = self._by_client.setdefault(client, {})
+        by_agent[agent_id] = (*by_agent.get(agent_id, ()), refusal)
         if batch not in self._batches:
             self._batches[batch] = {}
             self._push(batch)
         self._batches[batch][refusal] = None
 
-    def of(self, client: Client, agent_id: AgentId) -> list[Refusal] | tuple[()]:
+    def of(self, client: Client, agent_id: AgentId) -> tuple[Refusal, ...]:
         """Return what a client refuses of an agent."""
         by_agent = self._by_client.get(client)
         return by_agent.get(agent_id, ()) if by_agent is not None else ()
@@ -120,15 +119,16 @@ class Refusals:
         """Forget all that is refused of an agent, and return who did."""
         clients = [client for client, by_agent in self._by_client.items() if agent_id in by_agent]
         for client in clients:
-            for refusal in list(self.of(client, agent_id)):
+            for refusal in self.of(client, agent_id):
                 self._drop(refusal)
         return clients
 
     def _drop(self, refusal: Refusal) -> None:
         by_agent = self._by_client[refusal.client]
-        here = by_agent[refusal.agent_id]
-        here.remove(refusal)
-        if not here:
+        rest = tuple(other for other in by_agent[refusal.agent_id] if other is not refusal)
+        if rest:
+            by_agent[refusal.agent_id] = rest
+        else:
             del by_agent[refusal.agent_id]
             if not by_agent:
                 del self._by_client[refusal.client]

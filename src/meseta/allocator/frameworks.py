@@ -6,13 +6,13 @@ from collections.abc import Collection
 
 from meseta.allocator.sorter import Client
 from meseta.ids import FrameworkId
-from meseta.records import FrameworkInfo, OfferConstraints
+from meseta.records import FrameworkInfo
 
 
 class FrameworkAccount:
     """One framework: what it said of itself, and one client for each role that it has or still holds."""
 
-    __slots__ = ("active", "clients", "constraints", "id", "info", "suppressed")
+    __slots__ = ("active", "clients", "id", "info", "suppressed")
 
     def __init__(self, framework_id: FrameworkId) -> None:
         self.id = framework_id
@@ -20,7 +20,6 @@ class FrameworkAccount:
         """None as long as the framework is known only as the holder of resources."""
         self.active = False
         self.suppressed: set[str] = set()
-        self.constraints: OfferConstraints | None = None
         self.clients: dict[str, Client] = {}
         """By role. A role that the framework has left stays until nothing is held in it."""
 

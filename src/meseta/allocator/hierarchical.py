@@ -1,8 +1,8 @@
 """The built-in allocator: whole agents, in the order of the role tree, at a cost that follows the change.
 
-An allocation looks only at *dirty* agents: those where something changed that could turn a no into a yes
-(resources came back, a refusal ended, a client appeared that was never asked). For everything else the
-last answer stands. On each such agent the clients have turns in the order of `sorter.RoleTree`; the
+An allocation looks only at the agents on its agenda: those where something changed that could turn a no
+into a yes (resources came back, a refusal ended, a client appeared that was never asked). For everything
+else the last answer stands. On each such agent the clients have turns in the order of `sorter.RoleTree`; the
 first for which `verdict.offerable` has something gets all of it, and the next are asked about the rest.
 
 Each agent remembers the clients that said no as bits, together with what was available then: a no holds
@@ -18,10 +18,9 @@ When a change becomes visible:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
+from meseta.allocator.agenda import Agenda, draw
 from meseta.allocator.agents import AgentAccount
 from meseta.allocator.allocator import (
     DEFAULT_OPTIONS,
@@ -43,13 +42,6 @@ from meseta.records import AgentInfo, Filters, FrameworkInfo, OfferConstraints
 from meseta.resources import EMPTY, Resources
 
 
-def draw(items: list[Any], count: int, entropy: Entropy) -> None:
-    """Move `count` random items to the front, in random order."""
-    for index in range(min(count, len(items))):
-        other = index + int(entropy.random() * (len(items) - index))
-        items[index], items[other] = items[other], items[index]
-
-
 class HierarchicalAllocator:
     """The Allocator of `allocator.Allocator`; `share` is the policy, `entropy` shuffles agents."""
 
@@ -67,14 +59,7 @@ class HierarchicalAllocator:
         self._whitelist: frozenset[str] | None = None
         self._now = 0.0
         """The latest time that a call has told."""
-        self._dirty: dict[AgentId, None] = {}
-        self._all_dirty = False
-        self._wake: float | None = None
-        """When the dirty agents are due."""
-        self._waiting: dict[AgentId, None] = {}
-        """Agents that get dirty with the next batch."""
-        self._batch = 0
-        """The number of that batch."""
+        self._agenda = Agenda(options.allocation_interval_s)
 
     # Frameworks.
 
@@ -199,8 +184,7 @@ class HierarchicalAllocator:
         """See `Allocator`."""
         self.ledger.remove_agent(self.ledger.agents[agent_id])
         self.refusals.remove_agent(agent_id)
-        self._dirty.pop(agent_id, None)
-        self._waiting.pop(agent_id, None)
+        self._agenda.forget(agent_id)
 
     def activate_agent(self, agent_id: AgentId) -> None:
         """See `Allocator`."""
@@ -215,7 +199,7 @@ class HierarchicalAllocator:
     def update_whitelist(self, hostnames: frozenset[str] | None) -> None:
         """See `Allocator`."""
         self._whitelist = hostnames
-        self._touch_all()
+        self._agenda.touch_all(self._now)
 
     # Resources.
 
@@ -262,11 +246,12 @@ class HierarchicalAllocator:
         self.ledger.release(agent, client, resources)
         refused_s = refuse_s(filters, self.options.allocation_interval_s) if filters is not None else None
         if refused_s == 0.0:
-            self._wait_for_batch(agent_id)
+            self._agenda.wait_for_batch(agent_id, now)
             return
         if refused_s is not None and client in self._terms:
             self.refusals.add(client, agent_id, resources, now + refused_s)
-        self._touch(agent, now + self.options.recovery_window_s)
+            agent.blocked &= ~client.bit  # The new refusal may have replaced one that was the reason.
+        self._agenda.touch(agent_id, now + self.options.recovery_window_s)
 
     def update_weights(self, weights: Mapping[str, float]) -> None:
         """See `Allocator`."""
@@ -277,19 +262,15 @@ class HierarchicalAllocator:
 
     def deadline(self) -> float | None:
         """See `Allocator`."""
-        due = [self._wake, self.refusals.next_s()]
-        if self._waiting:
-            due.append(self._batch * self.options.allocation_interval_s)
+        due = (self._agenda.deadline(), self.refusals.next_s())
         return min((when for when in due if when is not None), default=None)
 
     def allocate(self, now: float, agents_max: int) -> list[Allocation]:
         """See `Allocator`."""
         self._now = now
-        self._end_batches(now)
-        agents = self._take_dirty(agents_max)
-        self._wake = now if self._dirty else None
+        self._end_refusals(now)
         decided: list[Allocation] = []
-        for agent in agents:
+        for agent in self._take_agents(now, agents_max):
             self._allocate_agent(agent, decided)
         return decided
 
@@ -320,7 +301,7 @@ class HierarchicalAllocator:
 
     def is_pending(self, agent: AgentAccount) -> bool:
         """Tell whether the agent will be looked at in the next allocation or the next batch."""
-        return self._all_dirty or agent.id in self._dirty or agent.id in self._waiting
+        return agent.id in self._agenda
 
     def _allocate_agent(self, agent: AgentAccount, decided: list[Allocation]) -> None:
         """Offer one agent to those whose turn it is until nothing is left or nobody wants it."""
@@ -341,55 +322,33 @@ class HierarchicalAllocator:
                 return
             taken += offer.shared()
         if taken:
-            self._wait_for_batch(agent.id)
+            self._agenda.wait_for_batch(agent.id, self._now)
 
     def _is_whitelisted(self, agent: AgentAccount) -> bool:
         return self._whitelist is None or agent.info.hostname in self._whitelist
 
-    # What is due, and when.
-
-    def _end_batches(self, now: float) -> None:
-        """Let batches up to `now` end refusals and waits."""
+    def _end_refusals(self, now: float) -> None:
         for refusal in self.refusals.expire(now):
             agent = self.ledger.agents[refusal.agent_id]
             agent.blocked &= ~refusal.client.bit
-            self._dirty[agent.id] = None
-        if self._waiting and self._batch * self.options.allocation_interval_s <= now:
-            self._dirty.update(self._waiting)
-            self._waiting.clear()
+            self._touch(agent)
 
-    def _take_dirty(self, agents_max: int) -> list[AgentAccount]:
-        """Take up to `agents_max` agents that can be offered from the dirty ones, in random order."""
+    def _take_agents(self, now: float, agents_max: int) -> list[AgentAccount]:
+        """Take up to `agents_max` agents that can be offered off the agenda, in random order."""
         agents = self.ledger.agents
-        if self._all_dirty:
-            self._dirty = dict.fromkeys(agents)
-            self._all_dirty = False
         able = [
             agent
-            for agent in map(agents.__getitem__, self._dirty)
+            for agent in map(agents.__getitem__, self._agenda.take(now, agents))
             if agent.available and agent.active and self._is_whitelisted(agent)
         ]
         draw(able, agents_max, self._entropy)
-        self._dirty = dict.fromkeys(agent.id for agent in able[agents_max:])
+        for agent in able[agents_max:]:
+            self._touch(agent)
         return able[:agents_max]
 
-    def _touch(self, agent: AgentAccount, due: float | None = None) -> None:
-        """Note that something changed on an agent that may make it of interest, at once or later."""
-        self._dirty[agent.id] = None
-        self._due(self._now if due is None else due)
-
-    def _touch_all(self) -> None:
-        self._all_dirty = True
-        self._due(self._now)
-
-    def _due(self, when: float) -> None:
-        if self._wake is None or when < self._wake:
-            self._wake = when
-
-    def _wait_for_batch(self, agent_id: AgentId) -> None:
-        if not self._waiting:
-            self._batch = math.floor(self._now / self.options.allocation_interval_s) + 1
-        self._waiting[agent_id] = None
+    def _touch(self, agent: AgentAccount) -> None:
+        """Note that something changed on an agent that may turn a no into a yes."""
+        self._agenda.touch(agent.id, self._now)
 
     # Descriptions and their consequences.
 
@@ -403,7 +362,6 @@ class HierarchicalAllocator:
         """Take over what a framework says of itself."""
         framework.info = info
         framework.suppressed = set(suppressed_roles)
-        framework.constraints = constraints
         for role in info.roles:
             client = self.ledger.client(framework, role)
             self._set_terms(client, terms_of(info, role, self.options.min_allocatable_resources, constraints))
@@ -419,7 +377,7 @@ class HierarchicalAllocator:
         if known is not None and known != terms:
             self.ledger.unblock(client)
             if client.mask:
-                self._touch_all()
+                self._agenda.touch_all(self._now)
 
     def _forget(self, client: Client) -> None:
         """Drop what is remembered of a client but for its holdings."""
@@ -432,7 +390,7 @@ class HierarchicalAllocator:
             wants = framework.wants(role)
             if wants and not client.mask:
                 self.ledger.tree.want(client)
-                self._touch_all()
+                self._agenda.touch_all(self._now)
             elif not wants and client.mask:
                 self.ledger.tree.unwant(client)
 

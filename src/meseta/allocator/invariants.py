@@ -19,15 +19,17 @@ from meseta.resources import EMPTY, Resources
 def check(allocator: HierarchicalAllocator) -> None:
     """Check everything."""
     ledger = allocator.ledger
+    clients = dict.fromkeys(ledger.tree.clients())
+    bits = sum(client.bit for client in clients)
     for agent in ledger.agents.values():
-        _check_agent(agent, ledger)
+        _check_agent(agent, clients, bits)
     _check_tree(ledger)
     _check_clients(ledger)
     _check_refusals(allocator)
     _check_nothing_is_forgotten(allocator)
 
 
-def _check_agent(agent: AgentAccount, ledger: Ledger) -> None:
+def _check_agent(agent: AgentAccount, clients: Mapping[Client, None], bits: int) -> None:
     """Every resource is free or held, once; only shared ones are both."""
     held = sum(agent.held.values(), EMPTY)
     total = agent.total
@@ -38,11 +40,9 @@ def _check_agent(agent: AgentAccount, ledger: Ledger) -> None:
     else:
         free = total.nonshared().subtract(held.nonshared()) + total.shared()
         assert agent.available == free, f"{agent.id}: free is {agent.available}, should be {free}"
-    known = dict.fromkeys(ledger.tree.clients())
     for client, resources in agent.held.items():
-        assert client in known, f"{agent.id}: {client.path} holds {resources} and is not in the tree"
+        assert client in clients, f"{agent.id}: {client.path} holds {resources} and is not in the tree"
         assert resources, f"{agent.id}: {client.path} holds nothing"
-    bits = sum(client.bit for client in known)
     assert not agent.blocked & ~bits, f"{agent.id}: blocks clients that are gone"
 
 

@@ -322,24 +322,25 @@ class RoleTree:
         node.version = self._version
 
     def _repair(self) -> None:
-        """Bring the moved nodes to their places; an only child may wait until it has company."""
-        waiting: dict[Node, None] = {}
+        """Bring the moved nodes to their places. An only child's entry may be old until it has company."""
         for node in self._moved:
             parent = node.parent
             if parent is None or node.entry is None or parent.version != self._version:
                 continue
             order = parent.order
-            if len(order) == 1:
-                waiting[node] = None
-                continue
-            del order[0 if order[0] is node.entry else bisect_left(order, node.entry)]
-            node.entry = self._entry(node)
-            insort(order, node.entry)
-        self._moved = waiting
+            if len(order) > 1:
+                del order[0 if order[0] is node.entry else bisect_left(order, node.entry)]
+                node.entry = self._entry(node)
+                insort(order, node.entry)
+        self._moved.clear()
 
     def _enter(self, node: Node, parent: Node) -> None:
+        order = parent.order
+        if len(order) == 1:
+            only = order[0][3]
+            order[0] = only.entry = self._entry(only)
         node.entry = self._entry(node)
-        insort(parent.order, node.entry)
+        insort(order, node.entry)
 
     def _leave(self, node: Node, parent: Node) -> None:
         if node.entry is not None:

@@ -72,7 +72,7 @@ def test_an_agent_without_domain_has_no_region() -> None:
 @pytest.mark.parametrize(
     ("bad", "words"),
     [
-        (constraints(), "no groups for role 'r'"),
+        (constraints(), "has an empty 'RoleConstraints::groups' for role r"),
         (constraints(()), "contains an empty group"),
         (constraints((constraint("RACK", "exists"),)), "Unknown pseudoattribute type 'RACK'"),
         (constraints((constraint("rack", "is_nice"),)), "Unknown predicate type 'is_nice'"),
