@@ -62,18 +62,16 @@ def on_container_exited(state: State, event: ContainerExited, now: float) -> Non
 def on_check_finished(state: State, event: CheckFinished, now: float) -> None:
     """A health check is over."""
     container_id = state.checks.pop(event.check, None)
-    owner = None if container_id is None else state.owners.get(container_id)
-    executor = None if owner is None else state.executor(*owner)
-    if container_id is not None and executor is not None and executor.builtin is not None:
-        executor.builtin.on_checked(container_id, event.fault, now)
+    run = None if container_id is None else state.run_of(container_id)
+    if container_id is not None and run is not None and run[1].builtin is not None:
+        run[1].builtin.on_checked(container_id, event.fault, now)
 
 
 def on_run_timer(state: State, timer: RunTimer, now: float) -> None:
     """A timer of a built-in executor's task is due."""
-    owner = state.owners.get(timer.container_id)
-    executor = None if owner is None else state.executor(*owner)
-    if executor is not None and executor.builtin is not None:
-        executor.builtin.on_timer(timer, now)
+    run = state.run_of(timer.container_id)
+    if run is not None and run[1].builtin is not None:
+        run[1].builtin.on_timer(timer, now)
 
 
 def on_executor_timer(state: State, timer: ExecutorTimer, now: float) -> None:
@@ -123,13 +121,14 @@ def settle(state: State, outcome: Outcome | None, now: float) -> None:
     if outcome.container_id in state.guests:
         guests.settle(state, outcome)
         return
-    owner = state.owners.get(outcome.container_id)
+    run = state.run_of(outcome.container_id)
     if isinstance(outcome, Ended):
         state.owners.pop(outcome.container_id, None)
-    framework = None if owner is None else state.frameworks.get(owner.framework_id)
-    executor = None if framework is None or owner is None else framework.executors.get(owner.executor_id)
-    if framework is None or executor is None:
+    if run is None or run[1].state is ExecutorState.TERMINATED:
+        if isinstance(outcome, Ended):
+            stopping.release(state, outcome.container_id)
         return
+    framework, executor = run
     if isinstance(outcome, Started):
         _started(state, framework, executor, outcome, now)
     elif executor.builtin is not None and _is_task(executor, outcome):

@@ -7,7 +7,7 @@ late wait still learns its status, until it is removed or too many are.
 from __future__ import annotations
 
 from meseta.agent import environment, gc, paths
-from meseta.agent.effects import RemoveContainer, Reply
+from meseta.agent.effects import RemoveContainer, RemovePath, Reply
 from meseta.agent.events import (
     ContainerKillRequested,
     ContainerLaunchRequested,
@@ -37,12 +37,11 @@ def on_container_launch_requested(state: State, event: ContainerLaunchRequested,
         return
     framework, executor = _home(state, event.container_id)
     command = event.command or CommandInfo()
+    directory = _directory(state, event.container_id)
     if framework is None or executor is None:
-        directory = paths.standalone_dir(event.container_id)
         user = command.user if state.config.switch_user else None
         variables = {"PATH": state.config.path}
     else:
-        directory = paths.run_dir(state.agent_id(), framework.id, executor.id, event.container_id)
         user = user_of(state, framework, command)
         variables = environment.for_pod_task(
             state.config, state.agent_id(), framework, executor, directory, None
@@ -93,9 +92,8 @@ def on_container_removal_requested(state: State, event: ContainerRemovalRequeste
         return
     if guest is not None:
         del state.guests[event.container_id]
-        state.out.append(
-            RemoveContainer(container_id=event.container_id, path=_sandbox(state, event.container_id))
-        )
+        state.out.append(RemoveContainer(event.container_id))
+        state.out.append(RemovePath(_directory(state, event.container_id)))
     state.out.append(Reply(request=event.request))
 
 
@@ -130,8 +128,8 @@ def _limit(state: State) -> None:
     for container_id, guest in state.guests.items():
         if guest.ended:
             del state.guests[container_id]
-            path = _sandbox(state, container_id)
-            gc.schedule(state, path.removeprefix(f"{state.config.work_dir}/"), state.now)
+            state.out.append(RemoveContainer(container_id))
+            gc.schedule(state, _directory(state, container_id), state.now)
             return
 
 
@@ -155,12 +153,12 @@ def _home(state: State, container_id: ContainerId) -> tuple[Framework | None, Ex
     return state.frameworks.get(owner.framework_id), state.executor(*owner)
 
 
-def _sandbox(state: State, container_id: ContainerId) -> str:
+def _directory(state: State, container_id: ContainerId) -> str:
+    """The sandbox of a guest, relative to the work directory."""
     framework, executor = _home(state, container_id)
     if framework is None or executor is None:
-        return f"{state.config.work_dir}/{paths.standalone_dir(container_id)}"
-    directory = paths.run_dir(state.agent_id(), framework.id, executor.id, container_id)
-    return f"{state.config.work_dir}/{directory}"
+        return paths.standalone_dir(container_id)
+    return paths.run_dir(state.agent_id(), framework.id, executor.id, container_id)
 
 
 def _unknown(request: int, container_id: ContainerId) -> Reply:

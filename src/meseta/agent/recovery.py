@@ -12,7 +12,7 @@ acknowledged are sent again once the master has taken the agent back.
 from __future__ import annotations
 
 from meseta.agent import endings, gc, hosting, paths, registration, stopping
-from meseta.agent.effects import DestroyContainer, Link, Reconnect, SendToExecutor
+from meseta.agent.effects import DestroyContainer, Link, Reconnect, RemoveContainer, SendToExecutor
 from meseta.agent.events import (
     Recovered,
     RecoveredContainer,
@@ -53,8 +53,8 @@ def on_recovered(state: State, event: Recovered, now: float) -> None:
         for recovered in event.frameworks:
             _recover_framework(state, recovered, containers, now)
     for orphan in containers.values():
-        if not orphan.exited:
-            state.out.append(DestroyContainer(orphan.container_id))
+        forget = RemoveContainer if orphan.exited else DestroyContainer
+        state.out.append(forget(orphan.container_id))
     registration.seek_master(state, now)
 
 
@@ -133,7 +133,7 @@ def _recover_task(
             task.update_state, task.update_uuid = status.state, status.uuid
             done = state.updates.acknowledge(key, status.uuid, now)
             if done is not None and done.ended:
-                stopping.complete_task(framework, executor, task)
+                stopping.complete_task(state, framework, executor, task)
                 return
 
 

@@ -393,6 +393,16 @@ class State:
         framework = self.frameworks.get(framework_id)
         return None if framework is None else framework.executors.get(executor_id)
 
+    def run_of(self, container_id: ContainerId) -> tuple[Framework, Executor] | None:
+        """Return the executor whose present run a container belongs to; None for an earlier run's."""
+        owner = self.owners.get(container_id)
+        framework = None if owner is None else self.frameworks.get(owner.framework_id)
+        executor = None if framework is None or owner is None else framework.executors.get(owner.executor_id)
+        if framework is None or executor is None:
+            return None
+        same_run = executor.container_id == container_id.partition(".")[0]
+        return (framework, executor) if same_run else None
+
     def info(self) -> AgentInfo:
         """Describe the agent."""
         config = self.config

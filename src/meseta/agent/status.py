@@ -121,13 +121,13 @@ def on_update_acknowledged(state: State, event: UpdateAcknowledged, now: float) 
         state.checkpoint(f"{task_dir}/task.updates", UpdateCheckpoint(acknowledged=event.uuid))
     if done.next is not None:
         forward(state, done.next)
-    elif executor is None:
+    elif executor is None and not any(state.updates.pending(key)):
         # Of a task that is not here nothing more will come.
         state.updates.drop(key)
     if done.ended and framework is not None and executor is not None:
         task = executor.tasks[event.task_id]
         if task.over:
-            stopping.complete_task(framework, executor, task)
+            stopping.complete_task(state, framework, executor, task)
             stopping.remove_executor_if_done(state, framework, executor, now)
 
 

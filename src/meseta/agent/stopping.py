@@ -9,6 +9,7 @@ from meseta.agent import gc, paths
 from meseta.agent.effects import (
     CloseExecutorStream,
     ExecutorMessage,
+    RemoveContainer,
     SendToExecutor,
     Shutdown,
     TextCheckpoint,
@@ -23,6 +24,7 @@ from meseta.agent.state import (
     TaskPhase,
 )
 from meseta.ids import ContainerId, ExecutorId, FrameworkId
+from meseta.records import ExecutorType
 
 BUILTIN_SHUTDOWN_MARGIN_S = 2.0
 """Time that a built-in executor leaves itself between killing its tasks and being destroyed."""
@@ -84,8 +86,16 @@ def shutdown_framework(state: State, framework: Framework, now: float) -> None:
     remove_framework_if_idle(state, framework, now)
 
 
-def complete_task(framework: Framework, executor: Executor, task: Task) -> None:
+def release(state: State, container_id: ContainerId) -> None:
+    """Have the end of a container forgotten, now that it is settled; one that still ends is seen to then."""
+    if container_id not in state.containers:
+        state.out.append(RemoveContainer(container_id))
+
+
+def complete_task(state: State, framework: Framework, executor: Executor, task: Task) -> None:
     """Move a task whose end is acknowledged to the history."""
+    if task.container_id is not None:
+        release(state, task.container_id)
     del executor.tasks[task.info.task_id]
     framework.task_executors.pop(task.info.task_id, None)
     executor.completed.append(task)
@@ -126,9 +136,11 @@ def _remove_executor(state: State, framework: Framework, executor: Executor, now
     for task in list(executor.tasks.values()):
         state.updates.drop((framework.id, task.info.task_id))
         task.phase = TaskPhase.TERMINATED
-        complete_task(framework, executor, task)
+        complete_task(state, framework, executor, task)
     detach(state, executor)
     executor.builtin = None
+    if executor.info.type is not ExecutorType.DEFAULT:
+        release(state, executor.container_id)
     for kind in TimerKind:
         state.deadlines.cancel(executor_timer(kind, framework, executor))
     del framework.executors[executor.id]

@@ -85,11 +85,10 @@ class UpdateContainer(msgspec.Struct, frozen=True, kw_only=True):
     limits: tuple[tuple[str, float], ...] = ()
 
 
-class RemoveContainer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Forget a container that has ended, and delete the sandbox at `path` if one is named."""
+class RemoveContainer(msgspec.Struct, frozen=True, gc=False):
+    """Forget how a container ended: that is safe elsewhere by now, or nobody will ask. Its sandbox stays."""
 
     container_id: ContainerId
-    path: str | None = None
 
 
 class RunCheck(msgspec.Struct, frozen=True, kw_only=True):

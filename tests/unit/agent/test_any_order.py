@@ -19,6 +19,7 @@ from meseta.agent.effects import (
     LaunchTask,
     PrepareSandbox,
     Register,
+    RemoveContainer,
     Reregister,
     SendToExecutor,
     SendToMaster,
@@ -87,7 +88,7 @@ class World:
         self.checkpoint = self.chance.random() < 0.5
         self.ends: dict[TaskId, set[bytes]] = {}
         self.executor_of: dict[ContainerId, ExecutorId] = {}
-        self.silent = False
+        self.removed: set[ContainerId] = set()
 
     def later(self, event: AgentEvent, most_s: float) -> None:
         self.count += 1
@@ -130,6 +131,9 @@ class World:
                     self.exit(container, signal)
             case DestroyContainer(container_id=container):
                 self.exit(container, 9)
+            case RemoveContainer(container_id=container):
+                assert container not in self.running, "its end is still to be learnt"
+                self.removed.add(container)
             case SendToMaster(message=message):
                 self.to_master(message)
             case SendToExecutor(peer=peer, message=message):
@@ -254,6 +258,7 @@ def test_every_task_ends_once(seed: int) -> None:
     for task in tasks:
         assert len(world.ends.get(task, ())) == 1, (seed, task)
     assert not len(state.containers)
+    assert world.executor_of.keys() <= world.removed
     assert not state.owners
     assert not state.streams
     assert not state.writing
