@@ -14,7 +14,7 @@ import pytest
 
 from meseta.ids import AgentId, ExecutorId, FrameworkId, OfferId, Pid, TaskId, new_uuid
 from meseta.master import effects, events
-from meseta.master.events import Peer, StreamId
+from meseta.master.events import Peer, StreamId, Ticket
 from meseta.records import ExecutorType, Filters, Launch, LaunchGroup, TaskGroupInfo, TaskRecord, TaskState
 from meseta.resources import Resources
 from tests.unit.master.master_kit import (
@@ -51,6 +51,9 @@ class Walk:
         """What each agent believes that it runs."""
         self.names: dict[AgentId, str] = {}
         self.seen: list[FrameworkId] = []
+        self.play.persists = seed % 3 != 0
+        self.unwritten: list[Ticket] = []
+        """What a slow registry has still to write."""
 
     def step(self) -> None:
         """Let one thing happen."""
@@ -73,6 +76,8 @@ class Walk:
             self.end_framework,
             self.end_executor,
             self.leave,
+            self.write,
+            self.write,
         ]
         self.random.choice(actions)()
 
@@ -82,7 +87,9 @@ class Walk:
             self.note(effect)
 
     def note(self, effect: Any) -> None:
-        """Let agents do as they are told, most of the time."""
+        """Let agents do as they are told, most of the time, and the registry take its time."""
+        if isinstance(effect, effects.Persist) and not self.play.persists:
+            self.unwritten.append(effect.ticket)
         if not isinstance(effect, effects.SendToAgent) or self.random.random() < 0.05:
             return
         id = self.state.agent_pids.get(effect.pid)
@@ -98,6 +105,13 @@ class Walk:
         elif isinstance(message, effects.ShutdownFramework):
             for key in [key for key in held if key[0] == message.framework_id]:
                 del held[key]
+
+    def write(self) -> None:
+        """Let the registry write some of what it was asked to, in order."""
+        count = self.random.randrange(len(self.unwritten) + 1)
+        tickets, self.unwritten = self.unwritten[:count], self.unwritten[count:]
+        for ticket in tickets:
+            self.feed(events.Persisted(ticket=ticket))
 
     def pick(self, things: Any) -> Any:
         """Return one of these, or None if there are none."""
