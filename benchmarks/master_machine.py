@@ -11,8 +11,8 @@ from __future__ import annotations
 import argparse
 import gc
 import random
-import resource
 import time
+import tracemalloc
 from collections import deque
 
 from meseta.allocator.hierarchical import HierarchicalAllocator
@@ -164,16 +164,17 @@ def cycles(agents: int, frameworks: int, tasks: int) -> None:
 
 
 def memory(tasks: int) -> None:
-    """Print the memory that a running task takes."""
+    """Print the memory that a running task takes, its records and raw bytes included."""
     bench = Bench(tasks, 1)
     while len(bench.offers) < tasks:
         bench.tick()
-    gc.collect()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    tracemalloc.start()
     for number in range(tasks):
         bench.live(number, end=False)
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    print(f"{grown * 1024 / tasks:.0f} bytes per running task ({tasks} tasks, raw bytes included)")
+    gc.collect()
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    print(f"{grown / tasks:.0f} bytes per running task ({tasks} tasks)")
 
 
 def main() -> None:

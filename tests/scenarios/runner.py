@@ -1,7 +1,7 @@
 """Scenarios in text: what happens to a master, and all that it does about it.
 
 A scenario file has commands at the left margin, and below each one, indented, the full trace of effects. The
-test runs the commands and compares the whole text; run with MESETA_REWRITE_SCENARIOS=1 to write the traces anew,
+test runs the commands and compares the whole text; MESETA_REWRITE_SCENARIOS=1 makes it write the traces anew,
 and review the difference. Lines that start with `#` and blank lines are kept.
 
     agent a1 [cpus=4] [mem=4096] [version=…]        an agent registers
