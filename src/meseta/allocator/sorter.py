@@ -278,7 +278,7 @@ class RoleTree:
         self._repair()
         node = self.root
         while node.version == self._version and len(node.order) == 1:
-            node = node.order[0][3]  # No client: all the many candidates are below.
+            node = node.order[0][3]  # No client: several candidates are below.
         return self._walk(node, candidates)
 
     def _walk(self, node: Node, candidates: int) -> Iterator[Client]:
