@@ -203,6 +203,25 @@ def test_reconnects_with_the_same_framework_and_asks_what_became_of_its_tasks() 
     run(body)
 
 
+def test_a_launch_whose_answer_is_lost_is_asked_about() -> None:
+    class LosingMaster(FakeMaster):
+        """Takes ACCEPT and dies before it answers."""
+
+        def on_call(self, call: Call) -> None:
+            if call.type == Call.ACCEPT:
+                self.break_off()
+
+    async def body() -> None:
+        async with LosingMaster() as master, Scheduler(master.address) as scheduler:
+            master.offer()
+            offer = await anext(scheduler.offers())
+            task = await offer.launch(Task(command="x", cpus=1))
+            reconcile = (await master.next_call(Call.RECONCILE)).reconcile
+            assert [entry.task_id.value for entry in reconcile.tasks] == [task.id]
+
+    run(body)
+
+
 def test_follows_a_redirect_to_the_leader() -> None:
     async def body() -> None:
         async with FakeMaster() as standby, FakeMaster() as leader:
@@ -276,7 +295,7 @@ def test_refused_calls_say_why() -> None:
             master.answer_next(text_response(400, "Not a valid role"))
             with pytest.raises(CallRefusedError, match="REVIVE was refused: 400 Not a valid role"):
                 await scheduler.revive("..")
-            with pytest.raises(SdkError, match="missing required fields: kill.task_id"):
+            with pytest.raises(SdkError, match="missing required fields"):
                 await scheduler.call(Call(type=Call.KILL, kill=Call.Kill()))
 
     run(body)

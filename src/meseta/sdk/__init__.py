@@ -5,13 +5,21 @@ classic callback API. Both speak the v1 HTTP APIs, to Meseta and to Mesos.
 from meseta.records import TaskState
 from meseta.sdk.desk import Failure, Message
 from meseta.sdk.executor import Executor, ExecutorTask, Kill, serve
-from meseta.sdk.faults import CallRefusedError, EndedError, NotSubscribedError, OfferError, SdkError
+from meseta.sdk.faults import (
+    CallLostError,
+    CallRefusedError,
+    EndedError,
+    NotSubscribedError,
+    OfferError,
+    SdkError,
+)
 from meseta.sdk.offers import Offer
 from meseta.sdk.scheduler import Scheduler
 from meseta.sdk.specs import Command, ExecutorSpec, Task, Uri
 from meseta.sdk.tasks import TaskHandle, TaskUpdate
 
 __all__ = [
+    "CallLostError",
     "CallRefusedError",
     "Command",
     "EndedError",

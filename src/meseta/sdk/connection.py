@@ -21,7 +21,7 @@ from meseta.runtime.driver import Driver
 from meseta.sdk import events
 from meseta.sdk.codec import SchedulerCall, SchedulerEvent, scheduler_call, scheduler_event, subscribe_call
 from meseta.sdk.detect import leader_of
-from meseta.sdk.faults import CallRefusedError, NotSubscribedError, SdkError
+from meseta.sdk.faults import CallLostError, CallRefusedError, NotSubscribedError, SdkError
 from meseta.sdk.outbound import Outbound
 from meseta.sdk.session import SchedulerSession
 from meseta.sdk.transport import Transport
@@ -100,7 +100,7 @@ class SchedulerConnection:
     async def call(self, message: SchedulerCall) -> None:
         """Make a call; its framework id is filled in. Returns when the master took it.
 
-        Raises NotSubscribedError or CallRefusedError.
+        Raises NotSubscribedError, CallLostError or CallRefusedError.
         """
         await self.submit(message)
 
@@ -196,8 +196,10 @@ class SchedulerConnection:
         what, outcome = self._outcomes.pop(effect.number)
         if outcome.done():
             return
-        if effect.status == 0:
+        if not effect.sent:
             outcome.set_exception(NotSubscribedError(f"{what} was not made: {effect.reason}"))
+        elif effect.status == 0:
+            outcome.set_exception(CallLostError(f"{what} got no answer: {effect.reason}"))
         elif effect.status >= 300:
             outcome.set_exception(CallRefusedError(what, effect.status, effect.reason))
         else:
@@ -206,7 +208,7 @@ class SchedulerConnection:
     def _report_stopped(self, effect: events.ReportStopped) -> None:
         self._listener.on_stopped(effect.fault)
         for number in list(self._outcomes):
-            reason = "the scheduler has stopped"
+            reason = "the scheduler stopped before it came"
             self._conclude_call(events.ConcludeCall(number=number, status=0, reason=reason))
         self._stopped.set()
 
@@ -241,13 +243,13 @@ class SchedulerConnection:
         number, feed = effect.number, self._feed
         if effect.attempt != self._attempt:
             reason = "the subscription was lost before its turn"
-            feed(events.CallBroken(number=number, reason=reason))
+            feed(events.CallBroken(number=number, reason=reason, sent=False))
             return
         try:
             body = scheduler_call(effect).SerializeToString()
             reply = await self._transport.post(effect.address + PATH, body, effect.stream_id)
         except MesetaError as error:
-            feed(events.CallBroken(number=number, reason=str(error)))
+            feed(events.CallBroken(number=number, reason=str(error), sent=True))
         else:
             feed(
                 events.CallAnswered(

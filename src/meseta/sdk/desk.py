@@ -19,7 +19,7 @@ from meseta.records import TaskState
 from meseta.sdk.codec import SchedulerCall, SchedulerEvent
 from meseta.sdk.connection import SchedulerConnection
 from meseta.sdk.events import Token
-from meseta.sdk.faults import EndedError, NotSubscribedError, SdkError
+from meseta.sdk.faults import CallLostError, EndedError, NotSubscribedError, SdkError
 from meseta.sdk.feeds import Feeds
 from meseta.sdk.handlers import Handlers
 from meseta.sdk.offers import Offer, OfferBook
@@ -187,7 +187,7 @@ class Desk:
         if call.decline.offer_ids:
             try:
                 await self.connection.call(call)
-            except NotSubscribedError:
+            except (NotSubscribedError, CallLostError):
                 LOG.debug("%d offers became void before they were declined", len(offers))
 
     async def launch(
@@ -206,6 +206,10 @@ class Desk:
                 self._executors[offer.agent_id, handle.executor_id] = info.executor
         try:
             await self.accept([offer], [operation], refuse_s=refuse_s)
+        except CallLostError as error:
+            # Whether the tasks run will be known from the master: after a reconnection, or if we ask.
+            LOG.warning("%s; asking what became of the tasks", error)
+            self._background(self.connection.submit(reconcile_call(handles)))
         except SdkError:
             for handle in handles:
                 self.tasks.drop(handle)

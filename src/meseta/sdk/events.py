@@ -126,10 +126,11 @@ class CallAnswered(Event, frozen=True, kw_only=True):
 
 
 class CallBroken(Event, frozen=True, kw_only=True):
-    """A call could not be delivered, or its answer did not come."""
+    """A call got no answer. Without `sent` the master has certainly not seen it."""
 
     number: int
     reason: str
+    sent: bool
 
 
 class SuppressRequested(Event, frozen=True, kw_only=True):
@@ -193,11 +194,15 @@ class SendCall(Effect, frozen=True, kw_only=True):
 
 
 class ConcludeCall(Effect, frozen=True, kw_only=True):
-    """Tell the caller the outcome: `status` is 0 when there was no answer; `reason` is empty on success."""
+    """Tell the caller the outcome: `reason` is empty on success, `status` is 0 when there was no answer.
+
+    Without `sent` the master has certainly not seen the call.
+    """
 
     number: int
     status: int
     reason: str
+    sent: bool = True
 
 
 class Deliver(Effect, frozen=True, kw_only=True):

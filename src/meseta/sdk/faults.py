@@ -3,6 +3,7 @@
 MesetaError
 └── SdkError
     ├── NotSubscribedError   the call was not made: there is no subscription at the moment
+    ├── CallLostError        the call got no answer; it may have arrived or not
     ├── CallRefusedError     the other side refused the call
     ├── OfferError           the offer is used up, void, or too small
     └── EndedError           the master or agent ended the session
@@ -18,7 +19,11 @@ class SdkError(MesetaError):
 
 
 class NotSubscribedError(SdkError):
-    """The call was not made, or its outcome is unknown; it may be tried again once subscribed."""
+    """The call was not made; it may be tried again once subscribed."""
+
+
+class CallLostError(SdkError):
+    """The call got no answer: it may have arrived or not."""
 
 
 class CallRefusedError(SdkError):

@@ -46,8 +46,8 @@ class Handlers:
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def stop(self) -> None:
-        """Call no more handlers. A handler may stop its own scheduler: it then runs to its end."""
-        if self._task is None or self._task is asyncio.current_task():
+        """Call no more handlers, and cancel the one that is at work."""
+        if self._task is None:
             return
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)

@@ -131,7 +131,10 @@ class Scheduler:
             raise self._desk.fault
 
     async def stop(self, *, failover: bool = False) -> None:
-        """Leave: tear the framework down, or with `failover` leave its tasks to the next scheduler."""
+        """Leave: tear the framework down, or with `failover` leave its tasks to the next scheduler.
+
+        A handler that is at work is cancelled, also one that calls this.
+        """
         await self._desk.leave(failover=failover)
 
     @property
@@ -199,7 +202,7 @@ class Scheduler:
         """Call `handler` for each status of an operation that was given an id."""
         return self._desk.handlers.add("operation", handler)
 
-    # ── Calls: they raise NotSubscribedError or CallRefusedError ───────────────────────────────────
+    # ── Calls: they raise NotSubscribedError, CallLostError or CallRefusedError ────────────────────
 
     async def accept(
         self,

@@ -269,7 +269,7 @@ class SchedulerSession:
 
     def on_call_requested(self, event: CallRequested, now: float) -> list[Effect]:
         if self.phase is not Phase.SUBSCRIBED:
-            return [_unsent(event.number)]
+            return [_unsent(event.number, "the framework is not subscribed at the moment")]
         return self._send(event.number, event.call)
 
     def on_call_answered(self, event: CallAnswered, now: float) -> list[Effect]:
@@ -283,7 +283,7 @@ class SchedulerSession:
 
     def on_call_broken(self, event: CallBroken, now: float) -> list[Effect]:
         if event.number != TEARDOWN_CALL:
-            return _conclude(event.number, 0, event.reason)
+            return _conclude(event.number, 0, event.reason, sent=event.sent)
         self._teardown_pending = False
         return self._lose(event.reason, now) if self.phase is Phase.SUBSCRIBED else []
 
@@ -407,23 +407,24 @@ def _is_final(status: int) -> bool:
     return 400 <= status < 500 and status not in (408, 429)
 
 
-def _conclude(number: int, status: int, reason: str) -> list[Effect]:
+def _conclude(number: int, status: int, reason: str, *, sent: bool = True) -> list[Effect]:
     if number <= NO_CALL:
         return []
-    return [ConcludeCall(number=number, status=status, reason=reason if status == 0 or status >= 300 else "")]
+    fault = "" if 200 <= status < 300 else reason
+    return [ConcludeCall(number=number, status=status, reason=fault, sent=sent)]
 
 
-def _unsent(number: int) -> Effect:
-    return ConcludeCall(number=number, status=0, reason="the framework is not subscribed at the moment")
+def _unsent(number: int, reason: str) -> Effect:
+    return ConcludeCall(number=number, status=0, reason=reason, sent=False)
 
 
 def _conclude_after_stop(event: Event) -> list[Effect]:
     """Nothing happens after the end, or for a stream given up, but whoever waits for a call is told."""
     match event:
         case CallRequested() | SuppressRequested() | ReviveRequested():
-            return [ConcludeCall(number=event.number, status=0, reason="the scheduler has stopped")]
+            return [_unsent(event.number, "the scheduler has stopped")]
         case CallAnswered():
             return _conclude(event.number, event.status, event.reason)
         case CallBroken():
-            return _conclude(event.number, 0, event.reason)
+            return _conclude(event.number, 0, event.reason, sent=event.sent)
     return []

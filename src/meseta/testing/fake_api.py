@@ -40,6 +40,7 @@ class FakeApi(Generic[CallT]):
         self._answers: deque[Response] = deque()
         self._stream: ResponseStream | None = None
         self._as_json = False
+        self._break_off = False
 
     @property
     def address(self) -> str:
@@ -91,6 +92,10 @@ class FakeApi(Generic[CallT]):
         self._stream.end()
         self._stream = None
 
+    def break_off(self) -> None:
+        """Break the connection of the call at hand, instead of an answer."""
+        self._break_off = True
+
     def answer_next(self, response: Response) -> None:
         """Answer the next request with this, whatever it is; several are used in turn."""
         self._answers.append(response)
@@ -124,6 +129,13 @@ class FakeApi(Generic[CallT]):
             )
         else:
             self.on_call(call)
+            self._conclude(responder)
+
+    def _conclude(self, responder: Responder) -> None:
+        if self._break_off:
+            self._break_off = False
+            responder.abort()
+        else:
             responder.send(ACCEPTED)
 
     def _note(self, call: CallT) -> None:

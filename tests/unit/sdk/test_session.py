@@ -270,7 +270,7 @@ def test_updates_are_acknowledged_when_settled_and_not_passed_on_twice() -> None
     assert (sent.number, sent.call) == (NO_CALL, Acknowledge(TOKEN))
     again = only(play.say(update))
     assert again.call == Acknowledge(TOKEN), "the acknowledgement was lost"
-    assert play.say(CallBroken(number=NO_CALL, reason="reset")) == []
+    assert play.say(CallBroken(number=NO_CALL, reason="reset", sent=True)) == []
 
 
 def test_an_update_settled_while_disconnected_is_acknowledged_at_its_repetition() -> None:
@@ -300,7 +300,7 @@ def test_calls_while_disconnected_and_refused_calls_are_concluded_with_the_reaso
     assert only(play.say(CallAnswered(number=2, status=400, reason="bad", attempt=1))) == ConcludeCall(
         number=2, status=400, reason="bad"
     )
-    assert only(play.say(CallBroken(number=3, reason="reset"))) == ConcludeCall(
+    assert only(play.say(CallBroken(number=3, reason="reset", sent=True))) == ConcludeCall(
         number=3, status=0, reason="reset"
     )
 
@@ -331,7 +331,7 @@ def test_a_teardown_that_got_lost_is_made_again() -> None:
     play.subscribe()
     play.say(StopRequested(teardown=True))
     play.say(StreamBroken(attempt=1, reason="gone"))
-    play.say(CallBroken(number=TEARDOWN_CALL, reason="gone"))
+    play.say(CallBroken(number=TEARDOWN_CALL, reason="gone", sent=True))
     play.ring()
     assert play.accept()[-1].call == Teardown()
 
@@ -340,7 +340,7 @@ def test_a_framework_that_is_gone_already_counts_as_torn_down() -> None:
     play = Play()
     play.subscribe()
     play.say(StopRequested(teardown=True))
-    play.say(CallBroken(number=TEARDOWN_CALL, reason="gone"))
+    play.say(CallBroken(number=TEARDOWN_CALL, reason="gone", sent=True))
     play.ring()
     assert play.say(ErrorArrived(attempt=play.attempt, message="Framework has been removed"))[-1] == (
         ReportStopped(fault=None)
