@@ -12,7 +12,6 @@ import asyncio
 import itertools
 import random
 import time
-from collections.abc import Callable
 
 from meseta import ids
 from meseta.runtime.http1 import Request, text_response
@@ -30,9 +29,9 @@ CAPABILITIES = ("MULTI_ROLE", "HIERARCHICAL_ROLE", "RESERVATION_REFINEMENT", "RE
 RUNNING, FINISHED = 1, 2
 
 
-def agent_resources() -> list[m.Resource]:
+def agent_resources(cpus: int) -> list[m.Resource]:
     """Return what each emulated agent has."""
-    amounts = (("cpus", CPUS_PER_AGENT), ("mem", 4096), ("disk", 10000))
+    amounts = (("cpus", cpus), ("mem", 1024 * cpus), ("disk", 10000))
     resources = [m.Resource(name=name, type=m.Value.SCALAR) for name, _ in amounts]
     for resource, (_, amount) in zip(resources, amounts, strict=True):
         resource.scalar.value = amount
@@ -44,8 +43,21 @@ def agent_resources() -> list[m.Resource]:
 class Agents:
     """Emulated agents, all behind one port as `slave(N)`."""
 
-    def __init__(self, count: int, master: str, *, hold: bool = False) -> None:
+    def __init__(
+        self,
+        count: int,
+        master: str,
+        *,
+        hold: bool = False,
+        first: int = 1,
+        cpus: int = CPUS_PER_AGENT,
+        task_s: float = 0.0,
+    ) -> None:
+        """`hold`: tasks stay RUNNING; else they run for about `task_s`. `first` numbers the agents."""
+        self._task_s = task_s
+        self._cpus = cpus
         self._count = count
+        self._first = first
         self._master = master
         self._hold = hold
         self._address = ""
@@ -53,10 +65,6 @@ class Agents:
         self._waiting: dict[tuple[str, bytes], bytes] = {}
         self._entropy = random.Random(7)
         self.registered = 0
-        self.running_tasks = 0
-        self.finished = 0
-        self.on_running: Callable[[bytes], None] = lambda task_id: None
-        self.finished_at: dict[bytes, float] = {}
 
     async def start(self) -> None:
         """Register all agents and return when all are admitted."""
@@ -64,7 +72,7 @@ class Agents:
         host, port = await self._server.listen("127.0.0.1", 0)
         self._address = f"{host}:{port}"
         self._links = Links()
-        for n in range(1, self._count + 1):
+        for n in range(self._first, self._first + self._count):
             self._send(n, "RegisterSlaveMessage", self._registration(n, port))
             if n % 200 == 0:
                 await asyncio.sleep(0.01)
@@ -80,7 +88,9 @@ class Agents:
         responder.send(text_response(404, "nothing here"))
 
     def _registration(self, n: int, port: int) -> bytes:
-        info = i.SlaveInfo(hostname=f"host{n}", port=port, checkpoint=True, resources=agent_resources())
+        info = i.SlaveInfo(
+            hostname=f"host{n}", port=port, checkpoint=True, resources=agent_resources(self._cpus)
+        )
         message = i.RegisterSlaveMessage(slave=info, version="1.12.0")
         for name in CAPABILITIES:
             message.agent_capabilities.add(type=m.AgentInfo.Capability.Type.Value(name))
@@ -107,17 +117,19 @@ class Agents:
         message = i.RunTaskMessage.FromString(body)
         framework_id = message.framework.id.value.encode()
         task_id = message.task.task_id.value.encode()
-        self.running_tasks += 1
-        self.on_running(task_id)
         self._update(receiver, framework_id, task_id, RUNNING)
 
     def _acknowledged(self, receiver: str, body: bytes) -> None:
         message = i.StatusUpdateAcknowledgementMessage.FromString(body)
         key = (receiver, message.task_id.value.encode())
         framework_id = self._waiting.pop(key, None)
-        if framework_id is not None:
-            self.finished += 1
-            self.finished_at[key[1]] = time.perf_counter()
+        if framework_id is None:
+            return
+        if self._task_s:
+            loop = asyncio.get_running_loop()
+            delay_s = self._task_s * (0.5 + self._entropy.random())
+            loop.call_later(delay_s, self._update, receiver, framework_id, key[1], FINISHED)
+        else:
             self._update(receiver, framework_id, key[1], FINISHED)
 
     def _update(self, receiver: str, framework_id: bytes, task_id: bytes, state: int) -> None:
@@ -158,7 +170,14 @@ class Framework(asyncio.Protocol):
 
     _names = itertools.count()
 
-    def __init__(self, master: str, *, tasks_per_offer: int = CPUS_PER_AGENT) -> None:
+    def __init__(
+        self,
+        master: str,
+        *,
+        tasks_per_offer: int = CPUS_PER_AGENT,
+        freed_at: dict[bytes, float] | None = None,
+    ) -> None:
+        """`freed_at`: when tasks of an agent ended, shared by frameworks that are offered each other's."""
         host, _, port = master.partition("@")[2].rpartition(":")
         self._host, self._port = host, int(port)
         self._number = next(Framework._names)
@@ -177,7 +196,7 @@ class Framework(asyncio.Protocol):
         self.accepted_at: dict[bytes, float] = {}
         self.to_running_s: list[float] = []
         self.to_offer_s: list[float] = []
-        self._freed_at: dict[bytes, float] = {}
+        self._freed_at = freed_at if freed_at is not None else {}
 
     async def start(self) -> None:
         """Subscribe."""
@@ -277,7 +296,7 @@ class Framework(asyncio.Protocol):
             self.to_running_s.append(time.perf_counter() - self.accepted_at.pop(task_id))
         elif status.state == m.TASK_FINISHED:
             self.done += 1
-            self._freed_at[agent_id] = time.perf_counter()
+            self._freed_at.setdefault(agent_id, time.perf_counter())
         else:
             raise RuntimeError(f"{task_id!r}: {m.TaskState.Name(status.state)} {status.message}")
         if status.uuid:
