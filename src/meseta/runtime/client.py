@@ -69,11 +69,12 @@ class HttpClient:
         The connection is given up then, and with it other calls to the same origin that wait for an answer.
         """
         origin = _split(url)
+        request = _encode_request(method, origin, {"Accept-Encoding": "gzip", **(headers or {})}, body)
         connection: _Connection | None = None
         try:
             async with asyncio.timeout(timeout_s):
                 connection = await self._kept_connection(origin)
-                exchange = connection.ask(_encode_request(method, origin, headers, body), method)
+                exchange = connection.ask(request, method, closes=_asks_to_close(headers))
                 await exchange.complete
         except TimeoutError:
             raise UnreachableError(f"{url} has not answered within {timeout_s:g} s") from None
@@ -95,11 +96,12 @@ class HttpClient:
         Raises UnreachableError as `request` does; `timeout_s` is for the head.
         """
         origin = _split(url)
+        request = _encode_request(method, origin, headers or {}, body)
         connection: _Connection | None = None
         try:
             async with asyncio.timeout(timeout_s):
                 connection = await self._connect(origin, streams=True)
-                exchange = connection.ask(_encode_request(method, origin, headers, body), method)
+                exchange = connection.ask(request, method, closes=True)
                 await exchange.head
         except TimeoutError:
             raise UnreachableError(f"{url} has not answered within {timeout_s:g} s") from None
@@ -210,7 +212,7 @@ class _Exchange:
 
     def is_done(self) -> bool:
         """Whether it is over, well or badly."""
-        return self.complete.done()
+        return self.complete.done() and not self.complete.cancelled()
 
     def end(self, error: Exception | None = None) -> None:
         for future in (self.head, self.complete):
@@ -238,13 +240,14 @@ class _Connection(asyncio.Protocol):
         self._paused = False
         self.usable = True
 
-    def ask(self, request: bytes, method: str) -> _Exchange:
-        """Send a request; its answer will be in what is returned."""
+    def ask(self, request: bytes, method: str, *, closes: bool) -> _Exchange:
+        """Send a request; its answer will be in what is returned. `closes` means that it is the last one."""
         exchange = _Exchange(is_head=method == "HEAD")
         if not self.usable:
             exchange.end(self._broke_off())
             return exchange
         self._exchanges.append(exchange)
+        self.usable = not closes
         self._transport.write(request)
         return exchange
 
@@ -254,9 +257,10 @@ class _Connection(asyncio.Protocol):
 
     def read_on(self, exchange: _Exchange) -> None:
         """Go on reading if the reader of a stream has caught up."""
-        if self._paused and exchange.size_bytes <= _STREAM_BUFFER_BYTES // 2 and self.usable:
+        if self._paused and exchange.size_bytes <= _STREAM_BUFFER_BYTES // 2:
             self._paused = False
-            self._transport.resume_reading()
+            if not self._transport.is_closing():
+                self._transport.resume_reading()
 
     # ---- asyncio.Protocol ---------------------------------------------------------------------------------
 
@@ -316,10 +320,10 @@ class _Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._parser.get_status_code() < 200 or not self._exchanges:
             return
-        if not self._parser.should_keep_alive():
-            self.usable = False
+        keeps_alive = self._parser.should_keep_alive()
+        self.usable = self.usable and keeps_alive
         self._exchanges.popleft().end()
-        if not self.usable:
+        if not keeps_alive or not (self.usable or self._exchanges):
             self._transport.close()
 
     # ---- endings ------------------------------------------------------------------------------------------
@@ -344,10 +348,10 @@ def _split(url: str) -> SplitResult:
     return parts
 
 
-def _encode_request(method: str, url: SplitResult, headers: Mapping[str, str] | None, body: bytes) -> bytes:
+def _encode_request(method: str, url: SplitResult, headers: Mapping[str, str], body: bytes) -> bytes:
     target = (url.path or "/") + (f"?{url.query}" if url.query else "")
     host = "localhost" if url.scheme == "http+unix" else url.netloc.rpartition("@")[2]
-    fields = {"Host": host, "Accept-Encoding": "gzip", **(headers or {})}
+    fields = {"Host": host, **headers}
     if body or method in ("POST", "PUT"):
         fields["Content-Length"] = str(len(body))
     lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
@@ -355,6 +359,11 @@ def _encode_request(method: str, url: SplitResult, headers: Mapping[str, str] | 
         if "\r" in line or "\n" in line:
             raise ValueError(f"a line break in the head of a request: {line!r}")
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
+
+
+def _asks_to_close(headers: Mapping[str, str] | None) -> bool:
+    fields = {name.lower(): value.lower() for name, value in (headers or {}).items()}
+    return fields.get("connection") == "close"
 
 
 def _reason(error: Exception) -> str:

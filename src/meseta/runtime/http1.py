@@ -12,6 +12,7 @@ import time
 import zlib
 from collections.abc import Callable
 from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
@@ -68,7 +69,7 @@ class Request:
 class Response:
     """An answer. Immutable: its bytes are made once, so keep the ones that you send often."""
 
-    __slots__ = ("_head", "_tail", "body", "compressible", "headers", "length_first", "status")
+    __slots__ = ("_fields", "_head", "_tail", "body", "compressible", "headers", "length_first", "status")
 
     def __init__(
         self,
@@ -82,44 +83,48 @@ class Response:
         """`headers` without Date, Content-Length, Content-Encoding and Transfer-Encoding.
 
         `length_first` puts Content-Length before the other headers, as Mesos does in its v0 JSON answers.
+        Raises ValueError for a header that would not stay on its line.
         """
         self.status = status
         self.headers = headers
         self.body = body
         self.compressible = compressible
         self.length_first = length_first
-        self._head: bytes | None = None
+        self._fields = _encode_fields(headers)
+        self._head = b""
         self._tail = b""
 
     def encode(self, *, without_body: bool = False) -> bytes:
-        """The bytes to send, dated now. `without_body` answers HEAD."""
-        head = self._head
-        if head is None:
-            head = self._head = _status_line(self.status)
-            self._tail = _head_fields(self, len(self.body)) + self.body
+        """The bytes to send, dated now; `without_body` the head alone."""
         if without_body:
-            return b"%b%b%b" % (head, date_field(), self._tail[: len(self._tail) - len(self.body)])
-        return b"%b%b%b" % (head, date_field(), self._tail)
+            head_fields = self._head_fields(len(self.body))
+            return b"%b%b%b" % (_status_line(self.status), date_field(), head_fields)
+        if not self._head:
+            self._head = _status_line(self.status)
+            self._tail = self._head_fields(len(self.body)) + self.body
+        return b"%b%b%b" % (self._head, date_field(), self._tail)
 
     def encode_compressed(self, body: bytes, *, without_body: bool = False) -> bytes:
         """The bytes to send if `body` is what `gzip_compress` made of our body."""
         head = _status_line(self.status) + b"Content-Encoding: gzip\r\n"
         shown = b"" if without_body else body
-        return b"%b%b%b%b" % (head, date_field(), _head_fields(self, len(body)), shown)
+        return b"%b%b%b%b" % (head, date_field(), self._head_fields(len(body)), shown)
 
     def encode_stream_head(self) -> bytes:
         """The head of an endless chunked answer; the body is not sent."""
-        fields = b"Transfer-Encoding: chunked\r\n" + _encode_fields(self.headers)
-        return b"%b%b%b\r\n" % (_status_line(self.status), date_field(), fields)
+        chunked = b"Transfer-Encoding: chunked\r\n"
+        return b"%b%b%b%b\r\n" % (_status_line(self.status), date_field(), chunked, self._fields)
+
+    def _head_fields(self, length: int) -> bytes:
+        """All headers after Date, with the empty line."""
+        if self.length_first:
+            return b"Content-Length: %d\r\n%b\r\n" % (length, self._fields)
+        return b"%bContent-Length: %d\r\n\r\n" % (self._fields, length)
 
 
 def text_response(status: int, text: str, headers: tuple[tuple[str, str], ...] = ()) -> Response:
     """A sentence for a person, in the form in which Mesos reports errors."""
     return Response(status, (*headers, ("Content-Type", "text/plain; charset=utf-8")), text.encode())
-
-
-ACCEPTED = Response(202)
-NOT_FOUND = text_response(404, "404 Not Found.")
 
 
 def encode_chunk(data: bytes) -> bytes:
@@ -219,21 +224,18 @@ def _weight(parameters: str) -> float:
     return 1.0
 
 
+@lru_cache(maxsize=64)
 def _status_line(status: int) -> bytes:
     return f"HTTP/1.1 {status} {_REASONS.get(status, 'Unknown')}\r\n".encode()
 
 
-def _head_fields(response: Response, length: int) -> bytes:
-    """All headers after Date, with the empty line."""
-    length_field = b"Content-Length: %d\r\n" % length
-    fields = _encode_fields(response.headers)
-    if response.length_first:
-        return length_field + fields + b"\r\n"
-    return fields + length_field + b"\r\n"
-
-
+@lru_cache(maxsize=256)
 def _encode_fields(headers: tuple[tuple[str, str], ...]) -> bytes:
     for name, value in headers:
         if "\r" in value or "\n" in value:
             raise ValueError(f"the header {name} has a line break in its value {value!r}")
     return "".join(f"{name}: {value}\r\n" for name, value in headers).encode("latin-1", "replace")
+
+
+ACCEPTED = Response(202)
+NOT_FOUND = text_response(404, "404 Not Found.")

@@ -13,7 +13,8 @@ from typing import NamedTuple
 from meseta.runtime.http1 import decode_path, split_target
 
 _AGENT_PREFIX = "libprocess/"
-_PID = re.compile(r"([^\s@/?#%\x00-\x1f\x7f]+)@([A-Za-z0-9._-]+):(\d{1,5})", re.ASCII)
+_PID = re.compile(r"([!-~]+)@([A-Za-z0-9._-]+):(\d{1,5})", re.ASCII)
+_NOT_IN_ID = frozenset("@/?#%")
 _NAME = re.compile(r"[A-Za-z0-9_.]+", re.ASCII)
 
 
@@ -41,7 +42,7 @@ def parse_pid(text: str) -> Pid | None:
     messages.
     """
     match = _PID.fullmatch(text)
-    if match is None:
+    if match is None or not _NOT_IN_ID.isdisjoint(match[1]):
         return None
     port = int(match[3])
     return Pid(match[1], match[2], port) if 0 < port < 65536 else None

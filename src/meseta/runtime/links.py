@@ -27,7 +27,7 @@ COUNTERS = ("connects_failed", "messages_dropped", "messages_lost", "messages_se
 class LinkLimits:
     """Bounds on what one `Links` holds."""
 
-    messages_max: int = 20_000
+    messages_max: int = 500_000
     """Queued for one address."""
     bytes_max: int = 256 * 1024 * 1024
     """Queued for one address."""

@@ -21,6 +21,7 @@ from meseta.runtime.http1 import (
 )
 from meseta.runtime.limits import KIB, Limits
 
+_COPY_BYTES_MAX = 64 * KIB  # longer bodies are not copied behind their head
 _GZIP_INLINE_BYTES_MAX = 256 * KIB  # about 2 ms of compression; more is done beside the loop
 
 # Why a peer will not get (the rest of) its answer.
@@ -61,6 +62,7 @@ class Responder:
         "_on_closed",
         "accept_encoding",
         "answered",
+        "body_stream",
         "closed",
         "closed_reason",
         "done",
@@ -75,6 +77,7 @@ class Responder:
         self._on_closed: Callable[[str], None] | None = None
         self.accept_encoding = accept_encoding
         self.is_head = is_head
+        self.body_stream: BodyStream | None = None
         self.answered = False
         self.streams = False
         self.done = False
@@ -95,8 +98,10 @@ class Responder:
             and admits_gzip(self.accept_encoding)
         ):
             self._send_compressed(response)
-        else:
+        elif len(response.body) <= _COPY_BYTES_MAX or self.is_head:
             self._finish(response.encode(without_body=self.is_head))
+        else:
+            self._finish(response.encode(without_body=True), response.body)
 
     def start_stream(self, head: Response) -> ResponseStream:
         """Answer with the status and headers of `head`, then with chunks as they come."""
@@ -115,7 +120,7 @@ class Responder:
         self._begin()
         self._closes = True
         if not self.closed:
-            self._finish(b"")
+            self._finish()
 
     def on_closed(self, callback: Callable[[str], None]) -> None:
         """Call back with the reason if the peer leaves, or is cut off, before it has got the whole answer."""
@@ -161,19 +166,20 @@ class Responder:
         assert not self.answered, "a request is answered once"
         self.answered = True
 
-    def _finish(self, data: bytes) -> None:
+    def _finish(self, *pieces: bytes) -> None:
         channel = self._channel
         self.done = True
         if channel.pending[0] is self:
-            channel.emit(data)
+            for data in pieces:
+                channel.emit(data)
             channel.advance()
         else:
-            self._hold(data)
+            self._hold(*pieces)
 
-    def _hold(self, data: bytes) -> None:
+    def _hold(self, *pieces: bytes) -> None:
         if self._held is None:
             self._held = []
-        self._held.append(data)
+        self._held += pieces
 
     def _send_compressed(self, response: Response) -> None:
         if len(response.body) <= _GZIP_INLINE_BYTES_MAX:
@@ -222,23 +228,24 @@ class BodyStream:
     Pieces that come before anybody wants them are kept, and the peer is not read meanwhile.
     """
 
-    __slots__ = ("_callback", "_channel", "_paused", "_pieces", "_responder")
+    __slots__ = ("_callback", "_channel", "_on_bug", "_paused", "_pieces")
 
-    def __init__(self, channel: Channel, responder: Responder) -> None:
+    def __init__(self, channel: Channel, on_bug: Callable[[Exception], None]) -> None:
         self._channel = channel
-        self._responder = responder
+        self._on_bug = on_bug
         self._callback: Callable[[bytes | None], None] | None = None
         self._pieces: list[bytes | None] = []
         self._paused = False
 
     def on_piece(self, callback: Callable[[bytes | None], None]) -> None:
-        """Pass all pieces to `callback`, those that are kept at once."""
+        """Pass all pieces to `callback`, those that are kept at once; None is the end of the body."""
         self._callback = callback
         self._drain()
 
     def pause(self) -> None:
         """Keep further pieces, and stop reading from the peer."""
         self._paused = True
+        self._channel.hold_reading(True)
 
     def resume(self) -> None:
         """Undo `pause`."""
@@ -247,20 +254,30 @@ class BodyStream:
 
     def feed(self, piece: bytes | None) -> None:
         """Take a piece from the peer, or None at the end of the body; called by the connection."""
-        if self._callback is not None and not self._paused:
-            self._callback(piece)
-        elif self._callback is not None or not self._responder.answered:
+        if self._callback is None or self._paused or self._pieces:
             self._pieces.append(piece)
             self._channel.hold_reading(True)
+        else:
+            self._pass_on(piece)
+
+    def discard(self) -> None:
+        """The request is answered: nobody wants the rest of its body."""
+        self._paused = False
+        self.on_piece(_drop)
 
     def _drain(self) -> None:
-        callback = self._callback
-        if callback is None:
-            return
-        pieces, self._pieces = self._pieces, []
-        for index, piece in enumerate(pieces):
-            if self._paused:
-                self._pieces = pieces[index:]
-                return
-            callback(piece)
-        self._channel.hold_reading(False)
+        while self._pieces and self._callback is not None and not self._paused:
+            self._pass_on(self._pieces.pop(0))
+        if not self._pieces and not self._paused:
+            self._channel.hold_reading(False)
+
+    def _pass_on(self, piece: bytes | None) -> None:
+        assert self._callback is not None
+        try:
+            self._callback(piece)
+        except Exception as bug:
+            self._on_bug(bug)
+
+
+def _drop(piece: bytes | None) -> None:
+    """The rest of a body that nobody wants."""
