@@ -1,9 +1,10 @@
 """Generate src/meseta/wire/gen from proto/: `python tools/make_proto.py [output directory]`.
 
 protoc (of grpcio-tools) reads the schema and writes the type stubs; the modules themselves are written here,
-for three reasons. Their messages live in a descriptor pool of our own, so that a program that uses Meseta may
+for four reasons. Their messages live in a descriptor pool of our own, so that a program that uses Meseta may
 load another copy of the Mesos schema. They carry no version check, so that they load with every protobuf that
-pyproject.toml allows. And they depend only on the schema, not on the version of protoc.
+pyproject.toml allows. They depend only on the schema, not on the version of protoc.
+And their texts are UTF-8: see `as_edition`.
 
 Modules are flat: proto/mesos/v1/scheduler/scheduler.proto becomes meseta.wire.gen.scheduler_pb2.
 """
@@ -18,7 +19,14 @@ from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
 
-from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto, FileDescriptorSet
+from google.protobuf.descriptor_pb2 import (
+    EDITION_2023,
+    DescriptorProto,
+    FeatureSet,
+    FieldDescriptorProto,
+    FileDescriptorProto,
+    FileDescriptorSet,
+)
 from grpc_tools import protoc  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,6 +47,14 @@ from google.protobuf.descriptor_pool import DescriptorPool
 POOL = DescriptorPool()
 POOL.AddSerializedFile(duration_pb2.DESCRIPTOR.serialized_pb)
 '''
+
+FEATURES = FeatureSet(
+    enum_type=FeatureSet.CLOSED,
+    repeated_field_encoding=FeatureSet.EXPANDED,
+    utf8_validation=FeatureSet.VERIFY,
+    json_format=FeatureSet.LEGACY_BEST_EFFORT,
+)
+"""Those of proto2, but for the validation of texts."""
 
 PACKAGE_TEXT = f'''"""Messages of the wire, generated from proto/ by tools/make_proto.py.
 
@@ -78,8 +94,33 @@ def clear_json_names(message: DescriptorProto) -> None:
         clear_json_names(nested)
 
 
+def as_edition(file: FileDescriptorProto) -> None:
+    """Turn a proto2 file into the same one of edition 2023, except that texts must be UTF-8.
+
+    In proto2 a text from the wire may be anything: protobuf then hands out bytes where the types promise
+    `str`, fails while it iterates over a map, and crashes the process while it lists missing fields. An
+    edition lets us say that such a message does not parse.
+    """
+    file.syntax = "editions"
+    file.edition = EDITION_2023
+    file.options.features.CopyFrom(FEATURES)
+    for message in file.message_type:
+        require_by_feature(message)
+
+
+def require_by_feature(message: DescriptorProto) -> None:
+    """Say of required fields that they are in the words of editions."""
+    for field in message.field:
+        if field.label == FieldDescriptorProto.LABEL_REQUIRED:
+            field.label = FieldDescriptorProto.LABEL_OPTIONAL
+            field.options.features.field_presence = FeatureSet.LEGACY_REQUIRED
+    for nested in message.nested_type:
+        require_by_feature(nested)
+
+
 def module_text(file: FileDescriptorProto) -> str:
     """Return the source of the module for one schema file."""
+    as_edition(file)
     for message in file.message_type:
         clear_json_names(message)
     own = [name for name in file.dependency if name.startswith("mesos")]

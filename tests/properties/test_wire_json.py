@@ -5,13 +5,13 @@ from typing import Any
 import msgspec
 from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto
 from google.protobuf.message import DecodeError, Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meseta.wire.gen import agent_pb2, executor_pb2, mesos_pb2, quota_pb2, scheduler_pb2
 from meseta.wire.json import JsonError, from_dict, from_json, to_dict, to_json
+from meseta.wire.json_fields import Field, fields_of
 
 OPTIONAL_FIELDS_MAX = 3
 DEPTH_MAX = 5
@@ -40,36 +40,32 @@ SCALARS: dict[int, st.SearchStrategy[Any]] = {
 }
 
 
-def draw_value(draw: st.DrawFn, field: FieldDescriptor, depth: int) -> Any:
-    if field.message_type is not None:
-        return draw_fields(draw, field.message_type, depth + 1)
-    if field.enum_type is not None:
-        return draw(st.sampled_from([value.number for value in field.enum_type.values]))
+def draw_value(draw: st.DrawFn, field: Field, depth: int) -> Any:
+    if field.message is not None:
+        return draw_fields(draw, field.message, depth + 1)
+    if field.enum is not None:
+        return draw(st.sampled_from([value.number for value in field.enum.values]))
     return draw(SCALARS[field.type])
 
 
-def draw_field(draw: st.DrawFn, field: FieldDescriptor, label: int, depth: int) -> Any:
-    if field.message_type is not None and field.message_type.GetOptions().map_entry:
-        entry = field.message_type.fields_by_name["value"]
+def draw_field(draw: st.DrawFn, field: Field, depth: int) -> Any:
+    if field.map_value is not None:
         keys = draw(st.lists(st.text(max_size=3), max_size=2))
-        return {key: draw_value(draw, entry, depth) for key in keys}
-    if label == FieldDescriptorProto.LABEL_REPEATED:
+        return {key: draw_value(draw, field.map_value, depth) for key in keys}
+    if field.repeated:
         return [draw_value(draw, field, depth) for _ in range(draw(st.integers(0, 2)))]
     return draw_value(draw, field, depth)
 
 
 def draw_fields(draw: st.DrawFn, of: Descriptor, depth: int) -> dict[str, Any]:
     """Draw all required and some optional fields of a message type, as protobuf's constructor takes them."""
-    schema = DescriptorProto()
-    of.CopyToProto(schema)
-    labels = {field.name: field.label for field in schema.field}
-    required = [name for name, label in labels.items() if label == FieldDescriptorProto.LABEL_REQUIRED]
-    optional = [name for name in labels if name not in required]
+    fields = {field.name: field for _, field in fields_of(of)}
+    required = [name for name, field in fields.items() if field.required]
+    optional = [name for name in fields if name not in required]
     chosen = []
     if optional and depth < DEPTH_MAX:
         chosen = draw(st.lists(st.sampled_from(optional), max_size=OPTIONAL_FIELDS_MAX, unique=True))
-    names = [*required, *chosen]
-    return {name: draw_field(draw, of.fields_by_name[name], labels[name], depth) for name in names}
+    return {name: draw_field(draw, fields[name], depth) for name in [*required, *chosen]}
 
 
 @st.composite

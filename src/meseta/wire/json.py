@@ -43,7 +43,7 @@ class JsonError(WireError):
 
 
 def to_dict(message: Message) -> dict[str, Any]:
-    """Return `message` as a JSON object. Text that is not UTF-8 is replaced, it cannot be written."""
+    """Return `message` as a JSON object."""
     result: dict[str, Any] = compiled(WRITERS, message.DESCRIPTOR, compile_writer)(message)
     return result
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
-from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto
+from google.protobuf.descriptor_pb2 import DescriptorProto, FeatureSet, FieldDescriptorProto
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Compile = Callable[[Descriptor, dict[Descriptor, Function]], Function]
@@ -44,7 +44,7 @@ class Field(NamedTuple):
 
 
 def fields_of(of: Descriptor) -> Iterator[tuple[FieldDescriptor, Field]]:
-    """Yield the fields of a message type, with labels from the schema: all versions of protobuf have it."""
+    """Yield the fields of a message type; what a field is, the schema says in all versions of protobuf."""
     schema = DescriptorProto()
     of.CopyToProto(schema)
     for field, proto in zip(of.fields, schema.field, strict=True):
@@ -54,7 +54,7 @@ def fields_of(of: Descriptor) -> Iterator[tuple[FieldDescriptor, Field]]:
                 name=field.name,
                 type=field.type,
                 repeated=proto.label == FieldDescriptorProto.LABEL_REPEATED,
-                required=proto.label == FieldDescriptorProto.LABEL_REQUIRED,
+                required=proto.options.features.field_presence == FeatureSet.LEGACY_REQUIRED,
                 message=field.message_type,
                 enum=field.enum_type,
                 deprecated=proto.options.deprecated,

@@ -60,8 +60,8 @@ def _writer_of_many(field: Field, one: Writer | None, cache: dict[Descriptor, Wr
 
 def _writer_of_map(one: Writer | None) -> Writer:
     if one is None:
-        return lambda values: {_write_text(key): value for key, value in values.items()}
-    return lambda values: {_write_text(key): one(value) for key, value in values.items()}
+        return dict
+    return lambda values: {key: one(value) for key, value in values.items()}
 
 
 def _writer_of_one(field: Field, cache: dict[Descriptor, Writer]) -> Writer | None:
@@ -71,11 +71,6 @@ def _writer_of_one(field: Field, cache: dict[Descriptor, Writer]) -> Writer | No
     if field.enum is not None:
         return {number: value.name for number, value in field.enum.values_by_number.items()}.__getitem__
     return _SCALAR_WRITERS.get(field.type)
-
-
-def _write_text(value: str | bytes) -> str:
-    """Text as it is; protobuf hands out text that is not UTF-8 as bytes."""
-    return value if isinstance(value, str) else value.decode(errors="replace")
 
 
 def _write_bytes(value: bytes) -> str:
@@ -91,7 +86,6 @@ def _write_double(value: float) -> float | str:
 
 
 _SCALAR_WRITERS: dict[int, Writer] = {
-    FieldDescriptor.TYPE_STRING: _write_text,
     FieldDescriptor.TYPE_BYTES: _write_bytes,
     FieldDescriptor.TYPE_DOUBLE: _write_double,
     FieldDescriptor.TYPE_FLOAT: _write_double,

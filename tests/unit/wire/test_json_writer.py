@@ -99,11 +99,6 @@ def test_a_type_may_contain_itself() -> None:
     assert to_dict(container) == {"value": "c", "parent": {"value": "b", "parent": {"value": "a"}}}
 
 
-def test_text_that_is_not_utf8_is_replaced() -> None:
-    task_id = mesos_pb2.TaskID.FromString(b"\n\x02a\xff")
-    assert to_json(task_id) == '{"value":"a\ufffd"}'.encode()
-
-
 def test_unknown_fields_are_not_written() -> None:
     agent = internal_pb2.SlaveInfo(hostname="h", checkpoint=True)
     as_v1 = mesos_pb2.AgentInfo.FromString(agent.SerializeToString())

@@ -6,6 +6,6 @@ from meseta.wire.gen import ids_pb2
 from meseta.wire.gen import values_pb2
 from meseta.wire.gen._pool import POOL
 
-DESCRIPTOR = POOL.AddSerializedFile(b'\n"mesos/v1/allocator/allocator.proto\x12\x12mesos.v1.allocator\x1a\x12mesos/v1/ids.proto\x1a\x15mesos/v1/values.proto"\xd7\x01\n\x12InverseOfferStatus\x12=\n\x06status\x18\x01 \x02(\x0e2-.mesos.v1.allocator.InverseOfferStatus.Status\x12+\n\x0cframework_id\x18\x02 \x02(\x0b2\x15.mesos.v1.FrameworkID\x12%\n\ttimestamp\x18\x03 \x02(\x0b2\x12.mesos.v1.TimeInfo".\n\x06Status\x12\x0b\n\x07UNKNOWN\x10\x01\x12\n\n\x06ACCEPT\x10\x02\x12\x0b\n\x07DECLINE\x10\x03')
+DESCRIPTOR = POOL.AddSerializedFile(b'\n"mesos/v1/allocator/allocator.proto\x12\x12mesos.v1.allocator\x1a\x12mesos/v1/ids.proto\x1a\x15mesos/v1/values.proto"\xec\x01\n\x12InverseOfferStatus\x12D\n\x06status\x18\x01 \x01(\x0e2-.mesos.v1.allocator.InverseOfferStatus.StatusB\x05\xaa\x01\x02\x08\x03\x122\n\x0cframework_id\x18\x02 \x01(\x0b2\x15.mesos.v1.FrameworkIDB\x05\xaa\x01\x02\x08\x03\x12,\n\ttimestamp\x18\x03 \x01(\x0b2\x12.mesos.v1.TimeInfoB\x05\xaa\x01\x02\x08\x03".\n\x06Status\x12\x0b\n\x07UNKNOWN\x10\x01\x12\n\n\x06ACCEPT\x10\x02\x12\x0b\n\x07DECLINE\x10\x03B\x0b\x92\x03\x08\x10\x02\x18\x02 \x020\x02b\x08editionsp\xe8\x07')
 builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, __name__, globals())

@@ -4,6 +4,6 @@ from google.protobuf.internal import builder
 
 from meseta.wire.gen._pool import POOL
 
-DESCRIPTOR = POOL.AddSerializedFile(b'\n#mesos/internal/authentication.proto\x12\x0emesos.internal""\n\x13AuthenticateMessage\x12\x0b\n\x03pid\x18\x01 \x02(\t"5\n\x1fAuthenticationMechanismsMessage\x12\x12\n\nmechanisms\x18\x01 \x03(\t"=\n\x1aAuthenticationStartMessage\x12\x11\n\tmechanism\x18\x01 \x02(\t\x12\x0c\n\x04data\x18\x02 \x01(\x0c")\n\x19AuthenticationStepMessage\x12\x0c\n\x04data\x18\x01 \x02(\x0c" \n\x1eAuthenticationCompletedMessage"\x1d\n\x1bAuthenticationFailedMessage"+\n\x1aAuthenticationErrorMessage\x12\r\n\x05error\x18\x01 \x01(\t')
+DESCRIPTOR = POOL.AddSerializedFile(b'\n#mesos/internal/authentication.proto\x12\x0emesos.internal")\n\x13AuthenticateMessage\x12\x12\n\x03pid\x18\x01 \x01(\tB\x05\xaa\x01\x02\x08\x03"5\n\x1fAuthenticationMechanismsMessage\x12\x12\n\nmechanisms\x18\x01 \x03(\t"D\n\x1aAuthenticationStartMessage\x12\x18\n\tmechanism\x18\x01 \x01(\tB\x05\xaa\x01\x02\x08\x03\x12\x0c\n\x04data\x18\x02 \x01(\x0c"0\n\x19AuthenticationStepMessage\x12\x13\n\x04data\x18\x01 \x01(\x0cB\x05\xaa\x01\x02\x08\x03" \n\x1eAuthenticationCompletedMessage"\x1d\n\x1bAuthenticationFailedMessage"+\n\x1aAuthenticationErrorMessage\x12\r\n\x05error\x18\x01 \x01(\tB\x0b\x92\x03\x08\x10\x02\x18\x02 \x020\x02b\x08editionsp\xe8\x07')
 builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, __name__, globals())

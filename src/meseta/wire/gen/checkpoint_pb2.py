@@ -6,6 +6,6 @@ from meseta.wire.gen import offers_pb2
 from meseta.wire.gen import resources_pb2
 from meseta.wire.gen._pool import POOL
 
-DESCRIPTOR = POOL.AddSerializedFile(b'\n\x1fmesos/internal/checkpoint.proto\x12\x14mesos.internal.slave\x1a\x15mesos/v1/offers.proto\x1a\x18mesos/v1/resources.proto"_\n\rResourceState\x12\'\n\noperations\x18\x01 \x03(\x0b2\x13.mesos.v1.Operation\x12%\n\tresources\x18\x02 \x03(\x0b2\x12.mesos.v1.Resource')
+DESCRIPTOR = POOL.AddSerializedFile(b'\n\x1fmesos/internal/checkpoint.proto\x12\x14mesos.internal.slave\x1a\x15mesos/v1/offers.proto\x1a\x18mesos/v1/resources.proto"_\n\rResourceState\x12\'\n\noperations\x18\x01 \x03(\x0b2\x13.mesos.v1.Operation\x12%\n\tresources\x18\x02 \x03(\x0b2\x12.mesos.v1.ResourceB\x0b\x92\x03\x08\x10\x02\x18\x02 \x020\x02b\x08editionsp\xe8\x07')
 builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, __name__, globals())

@@ -11,6 +11,6 @@ from meseta.wire.gen.registry_pb2 import *
 from meseta.wire.gen.checkpoint_pb2 import *
 from meseta.wire.gen._pool import POOL
 
-DESCRIPTOR = POOL.AddSerializedFile(b'\n\x1dmesos/internal/internal.proto\x12\x0emesos.internal\x1a#mesos/internal/agent_messages.proto\x1a"mesos/internal/task_messages.proto\x1a&mesos/internal/executor_messages.proto\x1a$mesos/internal/driver_messages.proto\x1a#mesos/internal/authentication.proto\x1a\x1dmesos/internal/registry.proto\x1a\x1fmesos/internal/checkpoint.protoP\x00P\x01P\x02P\x03P\x04P\x05P\x06')
+DESCRIPTOR = POOL.AddSerializedFile(b'\n\x1dmesos/internal/internal.proto\x12\x0emesos.internal\x1a#mesos/internal/agent_messages.proto\x1a"mesos/internal/task_messages.proto\x1a&mesos/internal/executor_messages.proto\x1a$mesos/internal/driver_messages.proto\x1a#mesos/internal/authentication.proto\x1a\x1dmesos/internal/registry.proto\x1a\x1fmesos/internal/checkpoint.protoB\x0b\x92\x03\x08\x10\x02\x18\x02 \x020\x02P\x00P\x01P\x02P\x03P\x04P\x05P\x06b\x08editionsp\xe8\x07')
 builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, __name__, globals())

@@ -15,6 +15,6 @@ from meseta.wire.gen.statistics_pb2 import *
 from meseta.wire.gen.reports_pb2 import *
 from meseta.wire.gen._pool import POOL
 
-DESCRIPTOR = POOL.AddSerializedFile(b'\n\x14mesos/v1/mesos.proto\x12\x08mesos.v1\x1a\x12mesos/v1/ids.proto\x1a\x15mesos/v1/values.proto\x1a\x19mesos/v1/containers.proto\x1a\x17mesos/v1/commands.proto\x1a\x18mesos/v1/resources.proto\x1a\x14mesos/v1/tasks.proto\x1a\x19mesos/v1/frameworks.proto\x1a\x15mesos/v1/offers.proto\x1a\x17mesos/v1/machines.proto\x1a\x19mesos/v1/statistics.proto\x1a\x16mesos/v1/reports.protoP\x00P\x01P\x02P\x03P\x04P\x05P\x06P\x07P\x08P\tP\n')
+DESCRIPTOR = POOL.AddSerializedFile(b'\n\x14mesos/v1/mesos.proto\x12\x08mesos.v1\x1a\x12mesos/v1/ids.proto\x1a\x15mesos/v1/values.proto\x1a\x19mesos/v1/containers.proto\x1a\x17mesos/v1/commands.proto\x1a\x18mesos/v1/resources.proto\x1a\x14mesos/v1/tasks.proto\x1a\x19mesos/v1/frameworks.proto\x1a\x15mesos/v1/offers.proto\x1a\x17mesos/v1/machines.proto\x1a\x19mesos/v1/statistics.proto\x1a\x16mesos/v1/reports.protoB\x0b\x92\x03\x08\x10\x02\x18\x02 \x020\x02P\x00P\x01P\x02P\x03P\x04P\x05P\x06P\x07P\x08P\tP\nb\x08editionsp\xe8\x07')
 builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, __name__, globals())
