@@ -14,12 +14,15 @@ from meseta.records import (
     StatusUpdate,
     TaskGroupInfo,
     TaskInfo,
+    TaskSource,
     TaskStatus,
     Unavailability,
 )
+from meseta.resources.formats import Format
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
-from meseta.wire.resources import fill_allocation_role
+from meseta.wire.lower_attributes import fill_attribute
+from meseta.wire.resources import fill_allocation_role, fill_resources
 
 _NS = 1_000_000_000
 
@@ -35,6 +38,8 @@ def fill_status(message: m.TaskStatus, status: TaskStatus) -> None:
     """Write `status` into an empty message; what the record does not say is not said."""
     if status.raw:
         message.MergeFromString(status.raw)
+        if status.source is TaskSource.SOURCE_MASTER:
+            _forget_sender(message)
     message.task_id.value = status.task_id
     message.state = status.state  # type: ignore[assignment]
     _set_or_clear(message, "message", status.message)
@@ -43,14 +48,20 @@ def fill_status(message: m.TaskStatus, status: TaskStatus) -> None:
     _set_or_clear(message, "timestamp", status.timestamp)
     _set_or_clear(message, "healthy", status.healthy)
     _set_or_clear(message, "uuid", status.uuid)
-    if status.agent_id is not None:
-        message.agent_id.value = status.agent_id
-    if status.executor_id is not None:
-        message.executor_id.value = status.executor_id
+    _set_or_clear_id(message, "agent_id", status.agent_id)
+    _set_or_clear_id(message, "executor_id", status.executor_id)
     if status.unreachable_time is not None:
         message.unreachable_time.nanoseconds = round(status.unreachable_time * _NS)
+    else:
+        message.ClearField("unreachable_time")
     if status.container_status is not None:
         _fill_container_status(message.container_status, status)
+
+
+def _forget_sender(message: m.TaskStatus) -> None:
+    """Keep what stays true of a task when the master repeats it: its health, its checks, its container."""
+    for name in ("data", "labels", "limitation"):
+        message.ClearField(name)
 
 
 def _fill_container_status(message: m.ContainerStatus, status: TaskStatus) -> None:
@@ -79,6 +90,13 @@ def _set_or_clear(message: m.TaskStatus, field: str, value: object) -> None:
         message.ClearField(field)
 
 
+def _set_or_clear_id(message: m.TaskStatus, field: str, value: str | None) -> None:
+    if value is not None:
+        getattr(message, field).value = value
+    elif message.HasField(field):
+        message.ClearField(field)
+
+
 def update_message(update: StatusUpdate) -> i.StatusUpdate:
     """Return a StatusUpdate as it travels between daemons."""
     message = i.StatusUpdate(timestamp=update.timestamp)
@@ -96,29 +114,52 @@ def update_message(update: StatusUpdate) -> i.StatusUpdate:
 
 
 def framework_message(info: FrameworkInfo, framework_id: FrameworkId | None = None) -> m.FrameworkInfo:
-    """Return a v1 FrameworkInfo with the id that the master gave it."""
+    """Return a v1 FrameworkInfo with what the master has settled: its id, and what may never change."""
     message = m.FrameworkInfo.FromString(info.raw)
     identity = framework_id or info.id
     if identity is not None:
         message.id.value = identity
+    message.user, message.name = info.user, info.name
+    if message.checkpoint != info.checkpoint:
+        message.checkpoint = info.checkpoint
+    if info.principal is not None:
+        message.principal = info.principal
     return message
 
 
 def agent_message(info: AgentInfo) -> m.AgentInfo:
     """Return a v1 AgentInfo with the id that the master gave it."""
     message = m.AgentInfo.FromString(info.raw)
+    if not info.raw:
+        _describe_agent(message, info, Format.POST)
     if info.id is not None:
         message.id.value = info.id
     return message
 
 
-def internal_agent_message(info: AgentInfo) -> i.SlaveInfo:
-    """Return what daemons call SlaveInfo: an AgentInfo that says that it checkpoints."""
+def internal_agent_message(info: AgentInfo, format: Format = Format.POST) -> i.SlaveInfo:
+    """Return what daemons call SlaveInfo: an AgentInfo that says that it checkpoints.
+
+    `format` is that of the resources of an agent that describes itself, and so has no `raw` yet.
+    """
     message = i.SlaveInfo.FromString(info.raw)
+    if not info.raw:
+        _describe_agent(message, info, format)
     message.checkpoint = True
     if info.id is not None:
         message.id.value = info.id
     return message
+
+
+def _describe_agent(message: m.AgentInfo | i.SlaveInfo, info: AgentInfo, format: Format) -> None:
+    message.hostname = info.hostname
+    message.port = info.port
+    fill_resources(message.resources, info.resources, format, None)
+    for attribute in info.attributes:
+        fill_attribute(message.attributes.add(), attribute)
+    if info.domain is not None:
+        message.domain.fault_domain.region.name = info.domain.region
+        message.domain.fault_domain.zone.name = info.domain.zone
 
 
 def task_message(task: TaskInfo, role: str) -> m.TaskInfo:

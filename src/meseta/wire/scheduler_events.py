@@ -20,7 +20,6 @@ from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.gen import scheduler_pb2 as s
 from meseta.wire.gen import scheduler_v0_pb2 as v0
 from meseta.wire.lower import (
-    fill_status,
     fill_unavailability,
     operation_status_message,
     status_message,
@@ -181,7 +180,6 @@ class SchedulerEvents:
 
     def _v0_updated(self, message: x.Updated) -> Any:
         body = i.StatusUpdateMessage(update=update_message(message.update))
-        fill_status(body.update.status, message.update.status)
         if message.pid is not None:
             body.pid = message.pid
         return body
