@@ -30,6 +30,7 @@ from meseta.master.effects import (
 )
 from meseta.master.events import Persisted, RegistrationRequested, ReregistrationRequested
 from meseta.master.frameworks import recover_framework
+from meseta.master.history import forget_returned, recall_completed
 from meseta.master.recovery import on_recovered_agent_departed
 from meseta.master.registry import AdmitAgent, MarkReachable, UpdateAgentInfo
 from meseta.master.state import (
@@ -266,18 +267,9 @@ def _adopt(
         if told is not None:
             reason = TaskReason.REASON_AGENT_REREGISTERED
             tell_of_task(state, framework, latest_update(task, state.wall(now), reason, told))
-    _forget_completed(state, agent)
+    forget_returned(state, agent)
+    recall_completed(state, agent.id, event.completed)
     return dict(used)
-
-
-def _forget_completed(state: State, agent: AgentState) -> None:
-    """Take tasks that are back out of their frameworks' history."""
-    for framework_id, tasks in agent.tasks.items():
-        completed = state.frameworks[framework_id].completed_tasks
-        if any(task.task_id in tasks for task in completed):
-            kept = [task for task in completed if task.task_id not in tasks]
-            completed.clear()
-            completed.extend(kept)
 
 
 def _adopt_task(

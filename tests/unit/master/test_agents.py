@@ -335,6 +335,26 @@ def test_an_agent_brings_its_frameworks_and_tasks_to_a_new_master() -> None:
     assert offer.resources.scalar("cpus") == 4000 - 1000 - 500
 
 
+def test_an_agent_brings_the_history_of_frameworks_to_a_new_master() -> None:
+    ended = record("t0", TaskState.TASK_FINISHED)
+    stranger = record("t9", TaskState.TASK_FINISHED, framework_id="m-0009")
+    play = Playground()
+    play.feed(
+        reregister(
+            record("t1"),
+            completed=(
+                events.CompletedFramework(info=framework_info(), tasks=(ended, ended)),
+                events.CompletedFramework(info=framework_info("m-0009"), tasks=(stranger,)),
+            ),
+        )
+    )
+    framework = play.state.frameworks[FrameworkId("m-0000")]
+    assert [(t.task_id, t.agent_id, t.state) for t in framework.completed_tasks] == [
+        ("t0", "m-S0", TaskState.TASK_FINISHED)
+    ]
+    assert list(play.state.frameworks) == ["m-0000"]
+
+
 def test_a_framework_that_comes_first_hears_of_its_tasks() -> None:
     play = Playground()
     framework_id = play.subscribe(STREAM, id=FrameworkId("old-0000"))
