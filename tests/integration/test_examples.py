@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -96,6 +98,44 @@ def test_the_classic_driver_runs_its_task() -> None:
             assert status == 0, output
             assert output.split()[::2] == ["classic-1", "classic-1"]
             assert output.split()[1::2] == ["TASK_RUNNING", "TASK_FINISHED"]
+
+    run(body)
+
+
+@asynccontextmanager
+async def real_cluster() -> AsyncIterator[str]:
+    """`meseta local` as a process of its own, so that stopping it ends all that it started."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", "meseta.cli", "local", "--agents", "2", "--port", "0", "--json"),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None
+        lines = []
+        while not lines or lines[-1].strip() != b"}":
+            line = await process.stdout.readline()
+            assert line, "the cluster did not start"
+            lines.append(line)
+        yield json.loads(b"".join(lines))["master"]
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+def test_all_examples_run_on_a_real_cluster() -> None:
+    async def body() -> None:
+        async with real_cluster() as master:
+            status, output = await example("hello_framework.py", "--master", master, "--tasks", "4")
+            assert status == 0, output
+            assert output.count("TASK_FINISHED") == 4
+            status, output = await example("echo_executor.py", "--master", master, "some", "words")
+            assert (status, output.split()) == (0, ["SOME", "WORDS"]), output
+            status, output = await example("classic_driver.py", "--master", master)
+            assert status == 0, output
+            assert "classic-1 TASK_FINISHED" in output
+            failing = ("--tasks", "1", "--command", "exit 3")
+            status, output = await example("hello_framework.py", "--master", master, *failing)
+            assert (status, "hello-0 TASK_FAILED" in output) == (1, True), output
 
     run(body)
 
