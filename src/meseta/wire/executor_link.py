@@ -42,6 +42,7 @@ def call_fault(call: v1.Call) -> str | None:
 
 def _update_fault(call: v1.Call) -> str | None:
     status = call.update.status
+    sender = f"{call.executor_id.value} of framework {call.framework_id.value}"
     if not status.HasField("uuid"):
         return "Expecting 'uuid' to be present"
     if not is_uuid(status.uuid):
@@ -52,10 +53,9 @@ def _update_fault(call: v1.Call) -> str | None:
             f"{status.executor_id.value}"
         )
     if status.source != m.TaskStatus.SOURCE_EXECUTOR or not status.HasField("source"):
-        name = m.TaskStatus.Source.Name(status.source)
-        return f"Received Call from executor {call.executor_id.value} with invalid source '{name}'"
+        return f"Received Call from executor {sender} with invalid source, expecting 'SOURCE_EXECUTOR'"
     if status.state == m.TASK_STAGING:
-        return f"Received TASK_STAGING from executor {call.executor_id.value} which is not allowed"
+        return f"Received TASK_STAGING from executor {sender} which is not allowed"
     if status.HasField("check_status"):
         return faults.first(_check_status_fault(status.check_status))
     return None
@@ -124,9 +124,10 @@ def v1_event(message: x.ExecutorMessage) -> v1.Event | None:
     return event
 
 
-def heartbeat() -> v1.Event:
-    """Return the event that keeps a stream alive."""
-    return v1.Event(type=v1.Event.HEARTBEAT)
+def heartbeat_bytes(*, as_json: bool) -> bytes:
+    """Return the event that keeps a stream alive, without its frame."""
+    event = v1.Event(type=v1.Event.HEARTBEAT)
+    return json.to_json(event) if as_json else event.SerializeToString()
 
 
 def _subscribed(event: v1.Event, message: x.Subscribed) -> None:

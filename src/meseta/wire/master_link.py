@@ -10,8 +10,9 @@ from typing import Any
 
 from meseta.agent import effects as x
 from meseta.agent import events as e
-from meseta.ids import NO_PID, AgentId, ExecutorId, FrameworkId, OperationId, Pid, TaskId
-from meseta.records import OperationType, ResourceOperation, TaskRecord
+from meseta.errors import WireError
+from meseta.ids import NO_PID, AgentId, ExecutorId, FrameworkId, Pid, TaskId, id_fault
+from meseta.records import FrameworkInfo, ResourceOperation, TaskRecord
 from meseta.resources.formats import Format
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
@@ -21,7 +22,6 @@ from meseta.wire.lift import (
     lift_status,
     lift_task,
     lift_task_group,
-    optional,
     text,
 )
 from meseta.wire.lower import (
@@ -33,7 +33,7 @@ from meseta.wire.lower import (
     update_message,
 )
 from meseta.wire.resources import fill_resources
-from meseta.wire.scheduler_calls import parse
+from meseta.wire.scheduler_calls import lift_operations, parse
 
 _NS = 1_000_000_000
 
@@ -88,10 +88,12 @@ def _ping(body: bytes, sender: Pid) -> e.AgentEvent:
 
 def _run_task(body: bytes, sender: Pid) -> e.AgentEvent:
     message = parse(i.RunTaskMessage, body)
+    task = lift_task(message.task, with_command=True)
+    _refuse_bad_ids(task.task_id, *(() if task.executor is None else (task.executor.executor_id,)))
     return e.RunTaskReceived(
         sender=sender,
-        framework=lift_framework(message.framework),
-        task=lift_task(message.task, with_command=True),
+        framework=_framework(message),
+        task=task,
         framework_pid=_framework_pid(message),
         launch_executor=message.launch_executor if message.HasField("launch_executor") else None,
         resource_version_uuid=_resource_version(message.resource_version_uuids),
@@ -100,14 +102,32 @@ def _run_task(body: bytes, sender: Pid) -> e.AgentEvent:
 
 def _run_task_group(body: bytes, sender: Pid) -> e.AgentEvent:
     message = parse(i.RunTaskGroupMessage, body)
+    executor = lift_executor(message.executor)
+    group = lift_task_group(message.task_group, with_command=True)
+    _refuse_bad_ids(executor.executor_id, *(task.task_id for task in group.tasks))
     return e.RunTaskGroupReceived(
         sender=sender,
-        framework=lift_framework(message.framework),
-        executor=lift_executor(message.executor),
-        group=lift_task_group(message.task_group, with_command=True),
+        framework=_framework(message),
+        executor=executor,
+        group=group,
         launch_executor=message.launch_executor if message.HasField("launch_executor") else None,
         resource_version_uuid=_resource_version(message.resource_version_uuids),
     )
+
+
+def _framework(message: Any) -> FrameworkInfo:
+    info = lift_framework(message.framework)
+    if info.id is None:
+        raise WireError("a task of a framework without an id")
+    _refuse_bad_ids(info.id)
+    return info
+
+
+def _refuse_bad_ids(*ids: str) -> None:
+    """Ids become names of directories here. Masters check them, but not everyone who can reach the port."""
+    for value in ids:
+        if fault := id_fault(value):
+            raise WireError(f"'{value}' is no id: {fault}")
 
 
 def _framework_pid(message: Any) -> Pid | None:
@@ -177,12 +197,9 @@ def _update_acknowledged(body: bytes, sender: Pid) -> e.AgentEvent:
 
 def _operation(body: bytes, sender: Pid) -> e.AgentEvent:
     message = parse(i.ApplyOperationMessage, body)
-    info = message.operation_info
-    operation = ResourceOperation(
-        type=OperationType(info.type),
-        id=optional(OperationId, info, "id"),
-        raw=info.SerializeToString(),
-    )
+    operation = next(iter(lift_operations([message.operation_info])), None)
+    if not isinstance(operation, ResourceOperation):
+        raise WireError("an operation that is not on resources")
     return e.OperationReceived(
         sender=sender,
         operation_uuid=message.operation_uuid.value,
@@ -254,13 +271,13 @@ def master_message_bytes(message: x.MasterMessage) -> tuple[str, bytes]:
 
 
 def _register(message: x.Register) -> Any:
-    body = i.RegisterSlaveMessage(slave=internal_agent_message(message.agent), version=message.version)
+    body = i.RegisterSlaveMessage(version=message.version)
     _fill_agent(body, message)
     return body
 
 
 def _reregister(message: x.Reregister) -> Any:
-    body = i.ReregisterSlaveMessage(slave=internal_agent_message(message.agent), version=message.version)
+    body = i.ReregisterSlaveMessage(version=message.version)
     _fill_agent(body, message)
     body.frameworks.extend(framework_message(info) for info in message.frameworks)
     for executor in message.executors:
@@ -268,24 +285,27 @@ def _reregister(message: x.Reregister) -> Any:
         body.executor_infos.append(
             executor_message(executor, executor.allocation_role, executor.framework_id)
         )
-    body.tasks.extend(task_of(report) for report in message.tasks)
+    body.tasks.extend(task_of(report, Format.PRE) for report in message.tasks)
     for info in message.completed_frameworks:
         body.completed_frameworks.add(framework_info=framework_message(info))
     return body
 
 
 def _fill_agent(body: Any, message: x.Register | x.Reregister) -> None:
+    body.slave.CopyFrom(internal_agent_message(message.agent, Format.PRE))
     kinds = m.AgentInfo.Capability
     for name in message.capabilities:
         body.agent_capabilities.add(type=kinds.Type.Value(name))
-    fill_resources(body.checkpointed_resources, message.checkpointed_resources, Format.POST, None)
+    fill_resources(body.checkpointed_resources, message.checkpointed_resources, Format.PRE, None)
     body.resource_version_uuid.value = message.resource_version_uuid
 
 
-def task_of(report: x.TaskReport) -> m.Task:
-    """Return a task that exists as the wire's `Task`: its state, and what it was asked as."""
-    record = report.record
-    body = _task_skeleton(record)
+def task_of(report: x.TaskReport, format: Format = Format.POST) -> m.Task:
+    """Return a task that exists as the wire's `Task`: its state, and what it was asked as.
+
+    Daemons and checkpoints have its resources in the old format, so that older ones can read them.
+    """
+    body = _task_skeleton(report.record, format)
     info = m.TaskInfo.FromString(report.info.raw)
     for name in ("labels", "discovery", "container", "health_check", "kill_policy"):
         if info.HasField(name):
@@ -298,14 +318,14 @@ def task_of(report: x.TaskReport) -> m.Task:
     return body
 
 
-def _task_skeleton(record: TaskRecord) -> m.Task:
+def _task_skeleton(record: TaskRecord, format: Format) -> m.Task:
     body = m.Task(name=record.name, state=record.state)  # type: ignore[arg-type]
     body.task_id.value = record.task_id
     body.framework_id.value = record.framework_id
     body.agent_id.value = record.agent_id
     if record.executor_id is not None:
         body.executor_id.value = record.executor_id
-    fill_resources(body.resources, record.resources, Format.POST, record.allocation_role)
+    fill_resources(body.resources, record.resources, format, record.allocation_role)
     for status in record.statuses:
         fill_status(body.statuses.add(), status)
     if record.status_update_state is not None:

@@ -1,0 +1,170 @@
+"""What an agent finds on its disk when it starts: the checkpoints of an earlier life, as its first event.
+
+A directory without its main file is one that the earlier life did not get to finish: it is skipped. A record
+cut off at the end of `task.updates` is removed, so that the next one is appended in its place. What is
+damaged in any other way stops the start, with the name of the file: tasks may depend on it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from meseta.agent import paths
+from meseta.agent.events import (
+    Recovered,
+    RecoveredContainer,
+    RecoveredExecutor,
+    RecoveredFramework,
+    RecoveredTask,
+)
+from meseta.errors import ConfigError, WireError
+from meseta.ids import NO_PID, ContainerId, Pid
+from meseta.records import AgentInfo
+from meseta.resources import Resources
+from meseta.runtime.checkpoints import RecordLog, read_record, read_records, read_text
+from meseta.runtime.sandbox import (
+    AGENT_INFO,
+    EXECUTOR_GENERATED,
+    EXECUTOR_INFO,
+    EXECUTOR_SENTINEL,
+    FRAMEWORK_INFO,
+    FRAMEWORK_PID,
+    HTTP_MARKER,
+    LATEST,
+    LIBPROCESS_PID,
+    TASK_INFO,
+    TASK_UPDATES,
+)
+from meseta.wire.checkpoints import (
+    read_agent,
+    read_checkpointed_resources,
+    read_executor,
+    read_framework,
+    read_task,
+    read_updates,
+)
+
+ContentT = TypeVar("ContentT")
+RecordT = TypeVar("RecordT")
+
+
+def recover(
+    work_dir: str, agent: AgentInfo, boot_id: str, containers: tuple[RecoveredContainer, ...]
+) -> Recovered:
+    """Return what is to be taken up: the checkpoints below `work_dir`, and the containers that are there.
+
+    `agent` is how the agent is configured now. After a reboot an agent that has changed starts as a new one;
+    otherwise its tasks go on, and it must be as it was.
+
+    Raises:
+        ConfigError: it is not, or a checkpoint is damaged.
+    """
+    directory = os.path.realpath(os.path.join(work_dir, paths.LATEST_AGENT))
+    record = read_record(os.path.join(directory, AGENT_INFO))
+    if record is None:
+        return Recovered(containers=containers)
+    known = _read(read_agent, record, os.path.join(directory, AGENT_INFO))
+    difference = _difference(known, agent)
+    if difference is not None:
+        if read_text(os.path.join(work_dir, paths.BOOT_ID)) not in (None, boot_id):
+            return Recovered(containers=containers)
+        raise ConfigError(
+            f"This agent was started before with other {difference}. To start it as a new agent, which ends "
+            f"the tasks of the old one, remove {os.path.join(work_dir, paths.LATEST_AGENT)}"
+        )
+    return Recovered(
+        agent_id=known.id,
+        total=_total(work_dir, agent.resources),
+        frameworks=tuple(_frameworks(directory)),
+        containers=containers,
+    )
+
+
+def _difference(known: AgentInfo, now: AgentInfo) -> str | None:
+    """Say what has changed. Another port is fine: the master is told of it, and so are v0 executors."""
+    for name in ("hostname", "resources", "attributes", "domain"):
+        before, after = getattr(known, name), getattr(now, name)
+        if before != after:
+            return f"{name} ({_shown(before)}, now {_shown(after)})"
+    return None
+
+
+def _shown(value: object) -> str:
+    return "; ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _total(work_dir: str, own: Resources) -> Resources | None:
+    path = os.path.join(work_dir, paths.RESOURCES_STATE)
+    record = read_record(path)
+    if record is None:
+        return None
+    total = own.with_checkpointed(_read(read_checkpointed_resources, record, path))
+    if total is None:
+        raise ConfigError(f"{path} tells of reservations that do not fit this agent's resources {own}")
+    return total
+
+
+def _frameworks(agent_dir: str) -> Iterator[RecoveredFramework]:
+    for directory in _directories(os.path.join(agent_dir, "frameworks")):
+        path = os.path.join(directory, FRAMEWORK_INFO)
+        record = read_record(path)
+        if record is None:
+            continue
+        pid = read_text(os.path.join(directory, FRAMEWORK_PID))
+        yield RecoveredFramework(
+            info=_read(read_framework, record, path),
+            pid=Pid(pid) if pid and pid != NO_PID else None,
+            executors=tuple(_executors(directory)),
+        )
+
+
+def _executors(framework_dir: str) -> Iterator[RecoveredExecutor]:
+    for directory in _directories(os.path.join(framework_dir, "executors")):
+        path = os.path.join(directory, EXECUTOR_INFO)
+        record = read_record(path)
+        run = os.path.realpath(os.path.join(directory, "runs", LATEST))
+        if record is None or not os.path.isdir(run):
+            continue
+        pid = read_text(os.path.join(run, LIBPROCESS_PID))
+        yield RecoveredExecutor(
+            info=_read(read_executor, record, path),
+            container_id=ContainerId(os.path.basename(run)),
+            command_task=read_text(os.path.join(directory, EXECUTOR_GENERATED)) == "1",
+            pid=Pid(pid) if pid else None,
+            http=os.path.exists(os.path.join(run, HTTP_MARKER)),
+            completed=os.path.exists(os.path.join(run, EXECUTOR_SENTINEL)),
+            tasks=tuple(_tasks(run)),
+        )
+
+
+def _tasks(run: str) -> Iterator[RecoveredTask]:
+    for directory in _directories(os.path.join(run, "tasks")):
+        path = os.path.join(directory, TASK_INFO)
+        records = read_records(path).records
+        if not records:
+            continue
+        info = _read(read_task, records, path)
+        path = os.path.join(directory, TASK_UPDATES)
+        log = RecordLog(path)
+        log.close()
+        updates, acknowledged = _read(read_updates, log.recovered.records, path)
+        yield RecoveredTask(info=info, updates=updates, acknowledged=acknowledged)
+
+
+def _directories(path: str) -> Iterator[str]:
+    """Return the directories in `path`, oldest first, so that what comes of them keeps its order."""
+    try:
+        entries = [entry for entry in os.scandir(path) if entry.is_dir(follow_symlinks=False)]
+    except FileNotFoundError:
+        return
+    for entry in sorted(entries, key=lambda entry: (entry.stat().st_mtime_ns, entry.name)):
+        yield entry.path
+
+
+def _read(read: Callable[[ContentT], RecordT], content: ContentT, path: str) -> RecordT:
+    try:
+        return read(content)
+    except WireError as fault:
+        raise ConfigError(f"{path} is damaged: {fault}") from None

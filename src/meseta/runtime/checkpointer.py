@@ -1,0 +1,210 @@
+"""Writes an agent's checkpoints beside its loop, and deletes what it does not need any more.
+
+    write ──▶ queue ──the whole queue, in one thread──▶ disk ──▶ on_stored(ticket), for each with a ticket
+                ▲ what comes meanwhile is the next batch
+
+Writes take effect in the order in which they were asked for, so one thread does them all. When the disk
+refuses (it is full, say), nothing is lost or reordered: the same write is tried again every second and
+everything behind it waits; updates that are not stored are not sent.
+
+What is deleted is first renamed out of the way, in its turn; the long work of removing a tree is done by
+another thread. What a killed agent had not got to is removed at the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import itertools
+import os
+import shutil
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import NamedTuple
+
+import structlog
+
+from meseta.agent.effects import AgentCheckpoint, Checkpoint, RemovePath, UpdateCheckpoint
+from meseta.errors import MesetaError
+from meseta.runtime.checkpoints import frame, replace_file
+from meseta.runtime.sandbox import point_latest
+from meseta.wire.checkpoints import checkpoint_records
+
+QUEUE_MAX = 100_000
+"""Writes that wait for the disk; with more the agent cannot go on."""
+RETRY_S = 1.0
+META = "meta/"
+GARBAGE = "garbage"
+"""Below the work directory: what is being deleted."""
+
+log = structlog.get_logger()
+
+
+class CheckpointerError(MesetaError):
+    """The disk has refused writes for so long that too many wait."""
+
+
+class _Written(NamedTuple):
+    """How far a batch has come, and what stopped it."""
+
+    done: int
+    error: OSError | None
+
+
+class Checkpointer:
+    """Writes below one work directory, which exists. Use it from its loop only."""
+
+    def __init__(
+        self, work_dir: str, on_stored: Callable[[int], None], on_bug: Callable[[BaseException], None]
+    ) -> None:
+        self._work_dir = work_dir
+        self._on_stored = on_stored
+        self._on_bug = on_bug
+        self._loop = asyncio.get_running_loop()
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self._remover = ThreadPoolExecutor(1, thread_name_prefix="remove")
+        self._queue: deque[Checkpoint | RemovePath] = deque()
+        self._is_submitted = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._garbage = os.path.join(work_dir, GARBAGE)
+        self._numbers = itertools.count()
+        self._started = time.time_ns()
+        os.makedirs(self._garbage, exist_ok=True)
+        for entry in os.listdir(self._garbage):
+            self._delete(os.path.join(self._garbage, entry))
+
+    def write(self, effect: Checkpoint) -> None:
+        """Perform `Checkpoint`. Raises CheckpointerError when too many wait."""
+        self._enqueue(effect)
+
+    def remove(self, effect: RemovePath) -> None:
+        """Perform `RemovePath`."""
+        if effect.path.startswith(META):
+            self._enqueue(effect)
+        else:
+            self._rename_away(effect.path)
+
+    def measure_disk(self, on_measured: Callable[[float], None]) -> None:
+        """Perform `SampleDiskUsage`: tell how much of the disk of the work directory is used, from 0 to 1."""
+        future = self._loop.run_in_executor(self._remover, _disk_used, self._work_dir)
+        future.add_done_callback(lambda done: on_measured(done.result()))
+
+    async def flush(self) -> None:
+        """Wait until everything that was asked for is written."""
+        await self._idle.wait()
+
+    def close(self) -> None:
+        """Stop; what is not written is lost."""
+        self._queue.clear()
+        self._writer.shutdown(wait=False)
+        self._remover.shutdown(wait=False, cancel_futures=True)
+
+    def _enqueue(self, effect: Checkpoint | RemovePath) -> None:
+        if len(self._queue) >= QUEUE_MAX:
+            raise CheckpointerError(f"The disk of {self._work_dir} takes no checkpoints: {QUEUE_MAX} wait")
+        self._queue.append(effect)
+        if not self._is_submitted:
+            self._is_submitted = True
+            self._idle.clear()
+            # At the end of the turn: what one event causes is one batch.
+            self._loop.call_soon(self._submit)
+
+    def _submit(self) -> None:
+        batch = list(self._queue)
+        if not batch:
+            self._rest()
+            return
+        future = self._loop.run_in_executor(self._writer, self._write_batch, batch)
+        future.add_done_callback(lambda done: self._on_written(batch, done))
+
+    def _on_written(self, batch: list[Checkpoint | RemovePath], done: asyncio.Future[_Written]) -> None:
+        if done.cancelled():
+            return
+        bug = done.exception()
+        if bug is not None:
+            self._on_bug(bug)
+            return
+        written = done.result()
+        for effect in batch[: written.done]:
+            if self._queue:
+                self._queue.popleft()
+            if isinstance(effect, Checkpoint) and effect.ticket is not None:
+                self._on_stored(effect.ticket)
+        if written.error is not None:
+            log.error(f"cannot write {written.error.filename}: {written.error.strerror}; trying again")
+            self._loop.call_later(RETRY_S, self._submit)
+        elif self._queue:
+            self._submit()
+        else:
+            self._rest()
+
+    def _rest(self) -> None:
+        self._is_submitted = False
+        self._idle.set()
+
+    # ── in the writer's thread ────────────────────────────────────────────────────────────────────────
+
+    def _write_batch(self, batch: list[Checkpoint | RemovePath]) -> _Written:
+        for index, effect in enumerate(batch):
+            try:
+                if isinstance(effect, RemovePath):
+                    self._rename_away(effect.path)
+                else:
+                    self._write(effect)
+            except OSError as error:
+                return _Written(index, error)
+        return _Written(len(batch), None)
+
+    def _write(self, effect: Checkpoint) -> None:
+        path = os.path.join(self._work_dir, effect.path)
+        directory = os.path.dirname(path)
+        if not os.path.isdir(directory):
+            _make_directory(directory)
+        content = checkpoint_records(effect.record)
+        data = content.encode() if isinstance(content, str) else b"".join(map(frame, content))
+        if isinstance(effect.record, UpdateCheckpoint):
+            append(path, data)
+            return
+        replace_file(path, data)
+        if isinstance(effect.record, AgentCheckpoint):
+            point_latest(directory)
+
+    def _rename_away(self, path: str) -> None:
+        place = os.path.join(self._garbage, f"{self._started}-{next(self._numbers)}")
+        with suppress(FileNotFoundError):
+            os.rename(os.path.join(self._work_dir, path), place)
+            self._delete(place)
+
+    def _delete(self, place: str) -> None:
+        self._remover.submit(shutil.rmtree, place, ignore_errors=True)
+
+
+def append(path: str, data: bytes) -> None:
+    """Add `data` to the file at `path` by one write. Raises OSError, and then the file is as it was."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    try:
+        written = os.write(fd, data)
+        if written < len(data):
+            os.ftruncate(fd, os.fstat(fd).st_size - written)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+    finally:
+        os.close(fd)
+
+
+def _make_directory(directory: str) -> None:
+    """Make a directory; if that begins the run of an executor, let `latest` point at it."""
+    executor, runs, rest = directory.rpartition("/runs/")
+    run = f"{executor}{runs}{rest.partition('/')[0]}"
+    is_new = bool(runs) and not os.path.isdir(run)
+    os.makedirs(directory, exist_ok=True)
+    if is_new:
+        point_latest(run)
+
+
+def _disk_used(path: str) -> float:
+    info = os.statvfs(path)
+    return 1.0 - info.f_bavail / info.f_blocks if info.f_blocks else 0.0
