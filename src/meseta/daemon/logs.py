@@ -13,11 +13,11 @@ LEVELS = {"INFO": logging.INFO, "WARNING": logging.WARNING, "ERROR": logging.ERR
 
 
 def set_up_logging(name: str, *, level: str, quiet: bool, log_dir: str | None) -> Path | None:
-    """Send what is logged to stderr (unless `quiet`) and to `<log_dir>/<name>.log`; return that file."""
+    """Send what is logged to stderr (unless `quiet`) and to a file in `log_dir`; return that file."""
     handlers: list[logging.Handler] = [] if quiet else [logging.StreamHandler(sys.stderr)]
     path = None
     if log_dir is not None:
-        path = Path(log_dir) / f"{name}.log"
+        path = log_path(name, log_dir)
         path.parent.mkdir(parents=True, exist_ok=True)
         handlers.append(logging.FileHandler(path))
     if not handlers:
@@ -35,6 +35,16 @@ def set_up_logging(name: str, *, level: str, quiet: bool, log_dir: str | None) -
         cache_logger_on_first_use=False,
     )
     return path
+
+
+def log_path(name: str, log_dir: str) -> Path:
+    """Return the file that the daemon `name` logs to."""
+    return Path(log_dir) / f"meseta-{name}.log"
+
+
+def set_verbosity(level: int) -> None:
+    """Log more for a level above 0, as operators ask for with SET_LOGGING_LEVEL."""
+    logging.getLogger().setLevel(logging.DEBUG if level else logging.INFO)
 
 
 def _line(logger: object, method: str, event: Any) -> str:

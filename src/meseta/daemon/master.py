@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections.abc import Callable
@@ -12,22 +13,30 @@ import structlog
 from meseta import ids
 from meseta.allocator.allocator import Allocator, AllocatorOptions
 from meseta.allocator.constraints import constraints_fault
+from meseta.api.build import this_build
+from meseta.api.context import MasterContext
+from meseta.api.master_operator import MasterOperatorApi
+from meseta.api.master_v0 import master_routes
 from meseta.api.messages import MASTER, MasterMessages
 from meseta.api.replies import Replies
 from meseta.api.router import Route, Router
 from meseta.api.scheduler import SchedulerApi
+from meseta.api.verbosity import Verbosity
 from meseta.daemon.config import MASTER_FLAGS
 from meseta.daemon.flags import Flags
 from meseta.daemon.foreign_flags import FOREIGN_MASTER_FLAGS
 from meseta.daemon.host import address_of_host, name_of_host
+from meseta.daemon.logs import log_path, set_verbosity
 from meseta.daemon.process import run_daemon
 from meseta.daemon.quantities import parse_names, parse_quantity_sets, parse_weights
+from meseta.daemon.whitelist import read_whitelist, watch_whitelist
 from meseta.master import effects as x
 from meseta.master import events as e
 from meseta.master.config import MasterConfig
 from meseta.master.master import Master
 from meseta.plugins.load import load_allocator
 from meseta.runtime.driver import Driver
+from meseta.runtime.files import VirtualFiles
 from meseta.runtime.http1 import Request
 from meseta.runtime.links import Links
 from meseta.runtime.server import HttpServer
@@ -35,6 +44,7 @@ from meseta.runtime.streams import Responder
 from meseta.security.approvers import PERMISSIVE
 from meseta.version import MESOS_VERSION
 from meseta.wire.agent_link import agent_message_bytes
+from meseta.wire.gen.mesos_pb2 import MasterInfo
 from meseta.wire.scheduler_events import SchedulerEvents, master_info
 
 log = structlog.get_logger()
@@ -45,9 +55,12 @@ class MasterDaemon:
 
     def __init__(self, flags: Flags, on_bug: Callable[[BaseException], None]) -> None:
         self.flags = flags
+        if flags["registry"] != "in_memory":
+            log.warning(f"--registry={flags['registry']} is not there yet: agents are remembered in memory")
         self.ip = address_of_host(flags["ip"])
         self.hostname = name_of_host(flags["hostname"], self.ip, lookup=flags["hostname_lookup"])
         self._on_bug = on_bug
+        self._replies = Replies()
         self._entropy = random.SystemRandom()
         self._pid = ids.Pid("")
         self.port = 0
@@ -70,11 +83,14 @@ class MasterDaemon:
         )
         self._make_apis()
         self._driver.start()
+        self._watch = self._watch_whitelist()
         log.info(f"master {self.machine.state.config.id} listens at {self.ip}:{self.port} ({self.hostname})")
 
     async def stop(self) -> None:
         """Stop serving; streams and links break, as peers must be able to bear at any time."""
         self._driver.stop()
+        if self._watch is not None:
+            self._watch.cancel()
         await self._server.close()
         await self._links.close()
 
@@ -113,16 +129,60 @@ class MasterDaemon:
         allocator.update_weights(parse_weights(flags["weights"]))
         return allocator
 
+    def _watch_whitelist(self) -> asyncio.Task[None] | None:
+        path = self.flags["whitelist"]
+        if path is None:
+            return None
+        self._feed(e.WhitelistChanged(hostnames=read_whitelist(path)))
+        watch = watch_whitelist(path, lambda names: self._feed(e.WhitelistChanged(hostnames=names)))
+        return asyncio.get_running_loop().create_task(watch)
+
     def _make_apis(self) -> None:
         state = self.machine.state
         info = master_info(state.config.id, self.ip, self.port, self.hostname, MESOS_VERSION)
         self._events = SchedulerEvents(info)
-        self._replies = Replies()
         self._messages = MasterMessages(self._feed, self._count, constraints_fault)
         self._scheduler_api = SchedulerApi(
             self.machine, self._feed, self._events, self._entropy, self._replies.later, constraints_fault
         )
-        self._router = Router(MASTER, [Route("/master/api/v1/scheduler", self._scheduler_call)])
+        context = self._make_context(info)
+        operators = MasterOperatorApi(context)
+        self._publish = operators.publish
+        scheduler = Route("/master/api/v1/scheduler", self._scheduler_call)
+        self._router = Router(MASTER, [scheduler, *master_routes(context, operators.handle)])
+
+    def _make_context(self, info: MasterInfo) -> MasterContext:
+        later = asyncio.get_running_loop().call_later
+        started = time.time()
+        return MasterContext(
+            version=this_build(),
+            flags=self.flags.texts,
+            files=self._make_files(),
+            verbosity=Verbosity(later, set_verbosity),
+            clock=time.time,
+            start_time=started,
+            elected_time=started,
+            metrics=(self._transport_metrics,),
+            state=self.machine.state,
+            feed=self._feed,
+            replies=self._replies,
+            info=info,
+            offers=self._events,
+            later=later,
+            weights=parse_weights(self.flags["weights"]),
+            leader=lambda: info,
+            subscribers_max=self.flags["max_operator_event_stream_subscribers"],
+        )
+
+    def _make_files(self) -> VirtualFiles:
+        files = VirtualFiles()
+        if self.flags["log_dir"] is not None:
+            files.attach(str(log_path("master", self.flags["log_dir"])), "/master/log")
+        return files
+
+    def _transport_metrics(self) -> dict[str, float]:
+        counters = {**self._server.counters, **self._links.counters}
+        return {f"meseta/{name}": float(count) for name, count in counters.items()}
 
     def _scheduler_call(self, request: Request, responder: Responder, rest: str) -> None:
         self._scheduler_api.post_call(request, responder)
@@ -148,11 +208,11 @@ class MasterDaemon:
             x.SendToFramework: self._send_to_framework,
             x.CloseStream: lambda effect: self._scheduler_api.close(effect.stream),
             x.SendToAgent: self._send_to_agent,
-            x.Link: lambda effect: self._links.link(effect.pid),
+            x.Link: self._link,
             x.Persist: lambda effect: self._feed(e.Persisted(ticket=effect.ticket)),
             x.Reply: lambda effect: self._replies.send(effect.request, effect.code, effect.text),
             x.Log: self._log,
-            x.Publish: self._publish,
+            x.Publish: lambda effect: self._publish(effect),
         }
 
     def _send_to_framework(self, effect: x.SendToFramework) -> None:
@@ -174,8 +234,8 @@ class MasterDaemon:
         number = agent_id.rpartition("-S")[2]
         return ids.Pid(f"slave-observer({number or 0})@{self.ip}:{self.port}")
 
-    def _publish(self, effect: x.Publish) -> None:
-        self._operators.publish(effect.event)
+    def _link(self, effect: x.Link) -> None:
+        self._links.link(effect.pid)
 
     def _log(self, effect: x.Log) -> None:
         (log.warning if effect.level == "warning" else log.info)(effect.text)

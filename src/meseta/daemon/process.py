@@ -46,9 +46,7 @@ def run_daemon(
         return 0
     try:
         values, warnings = parse_flags(arguments, os.environ, flags, foreign)
-        set_up_logging(
-            f"meseta-{name}", level=values["logging_level"], quiet=values["quiet"], log_dir=values["log_dir"]
-        )
+        set_up_logging(name, level=values["logging_level"], quiet=values["quiet"], log_dir=values["log_dir"])
         for warning in warnings:
             log.warning(warning)
         return loop.run(_serve(make(values, _end_with_bug)))
