@@ -174,6 +174,8 @@ def check_container_ids(call: a.Call) -> None:
     body = getattr(call, field, None)
     if body is None or "container_id" not in body.DESCRIPTOR.fields_by_name:
         return
+    if not body.HasField("container_id"):
+        return  # it is optional there
     fault = container_id_fault(body.container_id)
     if fault is not None:
         raise WireError(f"Failed to validate agent::Call: '{field}.container_id' is invalid: {fault}")

@@ -25,6 +25,15 @@ from meseta.wire.v0_json.master import TASKS_LIMIT, MasterV0, flag_head
 
 PROCESS = "/master"
 
+_PAGES = ("state", "state-summary", "slaves", "frameworks", "tasks", "roles", "metrics/snapshot", "version")
+_LINKS = "".join(f'<li><a href="/{page}">/{page}</a></li>' for page in _PAGES)
+INDEX = Response(
+    200,
+    (("Content-Type", "text/html"),),
+    f"<!DOCTYPE html><html><head><title>Meseta</title></head><body><ul>{_LINKS}</ul></body></html>".encode(),
+)
+"""The root of the site: clients that probe a master want a 200 there."""
+
 _WRITES = {
     "reserve": ("POST",),
     "unreserve": ("POST",),
@@ -59,6 +68,7 @@ def master_routes(context: MasterContext, operator: Handler) -> list[Route]:
     }
     return [
         *(Route(f"{PROCESS}/{name}", led(context, handler)) for name, handler in leaders.items()),
+        Route(PROCESS, lambda request, responder, rest: responder.send(INDEX)),
         Route(f"{PROCESS}/redirect", redirect_handler(context)),
         *daemon_routes(context, PROCESS),
     ]
