@@ -123,12 +123,12 @@ class Offer:
         executor_id: str,
         cpus: float = 0.1,
         mem: float = 32.0,
-        disk: float = 0.0,
+        disk: float = 32.0,
         refuse_s: float | None = None,
     ) -> list[TaskHandle]:
         """Launch tasks as a group: all or none start, and they share one default executor.
 
-        `cpus`, `mem` and `disk` are the executor's own.
+        `cpus`, `mem` and `disk` are the executor's own; the master wants some of each.
         """
         pool = self._take_open(tasks, {"cpus": cpus, "mem": mem, "disk": disk})
         executor = mesos_pb2.ExecutorInfo(type=mesos_pb2.ExecutorInfo.DEFAULT)

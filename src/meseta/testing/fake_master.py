@@ -12,6 +12,8 @@ Event = scheduler_pb2.Event
 
 MASTER_ID = "11111111-2222-4333-8444-555555555555"
 AGENT_ID = f"{MASTER_ID}-S0"
+DISK = 10_240.0
+"""MiB that every offer has."""
 
 
 class FakeMaster(FakeApi[Call]):
@@ -50,7 +52,7 @@ class FakeMaster(FakeApi[Call]):
         offer.framework_id.value = self.framework_id
         offer.agent_id.value = AGENT_ID
         offer.allocation_info.role = role
-        for name, amount in (("cpus", cpus or self._cpus), ("mem", mem or self._mem)):
+        for name, amount in (("cpus", cpus or self._cpus), ("mem", mem or self._mem), ("disk", DISK)):
             resource = offer.resources.add(name=name, type=mesos_pb2.Value.SCALAR)
             resource.scalar.value = amount
             resource.allocation_info.role = role

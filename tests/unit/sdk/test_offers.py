@@ -156,7 +156,9 @@ def test_an_executor_is_paid_for_once_per_agent() -> None:
 
 async def _group() -> None:
     desk = Desk()
-    await offer(desk).launch_group([Task(command="a", cpus=1), Task(command="b", cpus=1)], executor_id="pod")
+    tasks = [Task(command="a", cpus=1), Task(command="b", cpus=1)]
+    lot = offer(desk, 0, scalar("cpus", 4), scalar("mem", 64), scalar("disk", 64))
+    await lot.launch_group(tasks, executor_id="pod")
     group = desk.operations[0].launch_group
     assert group.executor.type == mesos_pb2.ExecutorInfo.DEFAULT
     assert [task.command.value for task in group.task_group.tasks] == ["a", "b"]
