@@ -1,6 +1,7 @@
 """What the master's operator API tells of its state: tasks, executors, frameworks, agents, roles.
 
-Objects are messages of `mesos.v1.master`; `MasterAnswers` joins them into answers, keeping the encoded tasks.
+Objects are messages of `mesos.v1.master`; `MasterAnswers` joins them into answers, keeping what is encoded of
+tasks and agents.
 Read calls about what nobody has set answer as Mesos does then.
 """
 
@@ -23,7 +24,14 @@ from meseta.wire.master_link import task_of
 from meseta.wire.resources import fill_allocation_role, fill_resources
 from meseta.wire.scheduler_events import SchedulerEvents
 from meseta.wire.v0_json.fragments import Fragments
-from meseta.wire.v1_operator_sums import RoleSums, by_role, role_sums, users_of_framework, users_on_agent
+from meseta.wire.v1_operator_sums import (
+    RoleSums,
+    agent_version,
+    by_role,
+    role_sums,
+    users_of_framework,
+    users_on_agent,
+)
 
 _R = ma.Response
 _SHOWN_TO = FrameworkInfo(
@@ -143,6 +151,9 @@ class MasterAnswers:
         self._tasks: Fragments[Task, v1.Part] = Fragments(
             lambda task: form.one(task_message(task)),
             lambda task: (task.state, task.statuses, task.sent_uuid),
+        )
+        self._agents: Fragments[AgentState, v1.Part] = Fragments(
+            lambda agent: form.one(agent_details(agent)), agent_version
         )
 
     def state(self) -> bytes:
@@ -269,11 +280,15 @@ class MasterAnswers:
         return self._offers.offer(record, _SHOWN_TO)
 
     def _agents_part(self) -> v1.Part:
-        body = _R.GetAgents(
-            agents=[agent_details(agent) for agent in self._state.agents.values()],
-            recovered_agents=[agent_message(info) for info in self._state.recovered_agents.values()],
-        )
-        return self.form.one(body)
+        state = self._state
+        parts: dict[str, v1.Parts] = {
+            "agents": [self._agents.get(agent) for agent in state.agents.values()],
+            "recovered_agents": [
+                self.form.one(agent_message(info)) for info in state.recovered_agents.values()
+            ],
+        }
+        self._agents.limit(len(state.agents))
+        return self.form.join(_R.GetAgents(), parts)
 
     def _role(self, name: str, sums: RoleSums) -> m.Role:
         message = m.Role(name=name, weight=self._weights.get(name, 1.0))

@@ -44,6 +44,22 @@ def total(sums: Mapping[str, Resources]) -> Resources:
     return whole
 
 
+def agent_version(agent: AgentState) -> object:
+    """Return what endpoints show of an agent, as far as it can change; equal as long as nothing has."""
+    return (
+        agent.info,
+        agent.pid,
+        agent.version,
+        agent.capabilities,
+        agent.total,
+        agent.active,
+        agent.registered_time,
+        agent.reregistered_time,
+        by_role(users_on_agent(agent)),
+        by_role(agent.offers.values()),
+    )
+
+
 @dataclass(slots=True)
 class RoleSums:
     """What is there for a role and the roles below it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 OwnerT = TypeVar("OwnerT")
@@ -23,11 +23,11 @@ class Fragments(Generic[OwnerT, FragmentT]):
     def __init__(
         self,
         render: Callable[[OwnerT], FragmentT],
-        version: Callable[[OwnerT], Hashable],
+        version: Callable[[OwnerT], object],
     ) -> None:
         self._render = render
         self._version = version
-        self._known: dict[int, tuple[OwnerT, Hashable, FragmentT]] = {}
+        self._known: dict[int, tuple[OwnerT, object, FragmentT]] = {}
 
     def __len__(self) -> int:
         return len(self._known)

@@ -1,4 +1,5 @@
-"""The master's v0 endpoints, from its state. Encoded tasks are kept from one request to the next."""
+"""The master's v0 endpoints, from its state. What is shown of tasks and agents is kept from one
+request to the next, as long as it does not change."""
 
 from __future__ import annotations
 
@@ -10,7 +11,9 @@ import msgspec
 from meseta.ids import AgentId, FrameworkId
 from meseta.master.state import AgentState, Executor, FrameworkState, State, Task
 from meseta.records import TaskState
+from meseta.resources import Resources
 from meseta.wire import json
+from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.lower import framework_message
 from meseta.wire.v0_json import objects, values
 from meseta.wire.v0_json.fragments import Fragments
@@ -22,6 +25,7 @@ from meseta.wire.v1_operator_master import (
 )
 from meseta.wire.v1_operator_sums import (
     RoleSums,
+    agent_version,
     by_role,
     role_sums,
     total,
@@ -59,21 +63,22 @@ class MasterV0:
             lambda task: objects.encode(objects.task(task_message(task), task.resources)),
             lambda task: (task.state, task.statuses),
         )
+        self._agents: Fragments[AgentState, Json] = Fragments(agent, agent_version)
 
     # Endpoints ----------------------------------------------------------------------------------------
 
     def state(self, head: Json) -> bytes:
         """Return /state; `head` is what it says of the master itself, in order."""
+        self._forget_the_gone()
         state = self._state
         shown = head | {
-            "slaves": [agent(each) for each in state.agents.values()],
+            "slaves": [self._agents.get(each) for each in state.agents.values()],
             "recovered_slaves": [objects.agent_info(info) for info in state.recovered_agents.values()],
             "frameworks": [self._framework(each) for each in state.frameworks.values()],
             "completed_frameworks": [self._framework(each) for each in state.completed_frameworks.values()],
             "orphan_tasks": [],
             "unregistered_frameworks": [],
         }
-        self._tasks.limit(sum(1 for _ in self._all_tasks()))
         return msgspec.json.encode(shown)
 
     def counts(self) -> Json:
@@ -88,17 +93,18 @@ class MasterV0:
 
     def summary(self, head: Json) -> bytes:
         """Return /state-summary."""
+        self._forget_the_gone()
         frameworks, agents = self._summaries()
         nothing = _Summary()
         shown = head | {
             "slaves": [
-                agent(each)
+                self._agents.get(each)
                 | agents.get(each.id, nothing).counts()
                 | {"framework_ids": list(agents.get(each.id, nothing).others)}
                 for each in self._state.agents.values()
             ],
             "frameworks": [
-                framework_summary(each)
+                self._framework_summary(each)
                 | frameworks.get(each.id, nothing).counts()
                 | {"slave_ids": list(frameworks.get(each.id, nothing).others)}
                 for each in self._state.frameworks.values()
@@ -108,17 +114,19 @@ class MasterV0:
 
     def agents(self, agent_id: str | None) -> bytes:
         """Return /slaves: all agents, or one."""
+        self._forget_the_gone()
         state = self._state
         wanted = (each for each in state.agents.values() if agent_id in (None, each.id))
         recovered = (info for id, info in state.recovered_agents.items() if agent_id in (None, id))
         shown = {
-            "slaves": [agent(each) | agent_resources(each) for each in wanted],
+            "slaves": [self._agents.get(each) | agent_resources(each) for each in wanted],
             "recovered_slaves": [objects.agent_info(info) for info in recovered],
         }
         return msgspec.json.encode(shown)
 
     def frameworks(self, framework_id: str | None) -> bytes:
         """Return /frameworks: all frameworks, or one."""
+        self._forget_the_gone()
         state = self._state
         shown = {
             "frameworks": [
@@ -143,6 +151,7 @@ class MasterV0:
         task_id: str | None = None,
     ) -> bytes:
         """Return /tasks: some tasks, in the order of their first statuses. A negative limit means all."""
+        self._forget_the_gone()
         wanted = [
             task
             for task in self._all_tasks()
@@ -168,7 +177,8 @@ class MasterV0:
 
     def _framework(self, of: FrameworkState) -> Json:
         message = framework_message(of.info, of.id)
-        shown = framework_summary(of) | {
+        used, offered = total(by_role(users_of_framework(of))), total(by_role(of.offers.values()))
+        shown = framework_summary(of, message, used, offered) | {
             "user": of.info.user,
             "failover_timeout": of.info.failover_timeout_s,
             "checkpoint": of.info.checkpoint,
@@ -177,8 +187,7 @@ class MasterV0:
         }
         if of.info.principal is not None:
             shown["principal"] = of.info.principal
-        held = by_role([*users_of_framework(of), *of.offers.values()])
-        shown["resources"] = values.resources(total(held))
+        shown["resources"] = values.resources(used + offered)
         if of.reregistered_time not in (None, of.registered_time):
             shown["reregistered_time"] = of.reregistered_time
         shown |= objects.framework_roles(message)
@@ -195,6 +204,18 @@ class MasterV0:
             shown["labels"] = values.labels(message.labels)
         shown["offer_constraints"] = json.to_dict(constraints_message(of))
         return shown
+
+    def _framework_summary(self, of: FrameworkState) -> Json:
+        used, offered = total(by_role(users_of_framework(of))), total(by_role(of.offers.values()))
+        return framework_summary(of, framework_message(of.info, of.id), used, offered)
+
+    def _forget_the_gone(self) -> None:
+        state = self._state
+        everybody = (*state.frameworks.values(), *state.completed_frameworks.values())
+        self._tasks.limit(
+            sum(len(f.tasks) + len(f.unreachable_tasks) + len(f.completed_tasks) for f in everybody)
+        )
+        self._agents.limit(len(state.agents))
 
     def _all_tasks(self) -> Iterator[Task]:
         state = self._state
@@ -219,15 +240,16 @@ def tasks_of(framework: FrameworkState) -> Iterator[Task]:
     yield from framework.completed_tasks
 
 
-def framework_summary(of: FrameworkState) -> Json:
+def framework_summary(
+    of: FrameworkState, message: m.FrameworkInfo, used: Resources, offered: Resources
+) -> Json:
     """Return what /state and /state-summary say alike of a framework. Those on HTTP have no pid."""
     shown: Json = {"id": of.id, "name": of.info.name}
     if isinstance(of.peer, str):
         shown["pid"] = of.peer
-    message = framework_message(of.info, of.id)
     return shown | {
-        "used_resources": values.resources(total(by_role(users_of_framework(of)))),
-        "offered_resources": values.resources(total(by_role(of.offers.values()))),
+        "used_resources": values.resources(used),
+        "offered_resources": values.resources(offered),
         "capabilities": objects.framework_capabilities(message),
         "hostname": of.info.hostname,
         "webui_url": of.info.webui_url,
