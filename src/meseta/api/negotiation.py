@@ -17,6 +17,7 @@ from google.protobuf.message import DecodeError, Message
 from meseta.errors import WireError
 from meseta.runtime.http1 import Request, Response, text_response
 from meseta.wire import json
+from meseta.wire.missing import missing_fields
 
 JSON = "application/json"
 PROTOBUF = "application/x-protobuf"
@@ -123,7 +124,7 @@ def parse_call(cls: type[MessageT], body: bytes, *, as_json: bool, api: str) -> 
         text = "a protobuf object" if of_agent else f"{cls.DESCRIPTOR.name} protobuf"
         raise WireError(f"Failed to parse body into {text}") from None
     if not call.IsInitialized():
-        missing = ", ".join(call.FindInitializationErrors())  # type: ignore[attr-defined]
+        missing = missing_fields(call)
         raise WireError(f"Failed to validate {api}::{cls.DESCRIPTOR.name}: Not initialized: {missing}")
     return call
 

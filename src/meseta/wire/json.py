@@ -23,6 +23,7 @@ from meseta.errors import WireError
 from meseta.wire.json_fields import compiled
 from meseta.wire.json_reader import READERS, RefusedError, compile_reader
 from meseta.wire.json_writer import WRITERS, compile_writer
+from meseta.wire.missing import missing_fields
 
 JSON_BYTES_MAX = 64 << 20
 """The largest text that is read; the same as Mesos's limit for a message."""
@@ -72,14 +73,9 @@ def from_dict(cls: type[MessageT], value: object) -> MessageT:
             raise RefusedError("Expecting a JSON object")
         message = cls(**compiled(READERS, cls.DESCRIPTOR, compile_reader)(value, 1))
         if not message.IsInitialized():
-            raise RefusedError(f"Missing required fields: {', '.join(_missing(message))}")
+            raise RefusedError(f"Missing required fields: {missing_fields(message)}")
     except (RefusedError, ValueError) as error:
         reason = str(error)
         text = f"Failed to convert JSON into {cls.DESCRIPTOR.name} protobuf: {reason}"
         raise JsonError(text, reason) from None
     return message
-
-
-def _missing(message: Message) -> list[str]:
-    errors: list[str] = message.FindInitializationErrors()  # type: ignore[attr-defined]
-    return errors

@@ -28,6 +28,7 @@ from meseta.wire.lift import (
     optional,
     text,
 )
+from meseta.wire.missing import missing_fields
 from meseta.wire.resources import lift_resources
 
 Call = s.Call | v0.Call
@@ -359,7 +360,7 @@ def parse(kind: type[Any], body: bytes) -> Any:
     except Exception as fault:
         raise WireError(f"not a {kind.DESCRIPTOR.full_name}: {fault}") from None
     if not message.IsInitialized():
-        missing = ", ".join(message.FindInitializationErrors())
+        missing = missing_fields(message)
         raise WireError(f"{kind.DESCRIPTOR.full_name} without required fields: {missing}")
     return message
 
