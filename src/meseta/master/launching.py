@@ -14,7 +14,7 @@ from meseta.master.counters import count_task_end
 from meseta.master.effects import RunTask, RunTaskGroup, SendToAgent, TaskAdded
 from meseta.master.state import AgentState, Executor, FrameworkState, State, Task
 from meseta.master.statuses import make_update
-from meseta.master.task_validation import group_fault, known_executor, task_fault
+from meseta.master.task_validation import group_fault, known_executor, resources_fault, task_fault
 from meseta.master.tasks import add_executor, add_task, tell_of_task
 from meseta.records import (
     ExecutorInfo,
@@ -38,8 +38,10 @@ def launch(
     now: float,
 ) -> Resources:
     """Launch tasks one by one; each invalid one is refused by an update, the others run."""
-    if operation.id is not None:
+    fault = resources_fault(operation.tasks)
+    if fault is None and operation.id is not None:
         fault = "The `id` field cannot be set on LAUNCH operations"
+    if fault is not None:
         refuse_invalid(state, framework, operation.tasks, TaskReason.REASON_TASK_INVALID, fault, now)
         return left
     for info in operation.tasks:
@@ -82,7 +84,10 @@ def launch_group(
 ) -> Resources:
     """Launch a group of tasks on one executor: all of them, or none."""
     infos = operation.group.tasks
-    if operation.id is not None:
+    malformed = resources_fault((operation.executor, *infos))
+    if malformed is not None:
+        invalid, reason = malformed, _GROUP_INVALID
+    elif operation.id is not None:
         invalid, reason = "The `id` field cannot be set on LAUNCH_GROUP operations", _GROUP_INVALID
     elif not _may_run(state, framework):
         invalid, reason = _not_authorized(framework), TaskReason.REASON_TASK_GROUP_UNAUTHORIZED

@@ -36,6 +36,8 @@ class ExecutorInfo(msgspec.Struct, frozen=True, kw_only=True):
     """v1 ContainerInfo; empty if there is none."""
     fault: str | None = None
     """First thing wrong with the message itself; found at the edge."""
+    resources_fault: str | None = None
+    """Why its resources are no resources: with such an executor or task nothing of an operation is done."""
     raw: bytes = b""
     """v1 ExecutorInfo in canonical (deterministic) bytes, so that equal messages have equal bytes."""
 
@@ -61,6 +63,10 @@ class TaskInfo(msgspec.Struct, frozen=True, kw_only=True):
     max_completion_s: float | None = None
     fault: str | None = None
     """First thing wrong with the message itself (a health check without a type, say); found at the edge."""
+    resources_fault: str | None = None
+    """Why its resources are no resources; as in `ExecutorInfo`."""
+    contents_fault: str | None = None
+    """First thing wrong with its command or container: Mesos looks at these after the resources."""
     raw: bytes = b""
     """v1 TaskInfo as it came."""
 

@@ -44,13 +44,54 @@ def task_contents_fault(task: m.TaskInfo) -> Fault:
     )
 
 
+def roles_fault(whose: str, fault: Fault) -> Fault:
+    """Say that the resources of a task or an executor are allocated to several roles, if so."""
+    return _prefixed(f"Invalid {whose} resources: ", fault)
+
+
+def lone_task_fault(task: m.TaskInfo) -> Fault:
+    """Check what a task may not have that is in no group."""
+    linux = task.container.linux_info
+    if linux.HasField("share_cgroups") and not linux.share_cgroups:
+        return "Only tasks in a task group may have 'share_cgroups' set to 'false'"
+    return None
+
+
+def grouped_task_fault(task: m.TaskInfo) -> Fault:
+    """Check what a task may not have that is in a group."""
+    by_network = task.health_check.type in (m.HealthCheck.HTTP, m.HealthCheck.TCP)
+    if task.container.network_infos and by_network:
+        return (
+            "HTTP and TCP health checks are not supported for nested containers not joining parent's network"
+        )
+    if task.HasField("container") and task.container.type == m.ContainerInfo.DOCKER:
+        return "Docker ContainerInfo is not supported on the task"
+    if task.limits and task.container.linux_info.share_cgroups:
+        return (
+            "Resource limits may only be set for tasks within a task group when the 'share_cgroups' field is"
+            " set to 'false'."
+        )
+    return None
+
+
+def group_executor_fault(executor: m.ExecutorInfo) -> Fault:
+    """Check what an executor of a group must have, and may not."""
+    if not executor.HasField("framework_id"):
+        return "'ExecutorInfo.framework_id' must be set"
+    if not executor.HasField("type"):
+        return "'ExecutorInfo.type' must be set"
+    if executor.HasField("container") and executor.container.type == m.ContainerInfo.DOCKER:
+        return "Docker ContainerInfo is not supported on the executor"
+    return None
+
+
 def executor_fault(executor: m.ExecutorInfo) -> Fault:
     """Check everything of an executor but its ids and resources."""
     return first(
+        _executor_type_fault(executor),
         "ExecutorInfo's 'shutdown_grace_period' must be non-negative"
         if executor.HasField("shutdown_grace_period") and executor.shutdown_grace_period.nanoseconds < 0
         else None,
-        _executor_type_fault(executor),
         _prefixed(
             "Executor's `CommandInfo` is invalid: ",
             command_fault(executor.command) if executor.HasField("command") else None,
@@ -59,6 +100,10 @@ def executor_fault(executor: m.ExecutorInfo) -> Fault:
             "Executor's `ContainerInfo` is invalid: ",
             container_fault(executor.container) if executor.HasField("container") else None,
         ),
+        "The 'share_cgroups' field cannot be set to 'true' on executor containers"
+        if executor.container.linux_info.HasField("share_cgroups")
+        and executor.container.linux_info.share_cgroups
+        else None,
     )
 
 
@@ -157,10 +202,10 @@ def _executor_type_fault(executor: m.ExecutorInfo) -> Fault:
             return "'ExecutorInfo.command' must not be set for 'DEFAULT' executor"
         if executor.HasField("container") and executor.container.type != m.ContainerInfo.MESOS:
             return "'ExecutorInfo.container.type' must be 'MESOS' for 'DEFAULT' executor"
+        if executor.container.mesos.HasField("image"):
+            return "'ExecutorInfo.container.mesos.image' must not be set for 'DEFAULT' executor"
     elif kind == "CUSTOM" and not executor.HasField("command"):
         return "'ExecutorInfo.command' must be set for 'CUSTOM' executor"
-    elif executor.HasField("type") and kind == "UNKNOWN":
-        return "'ExecutorInfo.type' is unknown"
     return None
 
 
@@ -172,10 +217,14 @@ def _variable_fault(variable: m.Environment.Variable) -> Fault:
             return f"{subject} must have a secret set"
         if variable.HasField("value"):
             return f"{subject} must not have a value set"
-        return _prefixed(
-            f"Environment variable '{variable.name}' specifies an invalid secret: ",
-            _secret_fault(variable.secret),
-        )
+        if (fault := _secret_fault(variable.secret)) is not None:
+            return f"Environment variable '{variable.name}' specifies an invalid secret: {fault}"
+        if b"\0" in variable.secret.value.data:
+            return (
+                f"Environment variable '{variable.name}' specifies a secret containing null bytes, which is"
+                " not allowed in the environment"
+            )
+        return None
     if kind == "VALUE":
         if not variable.HasField("value"):
             return f"{subject} must have a value set"
@@ -191,19 +240,13 @@ def _secret_fault(secret: m.Secret) -> Fault:
     if not secret.HasField(wanted):
         return f"Secret of type {kind} must have the '{wanted}' field set"
     if secret.HasField(other):
+        if kind == "REFERENCE":
+            return f"Secret '{secret.reference.name}' of type REFERENCE must not have the 'value' field set"
         return f"Secret of type {kind} must not have the '{other}' field set"
-    if b"\0" in secret.value.data:
-        return "a secret with null bytes cannot be put into the environment"
     return None
 
 
-_SOURCE_FIELDS = {
-    "DOCKER_VOLUME": "docker_volume",
-    "HOST_PATH": "host_path",
-    "SANDBOX_PATH": "sandbox_path",
-    "SECRET": "secret",
-    "CSI_VOLUME": "csi_volume",
-}
+_VOLUME_SOURCES = ("DOCKER_VOLUME", "HOST_PATH", "SANDBOX_PATH", "SECRET", "CSI_VOLUME")
 
 
 def _volume_fault(volume: m.Volume) -> Fault:
@@ -211,17 +254,22 @@ def _volume_fault(volume: m.Volume) -> Fault:
         return "Only one of them should be set: 'host_path', 'image' and 'source'"
     if not volume.HasField("source"):
         return None
-    field = _SOURCE_FIELDS.get(m.Volume.Source.Type.Name(volume.source.type))
-    if field is None:
+    kind = m.Volume.Source.Type.Name(volume.source.type)
+    if kind not in _VOLUME_SOURCES:
         return "'source.type' is unknown"
-    return None if volume.source.HasField(field) else f"'source.{field}' is not set for its type of volume"
+    field, name = kind.lower(), "CSI" if kind == "CSI_VOLUME" else kind
+    if not volume.source.HasField(field):
+        return f"'source.{field}' is not set for {name} volume"
+    if kind == "CSI_VOLUME" and not volume.source.csi_volume.HasField("static_provisioning"):
+        return "'source.csi_volume.static_provisioning' is not set for CSI volume"
+    return None
 
 
 def _check_command_fault(what: str, command: m.CommandInfo) -> Fault:
     if not command.HasField("value"):
         kind = "'shell command'" if command.shell else "'executable path'"
         return f"Command {what} must contain {kind}"
-    return _prefixed(f"The `CommandInfo` of the {what} is invalid: ", command_fault(command))
+    return _prefixed(f"{what.capitalize()}'s `CommandInfo` is invalid: ", command_fault(command))
 
 
 def _http_fault(http: m.HealthCheck.HTTPCheckInfo) -> Fault:

@@ -211,7 +211,9 @@ def lift_task(task: m.TaskInfo, *, with_command: bool) -> TaskInfo:
         max_completion_s=task.max_completion_time.nanoseconds / _NS
         if task.HasField("max_completion_time")
         else None,
-        fault=faults.task_fault(task) or resources.fault or faults.task_contents_fault(task),
+        fault=faults.task_fault(task) or faults.roles_fault("task", resources.roles_fault),
+        resources_fault=resources.fault,
+        contents_fault=faults.task_contents_fault(task),
         raw=task.SerializeToString(),
     )
 
@@ -242,7 +244,8 @@ def lift_executor(executor: m.ExecutorInfo) -> ExecutorInfo:
         else None,
         command=lift_command(executor.command) if executor.HasField("command") else None,
         container=executor.container.SerializeToString() if executor.HasField("container") else b"",
-        fault=resources.fault or faults.executor_fault(executor),
+        fault=faults.executor_fault(executor) or faults.roles_fault("executor", resources.roles_fault),
+        resources_fault=resources.fault,
         raw=executor.SerializeToString(deterministic=True),
     )
 

@@ -32,8 +32,9 @@ from meseta.wire.lower import (
     operation_status_message,
     update_message,
 )
+from meseta.wire.operations import lift_operations
 from meseta.wire.resources import fill_resources
-from meseta.wire.scheduler_calls import lift_operations, parse
+from meseta.wire.scheduler_calls import parse
 
 _NS = 1_000_000_000
 
@@ -197,16 +198,15 @@ def _update_acknowledged(body: bytes, sender: Pid) -> e.AgentEvent:
 
 def _operation(body: bytes, sender: Pid) -> e.AgentEvent:
     message = parse(i.ApplyOperationMessage, body)
-    operation = next(iter(lift_operations([message.operation_info])), None)
+    framework_id = FrameworkId(text(message.framework_id.value))
+    operation = next(iter(lift_operations([message.operation_info], framework_id)), None)
     if not isinstance(operation, ResourceOperation):
         raise WireError("an operation that is not on resources")
     return e.OperationReceived(
         sender=sender,
         operation_uuid=message.operation_uuid.value,
         operation=operation,
-        framework_id=FrameworkId(text(message.framework_id.value))
-        if message.HasField("framework_id")
-        else None,
+        framework_id=framework_id if message.HasField("framework_id") else None,
         resource_version_uuid=message.resource_version_uuid.uuid.value,
     )
 

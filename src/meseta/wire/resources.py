@@ -12,9 +12,10 @@ from typing import Any
 import msgspec
 
 from meseta.resources import EMPTY, Disk, DiskType, Labels, Resources
-from meseta.resources.faults import ResourceFault
+from meseta.resources.faults import ResourceFault, resources_fault
 from meseta.resources.formats import Format, from_records, to_records
 from meseta.resources.records import ReservationRecord, ResourceRecord
+from meseta.roles import STAR
 from meseta.wire.gen import mesos_pb2 as m
 
 LIFTED_MAX = 50_000
@@ -24,12 +25,14 @@ LIFTED_MAX = 50_000
 class Lifted(msgspec.Struct, frozen=True):
     """Resources, the role that they are allocated to, and what is wrong with them, if anything.
 
-    With a fault there are no resources: nothing can be decided about them but to refuse.
+    With any fault there are no resources: nothing can be decided about them but to refuse.
     """
 
     resources: Resources
     role: str | None = None
     fault: str | None = None
+    roles_fault: str | None = None
+    """They are resources, but allocated to several roles."""
 
 
 NOTHING = Lifted(EMPTY)
@@ -51,9 +54,12 @@ def lift_resources(messages: Sequence[m.Resource]) -> Lifted:
 
 
 def _lift(messages: Sequence[m.Resource]) -> Lifted:
+    records = [_record(message) for message in messages]
     try:
-        resources, role = from_records([_record(message) for message in messages])
+        resources, role = from_records(records)
     except ResourceFault as fault:
+        if resources_fault(records) is None:
+            return Lifted(EMPTY, roles_fault=str(fault))
         return Lifted(EMPTY, fault=str(fault))
     return Lifted(resources, role)
 
@@ -198,3 +204,20 @@ def fill_allocation_role(target: Iterable[m.Resource], role: str) -> None:
     for resource in target:
         if not resource.allocation_info.HasField("role"):
             resource.allocation_info.role = role
+
+
+def is_old(resource: m.Resource) -> bool:
+    """Tell whether a resource writes its reservation the way that was before refinement."""
+    return resource.HasField("role") or resource.HasField("reservation")
+
+
+def renew(resource: m.Resource) -> None:
+    """Write the reservation of a valid resource of any format the new way."""
+    if not resource.reservations and resource.role != STAR:
+        reservation = resource.reservations.add()
+        reservation.CopyFrom(resource.reservation)
+        dynamic = resource.HasField("reservation")
+        reservation.type = reservation.DYNAMIC if dynamic else reservation.STATIC
+        reservation.role = resource.role
+    resource.ClearField("role")
+    resource.ClearField("reservation")

@@ -13,22 +13,20 @@ from typing import Any
 from meseta.errors import WireError
 from meseta.ids import AgentId, ExecutorId, FrameworkId, OfferId, OperationId, Pid, TaskId, is_uuid
 from meseta.master import events as e
-from meseta.records import Launch, LaunchGroup, Operation, OperationType, ResourceOperation, TaskInfo
+from meseta.records import Launch
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.gen import scheduler_pb2 as s
 from meseta.wire.gen import scheduler_v0_pb2 as v0
 from meseta.wire.lift import (
     lift_constraints,
-    lift_executor,
     lift_filters,
     lift_framework,
-    lift_task,
-    lift_task_group,
     optional,
     text,
 )
 from meseta.wire.missing import missing_fields
+from meseta.wire.operations import lift_lone_task, lift_operations
 from meseta.wire.resources import lift_resources
 
 Call = s.Call | v0.Call
@@ -138,7 +136,7 @@ def _accept(call: Call, framework_id: FrameworkId, sender: e.Peer) -> e.OffersAc
         framework_id=framework_id,
         sender=sender,
         offer_ids=_offer_ids(accept.offer_ids),
-        operations=lift_operations(accept.operations),
+        operations=lift_operations(accept.operations, framework_id),
         filters=lift_filters(accept.filters),
     )
 
@@ -291,47 +289,6 @@ _LIFTS: dict[int, Callable[[Call, FrameworkId, e.Peer], e.MasterEvent]] = {
 }
 
 
-# ── operations ────────────────────────────────────────────────────────────────────────────────────────
-
-
-def lift_operations(operations: Sequence[m.Offer.Operation]) -> tuple[Operation, ...]:
-    """Lift what is to be done with offers, in order. An operation of no known type does nothing."""
-    return tuple(_operation(operation) for operation in operations if operation.type)
-
-
-def _operation(operation: m.Offer.Operation) -> Operation:
-    identity = optional(OperationId, operation, "id")
-    if operation.type == m.Offer.Operation.LAUNCH:
-        tasks: tuple[TaskInfo, ...] = tuple(
-            [lift_task(task, with_command=False) for task in operation.launch.task_infos]
-        )
-        return Launch(tasks=tasks, id=identity)
-    if operation.type == m.Offer.Operation.LAUNCH_GROUP and operation.HasField("launch_group"):
-        group = operation.launch_group
-        return LaunchGroup(
-            executor=lift_executor(group.executor),
-            group=lift_task_group(group.task_group, with_command=False),
-            id=identity,
-        )
-    return ResourceOperation(
-        type=OperationType(operation.type),
-        id=identity,
-        fault=_resource_operation_fault(operation),
-        raw=operation.SerializeToString(),
-    )
-
-
-def _resource_operation_fault(operation: m.Offer.Operation) -> str | None:
-    kind = m.Offer.Operation.Type.Name(operation.type)
-    if operation.HasField(kind.lower()):
-        return None
-    article = "An" if kind[0] in "AEIOU" else "A"
-    return (
-        f"Operation attempted with invalid resources: {article} {kind} offer operation must have the "
-        f"Offer.Operation.{kind.lower()} field set."
-    )
-
-
 # ── messages of drivers ───────────────────────────────────────────────────────────────────────────────
 
 
@@ -402,9 +359,10 @@ def _deactivate(body: bytes, sender: Pid, principal: str | None) -> e.MasterEven
 
 def _launch_tasks(body: bytes, sender: Pid, principal: str | None) -> e.MasterEvent:
     message = parse(i.LaunchTasksMessage, body)
-    tasks = tuple([lift_task(task, with_command=False) for task in message.tasks])
+    framework_id = FrameworkId(text(message.framework_id.value))
+    tasks = tuple([lift_lone_task(task, framework_id) for task in message.tasks])
     return e.OffersAccepted(
-        framework_id=FrameworkId(text(message.framework_id.value)),
+        framework_id=framework_id,
         sender=sender,
         offer_ids=_offer_ids(message.offer_ids),
         operations=(Launch(tasks=tasks),) if tasks else (),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from meseta.ids import FrameworkId, OperationId, TaskId
 from meseta.master import effects
 from meseta.records import ExecutorType, Launch, LaunchGroup, TaskGroupInfo, TaskInfo
-from meseta.resources import Resources
+from meseta.resources import Disk, Kind, Ranges, Reservation, Resources, ValueType
 from tests.unit.master.master_kit import (
     STREAM,
     Playground,
@@ -77,6 +78,91 @@ def test_an_invalid_task_is_an_error(change: dict[str, Any], fault: str | None) 
     assert (status.uuid, update.update.uuid) == (None, None)
     assert not play.state.frameworks[FrameworkId("m-0000")].tasks
     assert play.state.counters["master/tasks_error"] == 1
+
+
+GPUS = Resources.scalars(cpus=1, gpus=0.5)
+MIXED = Resources.of([(Kind("cpus"), 1000), (Kind("cpus", revocable=True), 1000)])
+VOLUME = Kind(
+    "disk",
+    reservations=(Reservation("web", dynamic=True),),
+    disk=Disk(persistence_id="v", container_path="data", mode="RW"),
+)
+TWO_VOLUMES = Resources.of([(VOLUME, 1000), (VOLUME, 2000)])
+BAD_GPUS = "Invalid 'gpus' resource: The 'gpus' resource must be an unsigned integer"
+BAD_MIX = "Cannot use both revocable and non-revocable 'cpus' at the same time"
+BAD_VOLUMES = "Persistence ID 'v' is not unique"
+ONE_PORT = Resources.of([(Kind("ports", ValueType.RANGES), Ranges.from_pairs([(80, 80)]))])
+
+
+@pytest.mark.parametrize(
+    ("resources", "fault"),
+    [
+        (GPUS, f"Task uses invalid resources: {BAD_GPUS}"),
+        (TWO_VOLUMES, f"Task uses duplicate persistence ID: {BAD_VOLUMES}"),
+        (MIXED, f"Task mixes revocable and non-revocable resources: {BAD_MIX}"),
+    ],
+)
+def test_what_a_task_uses_must_fit_together(resources: Resources, fault: str) -> None:
+    change = {"resources": resources, "contents_fault": "looked at later"}
+    assert refusals(launch_one(Playground(), change)) == [fault]
+
+
+@pytest.mark.parametrize(
+    ("of_task", "of_executor", "fault"),
+    [
+        (ONE_PORT, GPUS, f"Executor uses invalid resources: {BAD_GPUS}"),
+        (
+            ONE_PORT,
+            ONE_PORT,
+            "There are overlapping resources in the task resources ports:[80-80]"
+            " and executor resources ports:[80-80]",
+        ),
+        (
+            Resources.of([(VOLUME, 1000)]),
+            Resources.of([(VOLUME, 2000)]),
+            f"Task and its executor use duplicate persistence ID: {BAD_VOLUMES}",
+        ),
+        (
+            Resources.scalars(cpus=1),
+            Resources.of([(Kind("cpus", revocable=True), 1000)]),
+            f"Task and its executor mix revocable and non-revocable resources: {BAD_MIX}",
+        ),
+    ],
+)
+def test_a_task_and_its_executor_must_fit_together(
+    of_task: Resources, of_executor: Resources, fault: str
+) -> None:
+    info = replaced(executor("e"), resources=of_executor)
+    change = {"resources": of_task, "executor": info, "has_command": False}
+    assert refusals(launch_one(Playground(), change)) == [fault]
+
+
+@pytest.mark.parametrize(
+    ("limits", "fault"),
+    [
+        ((("disk", 1.0),), "Only cpus and mem may be included in a task's resource limits"),
+        ((("cpus", 0.5),), "The cpu limit must be greater than or equal to the cpu request"),
+        ((("mem", 1.0),), "The memory limit must be greater than or equal to the memory request"),
+        ((("cpus", 2.0), ("mem", math.inf)), None),
+    ],
+)
+def test_limits_are_at_least_what_is_requested(
+    limits: tuple[tuple[str, float], ...], fault: str | None
+) -> None:
+    play = Playground()
+    framework_id = play.subscribe()
+    agent_id = play.register(capabilities=frozenset({"MULTI_ROLE", "TASK_RESOURCE_LIMITS"}))
+    (offer,) = play.offers(framework_id)
+    done = play.launch(framework_id, offer, task("t1", agent_id, limits=limits))
+    assert refusals(done) == ([fault] if fault is not None else [])
+
+
+def test_with_one_task_of_malformed_resources_nothing_of_an_operation_is_done() -> None:
+    play = Playground()
+    framework_id, agent_id = play.subscribe(), play.register()
+    (offer,) = play.offers(framework_id)
+    malformed = task("t2", agent_id, resources_fault="no resources")
+    assert refusals(play.launch(framework_id, offer, task("t1", agent_id), malformed)) == ["no resources"] * 2
 
 
 def test_a_task_id_may_have_a_space() -> None:
@@ -196,7 +282,16 @@ def test_a_group_starts_together() -> None:
             group(pod_task("g1"), mem=16),
             "Executor 'pod' uses less memory (16MB) than the minimum required (32MB)",
         ),
+        (
+            group(pod_task("g1"), mem=16.5),
+            "Executor 'pod' uses less memory (16896KB) than the minimum required (32MB)",
+        ),
         (group(pod_task("g1"), disk=0), "Executor 'pod' uses no disk"),
+        (
+            group(replaced(pod_task("g1"), resources=ONE_PORT), replaced(pod_task("g2"), resources=ONE_PORT)),
+            "There are overlapping resources in the task group's task resources"
+            " [ ports:[80-80], ports:[80-80] ] and/or executor resources cpus:0.1; mem:32; disk:32",
+        ),
         (group(pod_task("g1"), type=ExecutorType.UNKNOWN), "Unknown executor type"),
     ],
 )
