@@ -143,6 +143,7 @@ def test_a_peer_that_is_not_there_is_named() -> None:
         (b"", "closed the connection"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", "closed the connection"),
         (b"SSH-2.0-OpenSSH\r\n", "not HTTP"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 1_200_000, "a head of more than"),
         (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc", "not gzip"),
     ],
 )

@@ -560,6 +560,43 @@ def test_a_unix_socket_serves_the_same(tmp_path: Path) -> None:
     run(main)
 
 
+def test_closing_the_server_tells_those_who_answer() -> None:
+    async def main() -> None:
+        gone: list[str] = []
+        server = HttpServer(lambda _, responder: responder.on_closed(gone.append))
+        _, port = await server.listen("127.0.0.1", 0)
+        peer = await connect(port)
+        peer.writer.write(b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n")
+        await until(lambda: server.counters["http_requests"] == 2)
+        await server.close()
+        assert gone == ["server", "server"]
+        assert await peer.is_cut_off()
+
+    run(main)
+
+
+def test_what_a_stream_holds_before_its_turn_is_bounded() -> None:
+    async def main() -> None:
+        streams: list[ResponseStream] = []
+        gone: list[str] = []
+
+        def handle(request: Request, responder: Responder) -> None:
+            if request.path == "/stream":
+                streams.append(responder.start_stream(OK))
+                streams[0].on_closed(gone.append)
+
+        async with serve(handle, limits=Limits(stream_buffer_bytes_max=1000)) as (_, port):
+            peer = await connect(port)
+            peer.writer.write(b"GET /wait HTTP/1.1\r\n\r\nGET /stream HTTP/1.1\r\n\r\n")
+            await until(lambda: streams)
+            while not streams[0].closed:
+                streams[0].write(b"x" * 100)
+                await asyncio.sleep(0)
+            assert gone == ["slow"]
+
+    run(main)
+
+
 def test_the_events_of_one_turn_leave_in_one_write() -> None:
     async def main() -> None:
         streams: list[ResponseStream] = []

@@ -26,6 +26,7 @@ from meseta.errors import UnreachableError
 from meseta.runtime.http1 import gzip_decompress
 
 MIB = 1024 * 1024
+_HEAD_BYTES_MAX = 1 * MIB
 _STREAM_BUFFER_BYTES = 1 * MIB  # of a stream that nobody reads, before its peer is not read either
 
 
@@ -237,6 +238,7 @@ class _Connection(asyncio.Protocol):
         self._parser: Any = None
         self._exchanges: deque[_Exchange] = deque()
         self._headers: dict[str, str] = {}
+        self._quiet_bytes = 0  # since a head or a piece of a body was complete
         self._paused = False
         self.usable = True
 
@@ -269,11 +271,13 @@ class _Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
 
     def data_received(self, data: bytes) -> None:
+        self._quiet_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._end_all(UnreachableError(f"{self._name} has sent what is not HTTP: {error}"))
-            self.abort()
+            self._give_up(f"has sent what is not HTTP: {error}")
+        if self._quiet_bytes > _HEAD_BYTES_MAX:
+            self._give_up(f"has sent a head of more than {_HEAD_BYTES_MAX} bytes")
 
     def connection_lost(self, error: Exception | None) -> None:
         self.usable = False
@@ -288,6 +292,7 @@ class _Connection(asyncio.Protocol):
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1") if value else ""
 
     def on_headers_complete(self) -> None:
+        self._quiet_bytes = 0
         status = self._parser.get_status_code()
         headers, self._headers = self._headers, {}
         if status < 200 or not self._exchanges:
@@ -303,6 +308,7 @@ class _Connection(asyncio.Protocol):
             self._transport.close()
 
     def on_body(self, data: bytes) -> None:
+        self._quiet_bytes = 0
         if not self._exchanges:
             return
         exchange = self._exchanges[0]
@@ -314,8 +320,7 @@ class _Connection(asyncio.Protocol):
                 self._paused = True
                 self._transport.pause_reading()
         elif exchange.size_bytes > self._body_bytes_max:
-            self._end_all(UnreachableError(f"{self._name} has sent more than {self._body_bytes_max} bytes"))
-            self.abort()
+            self._give_up(f"has sent more than {self._body_bytes_max} bytes")
 
     def on_message_complete(self) -> None:
         if self._parser.get_status_code() < 200 or not self._exchanges:
@@ -335,6 +340,10 @@ class _Connection(asyncio.Protocol):
 
     def _broke_off(self) -> UnreachableError:
         return UnreachableError(f"{self._name} has closed the connection before the end of its answer")
+
+    def _give_up(self, sentence: str) -> None:
+        self._end_all(UnreachableError(f"{self._name} {sentence}"))
+        self.abort()
 
     def _end_all(self, error: Exception) -> None:
         while self._exchanges:

@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from meseta.runtime import libprocess
+from meseta.runtime.heads import Head
 from meseta.runtime.http1 import ACCEPTED, NOT_FOUND, Request, Response, text_response
 from meseta.runtime.loop import TurnFlusher
 from meseta.runtime.reading import ReaderHost, RequestReader
@@ -30,6 +30,7 @@ from meseta.runtime.streams import (
 
 _JOIN_BYTES_MAX = 65_536  # smaller pieces are copied into one write, larger ones are written one by one
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_REFUSED = Head("GET", "/", {}, keep_alive=False)
 _FAILED = text_response(500, "Internal error; see the log of the server.\n")
 
 Handler = Callable[[Request, Responder], None]
@@ -77,7 +78,7 @@ class Connection(RequestReader):
         super().__init__(host)
         self.pending: list[Responder] = []
         self._transport: Any = None
-        self._waiting: list[Request] | None = None
+        self._waiting: list[tuple[Head, bytes]] | None = None
         self._dispatching = False
         # sending
         self._out: list[bytes] = []
@@ -106,7 +107,7 @@ class Connection(RequestReader):
         if self._ignoring:
             return
         self._corked = True
-        self.feed(data)
+        self.read(data)
         self._corked = False
         if self._out and not self._marked:
             self.flush()
@@ -138,14 +139,15 @@ class Connection(RequestReader):
     def _has_room(self) -> bool:
         return not self._waiting and not self._write_paused and len(self.pending) < self.limits.pipelined_max
 
-    def _on_request(self, request: Request) -> None:
+    def _on_request(self, head: Head, body: bytes) -> None:
+        if not head.keep_alive:
+            self._ignoring = True
         if self._has_room():
-            self._dispatch(request)
-            return
-        if self._waiting is None:
-            self._waiting = []
-        self._waiting.append(request)
-        self._update_reading()
+            self._dispatch(head, body)
+        else:
+            self._waiting = self._waiting or []
+            self._waiting.append((head, body))
+            self._update_reading()
 
     def _dispatch_waiting(self) -> None:
         """Handle waiting requests, as far as there is room. Not nested: an answer may bring us here again."""
@@ -158,17 +160,18 @@ class Connection(RequestReader):
             if len(self.pending) >= self.limits.pipelined_max:
                 break
             taken += 1
-            self._dispatch(waiting[taken - 1])
+            self._dispatch(*waiting[taken - 1])
         del waiting[:taken]
         self._dispatching = False
         self._update_reading()
 
-    def _dispatch(self, request: Request) -> None:
-        responder = self._expect_answer(request)
-        if self._host.on_message is not None and libprocess.is_message(request.method, request.headers):
-            responder.send(self._deliver(request.target, request.headers, request.body))
-        else:
-            self._handle(request, responder)
+    def _dispatch(self, head: Head, body: bytes) -> None:
+        if head.is_message and self._host.on_message is not None:
+            self._answer_message(head, self._deliver(head, body))
+            return
+        responder = Responder(self, head)
+        self.pending.append(responder)
+        self._handle(Request.with_head(head, body, self._peer), responder)
 
     def _handle(self, request: Request, responder: Responder) -> None:
         host = self._host
@@ -180,51 +183,27 @@ class Connection(RequestReader):
             if not responder.answered:
                 responder.send(_FAILED)
 
-    def _expect_answer(self, request: Request) -> Responder:
-        responder = Responder(
-            self,
-            accept_encoding=request.headers.get("accept-encoding", ""),
-            is_head=request.method == "HEAD",
-            keep_alive=request.keep_alive,
-        )
-        self.pending.append(responder)
-        return responder
-
-    def _start_body_stream(self, request: Request) -> BodyStream | None:
+    def _start_body_stream(self, head: Head) -> BodyStream | None:
+        request = Request.with_head(head, b"", self._peer)
         try:
             if not self._has_room() or not self._host.wants_body_stream(request):
                 return None
         except Exception as bug:
             self._report(bug)
             return None
-        responder = self._expect_answer(request)
+        responder = Responder(self, head)
         stream = request.body_stream = responder.body_stream = BodyStream(self, self._report)
+        self.pending.append(responder)
         self._handle(request, responder)
         return stream
 
-    # ---- messages -----------------------------------------------------------------------------------------
-
-    def _deliver_at_once(self) -> bool:
-        """The short way, on a connection that owes nothing: no request, no responder."""
-        if self.pending or self._host.on_message is None or not self._has_room():
-            return False
-        headers, parser = self._headers, self._parser
-        if "content-encoding" in headers or parser.get_method() != b"POST":
-            return False
-        target = self._url.decode("latin-1")
-        self.emit(self._deliver(target, headers, self.take_body()).encode())
-        if not parser.should_keep_alive():
-            self._finish()
-        return True
-
-    def _deliver(self, target: str, headers: dict[str, str], body: bytes) -> Response:
+    def _deliver(self, head: Head, body: bytes) -> Response:
         """Pass a message on; its answer."""
-        host = self._host
+        host, envelope = self._host, head.envelope
         host.counters["messages_received"] += 1
-        envelope = libprocess.read_envelope(target, headers)
         if envelope is None:
             host.counters["messages_malformed"] += 1
-            return text_response(400, f"The receiver in {target!r} is not properly percent-encoded.\n")
+            return text_response(400, f"The receiver in {head.target!r} is not properly percent-encoded.\n")
         try:
             known = host.on_message(envelope.receiver, envelope.sender, envelope.name, body)
         except Exception as bug:
@@ -233,6 +212,15 @@ class Connection(RequestReader):
         if not known:
             host.counters["messages_undeliverable"] += 1
         return ACCEPTED if known else NOT_FOUND
+
+    def _answer_message(self, head: Head, response: Response) -> None:
+        """Nearly always nothing else is owed to the sender, and its answer needs no responder."""
+        if self.pending or not head.keep_alive:
+            responder = Responder(self, head)
+            self.pending.append(responder)
+            responder.send(response)
+        else:
+            self.emit(response.encode())
 
     # ---- sending ------------------------------------------------------------------------------------------
 
@@ -349,7 +337,7 @@ class Connection(RequestReader):
             self.emit(_CONTINUE)
 
     def _on_refused(self, refusal: Response) -> None:
-        responder = Responder(self, accept_encoding="", is_head=False, keep_alive=False)
+        responder = Responder(self, _REFUSED)
         self.pending.append(responder)
         responder.send(refusal)
 

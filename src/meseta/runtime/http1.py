@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 if TYPE_CHECKING:
+    from meseta.runtime.heads import Head
     from meseta.runtime.streams import BodyStream
 
 GZIP_BYTES_MIN = 1024
@@ -41,7 +42,7 @@ class Request:
         self,
         method: str,
         target: str,
-        headers: dict[str, str],
+        headers: Mapping[str, str],
         body: bytes = b"",
         *,
         keep_alive: bool = True,
@@ -52,6 +53,7 @@ class Request:
         self.path, self.query = split_target(target)
         """As sent, not decoded: see `decode_path` and `parse_query`."""
         self.headers = headers
+        """Shared with other requests that have the same head."""
         self.body = body
         """De-chunked and decompressed. Empty if the body is streamed."""
         self.keep_alive = keep_alive
@@ -60,6 +62,21 @@ class Request:
         self.body_stream: BodyStream | None = None
         """Set if the server was told to stream the body of this request."""
 
+    @classmethod
+    def with_head(cls, head: Head, body: bytes, peer: tuple[str, int]) -> Request:
+        """A request whose head is already taken apart."""
+        request = cls.__new__(cls)
+        request.method = head.method
+        request.target = head.target
+        request.path = head.path
+        request.query = head.query
+        request.headers = head.headers
+        request.body = body
+        request.keep_alive = head.keep_alive
+        request.peer = peer
+        request.body_stream = None
+        return request
+
     def on_body(self, callback: Callable[[bytes | None], None]) -> None:
         """Have the pieces of a streamed body passed to `callback` as they come, then None at its end."""
         assert self.body_stream is not None, "only a streamed body comes in pieces"
@@ -67,9 +84,9 @@ class Request:
 
 
 class Response:
-    """An answer. Immutable: its bytes are made once, so keep the ones that you send often."""
+    """An answer. Immutable: its bytes are made once a second, so keep the ones that you send often."""
 
-    __slots__ = ("_fields", "_head", "_tail", "body", "compressible", "headers", "length_first", "status")
+    __slots__ = ("_encoded", "_fields", "body", "compressible", "headers", "length_first", "status")
 
     def __init__(
         self,
@@ -91,18 +108,17 @@ class Response:
         self.compressible = compressible
         self.length_first = length_first
         self._fields = _encode_fields(headers)
-        self._head = b""
-        self._tail = b""
+        self._encoded = (b"", b"")
 
     def encode(self, *, without_body: bool = False) -> bytes:
         """The bytes to send, dated now; `without_body` the head alone."""
+        date = date_field()
         if without_body:
-            head_fields = self._head_fields(len(self.body))
-            return b"%b%b%b" % (_status_line(self.status), date_field(), head_fields)
-        if not self._head:
-            self._head = _status_line(self.status)
-            self._tail = self._head_fields(len(self.body)) + self.body
-        return b"%b%b%b" % (self._head, date_field(), self._tail)
+            return b"%b%b%b" % (_status_line(self.status), date, self._head_fields(len(self.body)))
+        if self._encoded[0] is not date:
+            head = (_status_line(self.status), date, self._head_fields(len(self.body)), self.body)
+            self._encoded = (date, b"%b%b%b%b" % head)
+        return self._encoded[1]
 
     def encode_compressed(self, body: bytes, *, without_body: bool = False) -> bytes:
         """The bytes to send if `body` is what `gzip_compress` made of our body."""

@@ -8,6 +8,7 @@ matched byte for byte: the order of headers, one chunk per body, no framing at a
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from meseta.runtime.http1 import decode_path, split_target
@@ -56,14 +57,14 @@ class Envelope(NamedTuple):
     name: str
 
 
-def is_message(method: str, headers: dict[str, str]) -> bool:
+def is_message(method: str, headers: Mapping[str, str]) -> bool:
     """Whether a request is a message, rather than a call of the HTTP API."""
     if method != "POST":
         return False
     return "libprocess-from" in headers or headers.get("user-agent", "").startswith(_AGENT_PREFIX)
 
 
-def read_envelope(target: str, headers: dict[str, str]) -> Envelope | None:
+def read_envelope(target: str, headers: Mapping[str, str]) -> Envelope | None:
     """Receiver, sender and name of a message; None if the receiver is not properly percent-encoded."""
     sender = headers.get("libprocess-from")
     if sender is None:

@@ -1,7 +1,8 @@
 """From bytes to requests: the reading half of a server's connection, and everything that a peer must not do.
 
-The parser (httptools) calls back within `feed`. A request that one read brings whole, which is nearly every
-one, costs no bookkeeping; only one that is still unfinished at the end of a read is timed and accounted.
+A read usually brings one request, whole, with a head that was seen before: that is found without parsing (see
+`heads`). All else goes to the parser (httptools), which calls back within `feed`. A request that is still
+unfinished at the end of a read is timed and accounted; others cost no bookkeeping.
 
 What is wrong with the bytes ends the connection, in one of two ways: bytes that are no HTTP break it off
 without an answer, like in Mesos; a request that is too large is refused with a status first.
@@ -10,25 +11,28 @@ without an answer, like in Mesos; a request that is too large is refused with a 
 from __future__ import annotations
 
 import asyncio
+import re
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, Protocol
 
 import httptools
 
+from meseta.runtime.heads import CHUNKED, Head, HeadCollector, HeadMemory
 from meseta.runtime.http1 import Request, Response, gzip_decompress, text_response
 from meseta.runtime.limits import Limits
 from meseta.runtime.streams import BodyStream
 
-_HEADER_NAMES_MAX = 1024
-
-_header_names: dict[bytes, str] = {}
+_HEAD_END = b"\r\n\r\n"
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,7})\r\n")
+_LAST_CHUNK_AFTER_DATA = b"\r\n0\r\n\r\n"
 
 
 class ReaderHost(Protocol):
     """What reading needs of the server."""
 
     limits: Limits
+    heads: HeadMemory
     counters: dict[str, int]
     unfinished_bytes: int
     wants_body_stream: Callable[[Request], bool] | None
@@ -41,15 +45,14 @@ class _RefusedError(Exception):
     """Stops the parser in the middle of a request that will not be taken."""
 
 
-class RequestReader(asyncio.Protocol):
+class RequestReader(HeadCollector, asyncio.Protocol):
     """Parses what a peer sends. What is to be done with it, the sending half in the subclass knows."""
 
     __slots__ = (
         "_accounted_bytes",
         "_body",
         "_body_stream",
-        "_head_done",
-        "_headers",
+        "_head",
         "_host",
         "_ignoring",
         "_moved",
@@ -59,24 +62,23 @@ class RequestReader(asyncio.Protocol):
         "_reading_paused",
         "_refusal",
         "_since",
-        "_url",
+        "_within",
         "limits",
     )
 
     def __init__(self, host: ReaderHost) -> None:
+        super().__init__()
         self._host: Any = host
         self.limits = host.limits
         self._peer: tuple[str, int] = ("", 0)
         self._parser: Any = None
         self._reading_paused = False
-        self._ignoring = False
-        """Whatever still comes in is dropped."""
-        # the request that is being read
-        self._url = b""
-        self._headers: dict[str, str] = {}
+        self._ignoring = False  # whatever still comes in is dropped
+        # the request that the parser is reading
+        self._within = False
+        self._head: Head | None = None
         self._body: bytes | bytearray = b""
         self._body_stream: BodyStream | None = None
-        self._head_done = False
         self._refusal: Response | None = None
         # how far it has come, if one read did not bring all of it
         self._since: float | None = None
@@ -87,15 +89,11 @@ class RequestReader(asyncio.Protocol):
     # ---- for the subclass ---------------------------------------------------------------------------------
 
     @abstractmethod
-    def _on_request(self, request: Request) -> None:
+    def _on_request(self, head: Head, body: bytes) -> None:
         """A request is complete."""
 
     @abstractmethod
-    def _deliver_at_once(self) -> bool:
-        """Take what was just read as a message, if it is one that can be answered now; False if not."""
-
-    @abstractmethod
-    def _start_body_stream(self, request: Request) -> BodyStream | None:
+    def _start_body_stream(self, head: Head) -> BodyStream | None:
         """Handle a request before its body has come; None if it is to be read whole after all."""
 
     @abstractmethod
@@ -116,8 +114,53 @@ class RequestReader(asyncio.Protocol):
 
     # ---- reading ------------------------------------------------------------------------------------------
 
+    def read(self, data: bytes) -> None:
+        """Take what came from the peer."""
+        if not self._within:
+            data = self._take_known(data)
+        if data and not self._ignoring:
+            self.feed(data)
+
+    def _take_known(self, data: bytes) -> bytes:
+        """Take the requests that are here whole and have a known head; return what is left for the parser."""
+        heads = self._host.heads
+        start = 0
+        while start < len(data) and not self._ignoring:
+            head_end = data.find(_HEAD_END, start) + len(_HEAD_END)
+            if head_end < start + len(_HEAD_END):
+                break
+            head: Head | None = heads[data[start:head_end]]
+            if head is None:
+                break
+            if head.body_bytes == CHUNKED:
+                chunk = self._find_one_chunk(data, head_end)
+                if chunk is None:
+                    break
+                body, start = chunk
+            else:
+                start_of_next = head_end + head.body_bytes
+                if start_of_next > len(data):
+                    break
+                body = data[head_end:start_of_next]
+                start = start_of_next
+            self._on_request(head, body)
+        return data[start:] if start else data
+
+    def _find_one_chunk(self, data: bytes, start: int) -> tuple[bytes, int] | None:
+        """The body that begins here and where it ends, if all of it is here, in exactly one chunk."""
+        size = _CHUNK_SIZE.match(data, start)
+        if size is None:
+            return None
+        end = size.end() + int(size[1], 16)
+        if end == size.end() or not data.startswith(_LAST_CHUNK_AFTER_DATA, end):
+            return None
+        body = data[size.end() : end]
+        if len(body) > self.limits.body_bytes_max:
+            return None
+        return body, end + len(_LAST_CHUNK_AFTER_DATA)
+
     def feed(self, data: bytes) -> None:
-        """Take what was read from the peer."""
+        """Have the parser take this."""
         parser = self._parser
         if parser is None:
             parser = self._parser = httptools.HttpRequestParser(self)
@@ -133,51 +176,29 @@ class RequestReader(asyncio.Protocol):
                     rest = memoryview(rest)[upgrade.args[0] :]
         except httptools.HttpParserError:
             self._on_parser_stopped()
-        if self._url and not self._ignoring:
+        if self._within and not self._ignoring:
             self._note_unfinished(len(data))
-
-    def take_body(self) -> bytes:
-        """The body that was read, and make room for the next request."""
-        body = bytes(self._body)
-        self._url = self._body = b""
-        self._headers = {}
-        return body
-
-    def make_request(self) -> Request:
-        """The request that is being read, without its body."""
-        parser = self._parser
-        return Request(
-            parser.get_method().decode("ascii"),
-            self._url.decode("latin-1"),
-            self._headers,
-            keep_alive=parser.should_keep_alive(),
-            peer=self._peer,
-        )
 
     # ---- httptools callbacks ------------------------------------------------------------------------------
 
-    def on_url(self, url: bytes) -> None:
-        self._url += url
+    def on_message_begin(self) -> None:
+        self._within = True
 
     def on_header(self, name: bytes, value: bytes | None) -> None:
-        if self._head_done:
-            return  # a trailer
-        try:
-            key = _header_names[name]
-        except KeyError:
-            key = _learn_header_name(name)
-        self._headers[key] = value.decode("latin-1") if value else ""
+        if self._head is None:  # else it is a trailer
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._head_done = True
-        headers = self._headers
-        length = headers.get("content-length")
-        if length is not None and int(length) > self.limits.body_bytes_max:
+        head = self._head = self.take_head(self._parser)
+        if head.method == "CONNECT":
+            raise _RefusedError  # no tunnels here
+        if head.body_bytes > self.limits.body_bytes_max:
             self._refuse_body_too_long()
-        if "expect" in headers and headers["expect"].lower() == "100-continue":
+        if head.headers.get("expect", "").lower() == "100-continue":
             self._on_continue_expected()
-        if self._host.wants_body_stream is not None and (length or "transfer-encoding" in headers):
-            self._offer_body_stream()
+        streamable = head.body_bytes and "content-encoding" not in head.headers
+        if self._host.wants_body_stream is not None and streamable:
+            self._body_stream = self._start_body_stream(head)
 
     def on_body(self, data: bytes) -> None:
         self._moved = True
@@ -198,62 +219,42 @@ class RequestReader(asyncio.Protocol):
         if self._since is not None:
             self._note_finished()
         self._moved = True
-        self._head_done = False
-        if self._body_stream is not None:
-            self._end_body_stream()
-        elif "libprocess-from" not in self._headers or not self._deliver_at_once():
-            request = self.make_request()
-            if request.method == "CONNECT":
-                raise _RefusedError  # no tunnels here
-            request.body = self._inflate(self.take_body(), request.headers)
-            if not request.keep_alive:
-                self._ignoring = True
-            self._on_request(request)
+        head, stream, body = self._head, self._body_stream, bytes(self._body)
+        assert head is not None
+        self._forget_request()
+        if stream is not None:
+            self._ignoring = self._ignoring or not head.keep_alive
+            stream.feed(None)
+        else:
+            self._on_request(head, self._inflate(body, head))
 
-    # ---- bodies -------------------------------------------------------------------------------------------
+    # ---- refusing -----------------------------------------------------------------------------------------
 
-    def _inflate(self, body: bytes, headers: dict[str, str]) -> bytes:
-        if not body or headers.get("content-encoding", "").lower() != "gzip":
+    def _inflate(self, body: bytes, head: Head) -> bytes:
+        if not body or head.headers.get("content-encoding", "").lower() != "gzip":
             return body
         try:
             inflated = gzip_decompress(body, self.limits.body_bytes_max)
         except ValueError as error:
             self._host.counters["http_bad_requests"] += 1
-            self._refuse_in_parser(400, f"Failed to decompress the body of the request: {error}")
-            raise  # the line above has raised
+            self._refusal = text_response(400, f"Failed to decompress the body of the request: {error}.\n")
+            raise _RefusedError from None
         if inflated is None:
             self._refuse_body_too_long()
             return b""
         return inflated
 
-    def _offer_body_stream(self) -> None:
-        request = self.make_request()
-        if "content-encoding" not in request.headers:
-            self._body_stream = self._start_body_stream(request)
-
-    def _end_body_stream(self) -> None:
-        stream, self._body_stream = self._body_stream, None
-        assert stream is not None
-        self._ignoring = self._ignoring or not self._parser.should_keep_alive()
-        self.take_body()
-        stream.feed(None)
-
-    # ---- refusing -----------------------------------------------------------------------------------------
-
     def _refuse_body_too_long(self) -> None:
-        self._host.counters["http_bodies_over_limit"] += 1
-        self._refuse_in_parser(413, f"The body is longer than {self.limits.body_bytes_max} bytes")
-
-    def _refuse_in_parser(self, status: int, text: str) -> None:
         """Called from within the parser, which must not go on: what follows is the rest of this request."""
-        self._refusal = text_response(status, f"{text}.\n")
+        self._host.counters["http_bodies_over_limit"] += 1
+        self._refusal = text_response(413, f"The body is longer than {self.limits.body_bytes_max} bytes.\n")
         raise _RefusedError
 
     def _refuse(self, refusal: Response) -> None:
         self._refusal = refusal
         self._ignoring = True
         self._note_finished()
-        self.take_body()
+        self._forget_request()
         self._on_refused(refusal)
 
     def _on_parser_stopped(self) -> None:
@@ -265,6 +266,11 @@ class RequestReader(asyncio.Protocol):
             self._host.counters["http_bad_requests"] += 1
             self._ignoring = True
             self._on_malformed()
+
+    def _forget_request(self) -> None:
+        self._within = False
+        self._head = self._body_stream = None
+        self._body = b""
 
     # ---- requests that take more than one read ------------------------------------------------------------
 
@@ -300,17 +306,9 @@ class RequestReader(asyncio.Protocol):
             return False
         if self._reading_paused:  # not the peer's fault
             self._since = now
-        limit_s = self.limits.body_timeout_s if self._head_done else self.limits.head_timeout_s
+        limit_s = self.limits.head_timeout_s if self._head is None else self.limits.body_timeout_s
         if now - self._since <= limit_s:
             return True
         self._host.counters["http_timeouts"] += 1
         self._on_late()
         return False
-
-
-def _learn_header_name(name: bytes) -> str:
-    """The lower-case name; the first thousand different ones are remembered."""
-    key = name.decode("latin-1").lower()
-    if len(_header_names) < _HEADER_NAMES_MAX:
-        _header_names[name] = key
-    return key

@@ -14,6 +14,7 @@ import ssl
 from collections.abc import Callable
 
 from meseta.runtime.connection import Connection, Handler, OnMessage
+from meseta.runtime.heads import Head, HeadMemory
 from meseta.runtime.http1 import Request
 from meseta.runtime.limits import Limits
 from meseta.runtime.loop import TurnFlusher
@@ -44,7 +45,8 @@ class HttpServer:
 
     `handler(request, responder)` must not block. If it raises, the peer gets 500 and the loop's exception
     handler is told. `on_message(receiver, sender, name, body)` says whether there is such a receiver.
-    `wants_body_stream(head)` says whether to call the handler before the body of this request has come.
+    `wants_body_stream(request)` says, from its head alone, whether to handle a request before its body has
+    come.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class HttpServer:
         self.counters: dict[str, int] = dict.fromkeys(COUNTERS, 0)
         """What has happened since the start, for metrics."""
         self.turn = TurnFlusher()
+        self.heads = HeadMemory(self._is_ordinary)
         self.unfinished_bytes = 0
         self._connections: set[Connection] = set()
         self._unfinished: set[Connection] = set()
@@ -131,6 +134,15 @@ class HttpServer:
         """Look every second whether its peer reads."""
         self._stalled.add(connection)
         self._arm_sweep()
+
+    def _is_ordinary(self, head: Head) -> bool:
+        """Whether requests with this head, if they come at once, are just handled."""
+        if head.body_bytes > self.limits.body_bytes_max:
+            return False
+        wants_body_stream = self.wants_body_stream
+        if wants_body_stream is None or not head.body_bytes:
+            return True
+        return not wants_body_stream(Request.with_head(head, b"", ("", 0)))
 
     def _arm_sweep(self) -> None:
         if self._sweep_timer is None:

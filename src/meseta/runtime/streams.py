@@ -11,11 +11,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+from meseta.runtime.heads import Head
 from meseta.runtime.http1 import (
     GZIP_BYTES_MIN,
     LAST_CHUNK,
     Response,
-    admits_gzip,
     encode_chunk,
     gzip_compress,
 )
@@ -57,26 +57,25 @@ class Responder:
 
     __slots__ = (
         "_channel",
-        "_closes",
+        "_head",
         "_held",
         "_on_closed",
-        "accept_encoding",
         "answered",
         "body_stream",
         "closed",
         "closed_reason",
+        "closes",
         "done",
-        "is_head",
         "streams",
     )
 
-    def __init__(self, channel: Channel, *, accept_encoding: str, is_head: bool, keep_alive: bool) -> None:
+    def __init__(self, channel: Channel, head: Head) -> None:
         self._channel = channel
-        self._closes = not keep_alive
-        self._held: list[bytes] | None = None
+        self._head = head
+        self.closes = not head.keep_alive
+        """Whether the connection ends after this answer."""
+        self._held: bytearray | None = None
         self._on_closed: Callable[[str], None] | None = None
-        self.accept_encoding = accept_encoding
-        self.is_head = is_head
         self.body_stream: BodyStream | None = None
         self.answered = False
         self.streams = False
@@ -91,15 +90,10 @@ class Responder:
         self._begin()
         if self.closed:
             return
-        if (
-            response.compressible
-            and self.accept_encoding
-            and len(response.body) >= GZIP_BYTES_MIN
-            and admits_gzip(self.accept_encoding)
-        ):
+        if self._head.admits_gzip and response.compressible and len(response.body) >= GZIP_BYTES_MIN:
             self._send_compressed(response)
-        elif len(response.body) <= _COPY_BYTES_MAX or self.is_head:
-            self._finish(response.encode(without_body=self.is_head))
+        elif len(response.body) <= _COPY_BYTES_MAX or self._head.is_head:
+            self._finish(response.encode(without_body=self._head.is_head))
         else:
             self._finish(response.encode(without_body=True), response.body)
 
@@ -109,7 +103,7 @@ class Responder:
         self.streams = True
         stream = ResponseStream(self)
         if not self.closed:
-            if self.is_head:
+            if self._head.is_head:
                 self._finish(head.encode_stream_head())
             else:
                 self.push(head.encode_stream_head())
@@ -118,7 +112,7 @@ class Responder:
     def abort(self) -> None:
         """Close the connection without an answer, after the answers to earlier requests."""
         self._begin()
-        self._closes = True
+        self.closes = True
         if not self.closed:
             self._finish()
 
@@ -128,11 +122,6 @@ class Responder:
         if self.closed:
             callback(self.closed_reason)
 
-    @property
-    def closes(self) -> bool:
-        """Whether the connection ends after this answer."""
-        return self._closes
-
     def push(self, data: bytes) -> None:
         """Add bytes to the answer; for streams."""
         channel = self._channel
@@ -140,8 +129,7 @@ class Responder:
             channel.emit(data)
         else:
             self._hold(data)
-            assert self._held is not None
-            if sum(map(len, self._held)) > channel.limits.stream_buffer_bytes_max:
+            if self._held and len(self._held) > channel.limits.stream_buffer_bytes_max:
                 channel.cut(PEER_SLOW)
 
     def finish_stream(self) -> None:
@@ -151,8 +139,8 @@ class Responder:
     def release(self) -> None:
         """The turn has come: send what is held."""
         held, self._held = self._held, None
-        for data in held or ():
-            self._channel.emit(data)
+        if held:
+            self._channel.emit(bytes(held))
 
     def lose(self, reason: str) -> None:
         """The connection is gone; called by it once, for answers that are not complete."""
@@ -178,8 +166,9 @@ class Responder:
 
     def _hold(self, *pieces: bytes) -> None:
         if self._held is None:
-            self._held = []
-        self._held += pieces
+            self._held = bytearray()
+        for data in pieces:
+            self._held += data
 
     def _send_compressed(self, response: Response) -> None:
         if len(response.body) <= _GZIP_INLINE_BYTES_MAX:
@@ -191,7 +180,7 @@ class Responder:
 
     def _finish_compressed(self, response: Response, body: bytes) -> None:
         if not self.closed:
-            self._finish(response.encode_compressed(body, without_body=self.is_head))
+            self._finish(response.encode_compressed(body, without_body=self._head.is_head))
 
 
 class ResponseStream:

@@ -1,0 +1,75 @@
+"""The memory of heads: what is found in it, and what is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from meseta.runtime.heads import CHUNKED, Head, HeadMemory
+from meseta.runtime.libprocess import Envelope
+
+
+def memory() -> HeadMemory:
+    return HeadMemory(lambda head: head.path != "/special")
+
+
+def test_a_head_is_parsed_once_and_found_again() -> None:
+    heads = memory()
+    raw = b"POST /a?b HTTP/1.1\r\nHost: x\r\nHOST: y\r\nContent-Length: 5\r\nAccept-Encoding: gzip\r\n\r\n"
+    head = heads[raw]
+    assert head is not None
+    assert (head.method, head.target, head.path, head.query) == ("POST", "/a?b", "/a", "b")
+    assert head.headers == {"host": "y", "content-length": "5", "accept-encoding": "gzip"}
+    assert (head.body_bytes, head.keep_alive, head.admits_gzip, head.is_message) == (5, True, True, False)
+    assert heads[bytes(bytearray(raw))] is head
+
+
+def test_a_message_has_its_envelope() -> None:
+    line = b"POST /slave%281%29/a.B HTTP/1.1\r\n"
+    head = memory()[line + b"Libprocess-From: x@1.2.3.4:5\r\nTransfer-Encoding: chunked\r\n\r\n"]
+    assert head is not None
+    assert head.envelope == Envelope("slave(1)", "x@1.2.3.4:5", "a.B")
+    assert head.body_bytes == CHUNKED
+
+
+@pytest.mark.parametrize(
+    ("raw", "keeps_alive"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", True),
+        (b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n", False),
+        (b"GET / HTTP/1.0\r\n\r\n", False),
+        (b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", True),
+    ],
+)
+def test_whether_the_connection_stays(raw: bytes, keeps_alive: bool) -> None:
+    head = memory()[raw]
+    assert head is not None
+    assert head.keep_alive is keeps_alive
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"nonsense\r\n\r\n",
+        b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"CONNECT a:1 HTTP/1.1\r\n\r\n",
+        b"GET /special HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX: " + b"x" * 3000 + b"\r\n\r\n",
+    ],
+)
+def test_what_is_out_of_the_ordinary_is_left_to_the_parser(raw: bytes) -> None:
+    heads = memory()
+    assert heads[raw] is None
+    assert heads[raw] is None
+
+
+def test_the_memory_is_bounded_and_forgets_the_oldest() -> None:
+    heads = memory()
+    raws = [b"GET /%d HTTP/1.1\r\n\r\n" % number for number in range(5000)]
+    found: list[Head | None] = [heads[raw] for raw in raws]
+    assert all(found)
+    assert len(heads) == 4096
+    assert raws[0] not in heads
+    assert raws[-1] in heads
