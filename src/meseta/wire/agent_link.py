@@ -6,6 +6,7 @@ Messages are libprocess messages with Mesos's names (see ADR 5). The agent's sid
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -167,12 +168,13 @@ AGENT_MESSAGES: dict[str, Callable[[bytes, Pid, str | None], e.MasterEvent]] = {
 }
 """Messages that agents send to a master, by their names on the wire."""
 
+_PID = re.compile(r"[!\"$&-.0-9:->A-~]+@[A-Za-z0-9._-]+:(\d{1,5})", re.ASCII)
+
 
 def is_pid(text: str) -> bool:
-    """Tell whether `text` is an address of a process, `name@ip:port`."""
-    name, at, address = text.partition("@")
-    host, colon, port = address.rpartition(":")
-    return bool(name and at and host and colon) and port.isdecimal() and int(port) < 65536
+    """Tell whether `text` is an address of a process, `name@ip:port`, to which a message can be sent."""
+    match = _PID.fullmatch(text)
+    return match is not None and 0 < int(match[1]) < 65536
 
 
 def _uuid(message: Any, name: str) -> bytes | None:

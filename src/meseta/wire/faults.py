@@ -8,6 +8,8 @@ belong to `meseta.master`.
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Callable
 
 from meseta.wire.gen import mesos_pb2 as m
@@ -174,9 +176,19 @@ def _offer_filters_fault(info: m.FrameworkInfo) -> Fault:
     for filters in info.offer_filters.values():
         for alternative in filters.min_allocatable_resources.quantities:
             for name, amount in alternative.quantities.items():
-                if amount.value < 0:
-                    return f"Invalid resource quantity for '{name}': Negative values not supported"
+                if (fault := _amount_fault(amount.value)) is not None:
+                    return f"Invalid resource quantity for '{name}': {fault}"
     return None
+
+
+def _amount_fault(value: float) -> Fault:
+    if math.isnan(value):
+        return "NaN not supported"
+    if math.isinf(value):
+        return "Infinite values not supported"
+    if 0 < abs(value) < sys.float_info.min:
+        return "Subnormal values not supported"
+    return "Negative values not supported" if value < 0 else None
 
 
 def first(*faults: Fault) -> Fault:

@@ -83,6 +83,8 @@ def lift_framework(info: m.FrameworkInfo) -> FrameworkInfo:
     """Lift what a framework says of itself."""
     capabilities = frozenset(_CAPABILITIES[c.type] for c in info.capabilities if c.type in _CAPABILITIES)
     multi_role = FrameworkCapability.MULTI_ROLE in capabilities
+    fault = faults.framework_fault(info)
+    offer_filters = info.offer_filters if fault is None else {}
     return FrameworkInfo(
         user=text(info.user),
         name=text(info.name),
@@ -94,8 +96,8 @@ def lift_framework(info: m.FrameworkInfo) -> FrameworkInfo:
         principal=text(info.principal) if info.HasField("principal") else None,
         hostname=text(info.hostname),
         webui_url=text(info.webui_url),
-        offer_filters={role: _quantity_sets(f) for role, f in sorted(info.offer_filters.items())},
-        fault=faults.framework_fault(info),
+        offer_filters={role: _quantity_sets(f) for role, f in sorted(offer_filters.items())},
+        fault=fault,
         raw=info.SerializeToString(),
     )
 
