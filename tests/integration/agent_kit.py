@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -173,7 +177,7 @@ def command_task(name: str, command: str, **fields: Any) -> m.TaskInfo:
         task_id=m.TaskID(value=name),
         agent_id=m.AgentID(value="m-S0"),
         resources=fields.pop("resources", resources()),
-        command=m.CommandInfo(value=command, **fields.pop("command", {})),
+        command=m.CommandInfo(value=command, **fields.pop("command_info", {})),
         **fields,
     )
 
@@ -223,9 +227,11 @@ async def scripted_master() -> AsyncIterator[ScriptedMaster]:
 
 
 @asynccontextmanager
-async def agent(directory: Path, master: ScriptedMaster, **flags: str) -> AsyncIterator[AgentDaemon]:
-    """An agent in this process. With its end its supervisor and tasks are ended too."""
-    with supervisors_ended(directory):
+async def agent(
+    directory: Path, master: ScriptedMaster, *, keeps_tasks: bool = False, **flags: str
+) -> AsyncIterator[AgentDaemon]:
+    """An agent in this process. With its end its supervisor and tasks are ended too, unless it keeps them."""
+    with nullcontext() if keeps_tasks else supervisors_ended(directory):
         daemon = make_agent(directory, master.address, **flags)
         await daemon.start()
         try:
@@ -240,6 +246,38 @@ def supervisors_ended(directory: Path) -> Iterator[None]:
         yield
     finally:
         end_supervisors(directory)
+
+
+class AgentProcess:
+    """An agent in a process of its own, to be killed and started again."""
+
+    def __init__(self, directory: Path, master: str, **flags: str) -> None:
+        self._directory = directory
+        self._arguments = [f"--{name}={value}" for name, value in agent_flags(directory, master, **flags)]
+        self.start()
+
+    def start(self) -> None:
+        with (self._directory / "agent.log").open("ab") as log:
+            command = [sys.executable, "-m", "meseta.daemon.agent", *self._arguments]
+            self.process = subprocess.Popen(command, stderr=log, cwd=os.getcwd())
+
+    async def end(self, signum: int = signal.SIGKILL) -> int:
+        """Send a signal and wait for the end; return the exit status."""
+        self.process.send_signal(signum)
+        return await asyncio.to_thread(self.process.wait, DEADLINE_S)
+
+
+@contextmanager
+def agent_process(directory: Path, master: ScriptedMaster, **flags: str) -> Iterator[AgentProcess]:
+    """An agent process; with its end its supervisor and tasks are ended too."""
+    with supervisors_ended(directory):
+        this = AgentProcess(directory, master.address, **flags)
+        try:
+            yield this
+        finally:
+            if this.process.poll() is None:
+                this.process.kill()
+                this.process.wait(DEADLINE_S)
 
 
 def make_agent(directory: Path, master: str, **flags: str) -> AgentDaemon:
@@ -270,6 +308,14 @@ def agent_flags(directory: Path, master: str, **flags: str) -> list[tuple[str, s
 def sandbox(directory: Path, executor: str, framework: str = FRAMEWORK, agent: str = "m-S0") -> Path:
     """The sandbox of the newest run of an executor."""
     return directory / f"work/slaves/{agent}/frameworks/{framework}/executors/{executor}/runs/latest"
+
+
+def output(directory: Path, executor: str, file: str = "stdout") -> str:
+    """What is in a file of a sandbox so far, nothing if it is not there yet."""
+    try:
+        return (sandbox(directory, executor) / file).read_text()
+    except FileNotFoundError:
+        return ""
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:

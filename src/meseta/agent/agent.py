@@ -92,6 +92,9 @@ TIMERS: dict[str, Callable[[State, float], None]] = {
 }
 """What happens when a timer of the agent itself is due."""
 
+FOR_STRANGERS = (on.AgentRegistered, on.ShutdownReceived)
+"""What a master may say to an agent that it has not admitted."""
+
 
 class Agent:
     """The machine of one agent. Its first event is `Recovered`. `state` may be read, by views above all."""
@@ -102,9 +105,11 @@ class Agent:
         self.state = State(config, entropy)
 
     def handle(self, event: AgentEvent, now: float) -> list[AgentEffect]:
-        """Take one event; what the master's rivals say is dropped."""
+        """Take one event; what the master's rivals say is dropped, and what it says to nobody yet."""
         state = self.state
-        if isinstance(event, FromMaster) and event.sender != state.master:
+        if isinstance(event, FromMaster) and (
+            event.sender != state.master or (state.id is None and not isinstance(event, FOR_STRANGERS))
+        ):
             state.counters.add("dropped_messages")
             return []
         state.now = now

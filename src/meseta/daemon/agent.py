@@ -35,6 +35,7 @@ from meseta.daemon.config import AGENT_FLAGS
 from meseta.daemon.flags import Flags
 from meseta.daemon.foreign_flags import FOREIGN_AGENT_FLAGS
 from meseta.daemon.host import address_of_host, name_of_host
+from meseta.daemon.logs import log_path, set_verbosity
 from meseta.daemon.process import run_daemon
 from meseta.runtime.agent_recovery import recover
 from meseta.runtime.checkpointer import Checkpointer
@@ -56,6 +57,9 @@ from meseta.runtime.streams import Responder
 from meseta.version import MESOS_VERSION
 from meseta.wire.executor_link import executor_message_bytes
 from meseta.wire.master_link import master_message_bytes
+
+FLUSH_TIMEOUT_S = 10.0
+"""How long the end of an agent waits for a disk that does not take its checkpoints."""
 
 log = structlog.get_logger()
 
@@ -91,6 +95,7 @@ class AgentDaemon:
         self._early: list[e.AgentEvent] = []
         self._driver: Driver[e.AgentEvent, x.AgentEffect] | None = None
         self._exiting: asyncio.Task[None] | None = None
+        self._is_stopped = False
 
     async def start(self) -> None:
         """Take up what an earlier agent has left, listen, and look for the master.
@@ -119,12 +124,16 @@ class AgentDaemon:
 
     async def stop(self) -> None:
         """Stop serving. Tasks go on, but for those of frameworks that do not checkpoint."""
+        if self._is_stopped:
+            return
+        self._is_stopped = True
         asyncio.get_running_loop().remove_signal_handler(signal.SIGUSR1)
         self._detector.stop()
         if self._driver is not None:
             self._driver.stop()
             self._end_what_cannot_be_recovered()
-        await self._checkpointer.flush()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._checkpointer.flush(), FLUSH_TIMEOUT_S)
         self._checkpointer.close()
         await self._server.close()
         await self._links.close()
@@ -138,7 +147,7 @@ class AgentDaemon:
         flags, places = self.flags, self._places
         self.files = VirtualFiles()
         if flags["log_dir"] is not None:
-            self._show(os.path.join(flags["log_dir"], "meseta-agent.log"), "/slave/log")
+            self._show(str(log_path("agent", flags["log_dir"])), "/slave/log")
         self._fetcher = Fetcher(
             places.cache,
             cache_bytes_max=flags["fetcher_cache_size"],
@@ -193,7 +202,7 @@ class AgentDaemon:
             version=this_build(),
             flags=flags.texts,
             files=self.files,
-            verbosity=Verbosity(loop.call_later, lambda level: log.info(f"log level is {level} now")),
+            verbosity=Verbosity(loop.call_later, set_verbosity),
             clock=time.time,
             start_time=time.time(),
             metrics=(self._fetcher_metrics,),
