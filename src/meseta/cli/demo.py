@@ -71,7 +71,7 @@ async def _demo(time_limit_s: float, *, as_json: bool) -> int:
     if as_json:
         print_json(summary_json(watch))
     else:
-        console.print(summary(watch))
+        console.print(summary(watch, interrupted=interrupted.is_set()))
     if interrupted.is_set():
         return EXIT_INTERRUPTED
     return 0 if watch.settled_s is not None else EXIT_FAILED
@@ -120,9 +120,9 @@ async def _watch(
                     contender.result()
             watch.sample(await cluster.get("/state"))
             if live is not None:
-                live.update(screen(watch), refresh=True)
+                live.update(screen(watch, console.height), refresh=True)
             elif time.monotonic() >= plain_at:
-                console.print(plain_line(watch))
+                console.print(plain_line(watch), soft_wrap=True)
                 plain_at = time.monotonic() + PLAIN_INTERVAL_S
             if watch.settled_s is not None and watch.elapsed_s >= SHOWN_S_MIN:
                 return

@@ -16,12 +16,16 @@ from meseta.cli.show import ago, megabytes, number
 
 COLORS = {MEM_HEAVY: "cyan", CPU_HEAVY: "magenta"}
 BAR_CELLS = 18
-SHARE_CELLS = 30
-CHART_CELLS = 60
-CHART_ROWS = 4
-ENDED_SHOWN = 3
+SHARE_CELLS = 24
+CHART_CELLS = 66
+CHART_STEPS = 6
+CHART_LABELS = {6: "1", 4: "2/3", 2: "1/3", 0: "0"}
+TASK_ROWS = 8
+TASK_ROWS_MIN = 5
+SCREEN_CELLS = 80
+SCREEN_LINES = 34
+SCREEN_LINES_WITHOUT_CHART = 25
 EIGHTHS = " ▏▎▍▌▋▊▉█"
-LEVELS = " ▁▂▃▄▅▆▇█"
 
 
 def story() -> RenderableType:
@@ -33,32 +37,26 @@ def story() -> RenderableType:
         f" runs tasks of {_shape(MEM_HEAVY)}, ",
         (CPU_HEAVY, COLORS[CPU_HEAVY]),
         f" tasks of {_shape(CPU_HEAVY)}.\n",
-        "Dominant resource fairness gives either 2/3 of what it needs most: 3 tasks and 2 tasks.\n",
+        "Dominant resource fairness gives each 2/3 of what it needs most: 3 tasks and 2 tasks.\n",
     )
     return text
 
 
-def screen(watch: Watch) -> RenderableType:
-    """The live screen."""
+def screen(watch: Watch, lines: int) -> RenderableType:
+    """The live screen; in a terminal of few lines the chart is left out."""
     sample = watch.samples[-1]
-    title = f"[bold]Meseta[/] [dim]master {watch.master} · {watch.elapsed_s:.0f} s[/]"
+    parts = [_agents(sample), Text(), _standings(sample), Text()]
+    if lines > SCREEN_LINES:
+        parts += [_chart(watch), Text()]
+    task_rows = TASK_ROWS if lines > SCREEN_LINES_WITHOUT_CHART else TASK_ROWS_MIN
     return Panel(
-        Group(
-            _agents(sample),
-            Text(),
-            _standings(sample),
-            Text(),
-            _chart(watch),
-            Text(),
-            _tasks(sample),
-            _verdict(watch),
-        ),
-        title=title,
+        Group(*parts, _tasks(sample, task_rows), _verdict(watch)),
+        title=f"[bold]Meseta[/] [dim]master {watch.master} · {watch.elapsed_s:.0f} s[/]",
         title_align="left",
         box=box.ROUNDED,
         border_style="dim",
         padding=(1, 2),
-        width=88,
+        width=SCREEN_CELLS,
     )
 
 
@@ -75,7 +73,7 @@ def plain_line(watch: Watch) -> str:
     return f"{sample.at_s:5.1f} s  {standings}  ({agents})"
 
 
-def summary(watch: Watch) -> RenderableType:
+def summary(watch: Watch, *, interrupted: bool) -> RenderableType:
     """What came out."""
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
     for title in ("FRAMEWORK", "TASK", "TASKS", "DOMINANT SHARE", "FAIR", "TASKS ENDED"):
@@ -90,7 +88,7 @@ def summary(watch: Watch) -> RenderableType:
             f"{FAIR_SHARE:.2f}",
             str(standing.ended if standing else 0),
         )
-    return Group(table, _conclusion(watch))
+    return Group(table, _conclusion(watch, interrupted=interrupted))
 
 
 def summary_json(watch: Watch) -> dict[str, Any]:
@@ -111,12 +109,14 @@ def summary_json(watch: Watch) -> dict[str, Any]:
     }
 
 
-def _conclusion(watch: Watch) -> Text:
+def _conclusion(watch: Watch, *, interrupted: bool) -> Text:
     if watch.settled_s is not None:
         return Text.assemble(
             ("✓ ", "green"),
             f"Both dominant shares settled at 2/3 within {watch.settled_s:.0f} s. Nothing is left running.",
         )
+    if interrupted:
+        return Text(f"Interrupted after {watch.elapsed_s:.0f} s. Nothing is left running.")
     return Text.assemble(
         ("✗ ", "red"),
         f"The shares had not settled at 2/3 after {watch.elapsed_s:.0f} s; if this machine is very busy, "
@@ -156,18 +156,35 @@ def _standings(sample: Sample) -> RenderableType:
 
 
 def _chart(watch: Watch) -> RenderableType:
-    """Both shares over time, one below the other."""
-    table = _grid("SHARE OVER TIME", "")
-    for name, color in COLORS.items():
-        shares = [sample.standings[name].share for sample in watch.samples][-CHART_CELLS:]
-        table.add_row(Text(name, style=color), Text(sparkline(shares), style=color))
-    return table
+    """Both shares over time: a column per sample, the newest on the right."""
+    samples = list(watch.samples)[-CHART_CELLS:]
+    heights = {
+        name: [round(sample.standings[name].share * CHART_STEPS) for sample in samples] for name in COLORS
+    }
+    rows = [Text("DOMINANT SHARES OVER TIME", style="dim")]
+    for level in range(CHART_STEPS, -1, -1):
+        row = Text(CHART_LABELS.get(level, "").rjust(4) + " ", style="dim")
+        for column in range(CHART_CELLS):
+            here = [name for name in COLORS if column < len(samples) and heights[name][column] == level]
+            row.append(*_chart_cell(here, is_fair=level == round(FAIR_SHARE * CHART_STEPS)))
+        rows.append(row)
+    return Group(*rows)
 
 
-def _tasks(sample: Sample) -> RenderableType:
+def _chart_cell(here: Sequence[str], *, is_fair: bool) -> tuple[str, str]:
+    """Return the character and the style of a cell in which these frameworks are."""
+    if len(here) > 1:
+        return "█", "bold white"
+    if here:
+        return "█", COLORS[here[0]]
+    return ("┈", "bright_black") if is_fair else (" ", "")
+
+
+def _tasks(sample: Sample, count: int) -> RenderableType:
     table = _grid("TASK", "AGENT", "STATE", "FOR")
     running = sorted((task for agent in sample.agents for task in agent.tasks), key=lambda task: task.since)
-    for task in (*running, *sample.recent[:ENDED_SHOWN]):
+    tasks = (*running, *sample.recent)[:count]
+    for task in tasks:
         color = COLORS[task.framework]
         is_over = task in sample.recent
         state = task.state.removeprefix("TASK_").lower()
@@ -177,6 +194,8 @@ def _tasks(sample: Sample) -> RenderableType:
             Text(state, style="dim" if is_over else ""),
             Text(ago(task.since), style="dim"),
         )
+    for _ in range(count - len(tasks)):  # What is below stays where it is.
+        table.add_row()
     return table
 
 
@@ -184,11 +203,6 @@ def _verdict(watch: Watch) -> RenderableType:
     if watch.settled_s is None:
         return Text("\nwaiting for both shares to settle at 2/3 …", style="dim")
     return Text.assemble("\n", ("✓ ", "green"), f"both shares settled at 2/3 within {watch.settled_s:.0f} s")
-
-
-def sparkline(values: Sequence[float]) -> str:
-    """Return one character per value, of a height from 0 to 1."""
-    return "".join(LEVELS[round(min(1.0, max(0.0, value)) * (len(LEVELS) - 1))] for value in values)
 
 
 def bar(value: float, cells: int) -> str:

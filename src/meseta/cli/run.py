@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
+import secrets
 import signal
 import sys
 import time
@@ -29,6 +31,14 @@ EXITED = re.compile(r"exited with status (\d+)")
 TERMINATED = re.compile(r"terminated with signal (.+?)(?: \(core dumped\))?$")
 SIGNAL_STATUS = 128
 """What shells add to the number of the signal that ended a command."""
+SAID = {
+    TaskState.TASK_RUNNING: "is running",
+    TaskState.TASK_FINISHED: "has finished",
+    TaskState.TASK_FAILED: "has failed",
+    TaskState.TASK_KILLED: "was killed",
+    TaskState.TASK_ERROR: "was refused",
+    TaskState.TASK_LOST: "is lost",
+}
 INSTANCES_MAX = 10_000
 SIGNALS = {signal.strsignal(number): int(number) for number in signal.valid_signals()}
 
@@ -88,16 +98,19 @@ def run(
         uris=uri or [],
         user=user or None,
     )
-    base = name or re.sub(r"[^A-Za-z0-9._-]+", "-", command[0].split()[0].rpartition("/")[2]) or "run"
+    base = (
+        name or re.sub(r"[^A-Za-z0-9._-]+", "-", (command[0].split() or [""])[0].rpartition("/")[2]) or "run"
+    )
     tasks = [
-        Task(id=f"{base}-{index}", name=base, command=line, cpus=cpus, mem=mem, disk=disk, gpus=gpus)
-        for index in range(instances)
+        Task(id=task_id, name=base, command=line, cpus=cpus, mem=mem, disk=disk, gpus=gpus)
+        for task_id in _task_ids(base, instances)
     ]
     job = Job(tasks, base, role, follow and not as_json, quiet, as_json)
     return loop.run(_run(master, job))
 
 
 async def _run(master: str, job: Job) -> int:
+    logging.getLogger("meseta").setLevel(logging.CRITICAL)  # What a person must know is said in other words.
     async with Cluster(master) as cluster:
         await cluster.get("/version")  # Says at once, and in one sentence, when there is no master.
         async with Scheduler(cluster.master, name=job.name, roles=[job.role]) as scheduler:
@@ -115,6 +128,9 @@ class Session:
         self._followers: list[asyncio.Task[None]] = []
         self._interrupts: list[int] = []
         self._killing: asyncio.Future[None] | None = None
+        self._is_connected = True
+        scheduler.on_subscribed(self._on_subscribed)
+        scheduler.on_disconnected(self._on_disconnected)
         self._batch = Batch(
             scheduler,
             job.tasks,
@@ -132,6 +148,10 @@ class Session:
         with suppress(asyncio.CancelledError):
             updates = await running
         await asyncio.gather(*self._followers, return_exceptions=True)
+        if (
+            not self._is_connected
+        ):  # Nobody to say goodbye to: the master waits a minute, then kills the tasks.
+            await self._scheduler.stop(failover=True)
         if self._interrupts:
             return SIGNAL_STATUS + self._interrupts[0]
         failed = sorted((update for update in updates if not update.succeeded), key=_when)
@@ -152,21 +172,21 @@ class Session:
         try:
             await self._batch.kill()
         except SdkError as error:
-            self._say(f"the tasks could not be killed: {error}; once more leaves, and the master kills them")
+            self._warn(f"the tasks cannot be killed now: {error}")
 
     def _on_launched(self, handle: TaskHandle) -> None:
         if self._job.follows:
             prefix = f"{handle.id} | " if len(self._job.tasks) > 1 else ""
             framework_id = self._scheduler.framework_id or ""
-            follower = Follower(self._cluster, handle, framework_id, prefix, self._say)
+            follower = Follower(self._cluster, handle, framework_id, prefix, self._warn)
             self._followers.append(asyncio.ensure_future(follower.run()))
 
     def _on_update(self, update: TaskUpdate) -> None:
         if self._job.as_json:
             print(msgspec.json.encode(_as_json(update)).decode(), flush=True)
         elif update.is_terminal or update.state is TaskState.TASK_RUNNING:
-            state = update.state.name.removeprefix("TASK_").lower()
-            self._say(f"{update.task_id} is {state}" + (f": {update.message}" if update.message else ""))
+            happened = SAID.get(update.state, f"is {update.state.name}")
+            self._say(f"{update.task_id} {happened}" + (f": {update.message}" if update.message else ""))
 
     def _on_waiting(self, offer: Offer, task: Task) -> None:
         self._say(
@@ -174,9 +194,19 @@ class Session:
             f"{number(task.cpus)} CPUs and {megabytes(task.mem)}; waiting for more (Ctrl-C gives up)"
         )
 
+    def _on_subscribed(self, framework_id: str) -> None:
+        self._is_connected = True
+
+    def _on_disconnected(self, reason: str) -> None:
+        self._is_connected = False
+        self._warn(f"the connection to the master is lost ({reason}); trying to get it back")
+
     def _say(self, text: str) -> None:
         if not self._job.is_quiet:
-            print(f"meseta: {text}", file=sys.stderr, flush=True)
+            self._warn(text)
+
+    def _warn(self, text: str) -> None:
+        print(f"meseta: {text}", file=sys.stderr, flush=True)
 
 
 def exit_status(update: TaskUpdate) -> int:
@@ -186,6 +216,12 @@ def exit_status(update: TaskUpdate) -> int:
     if terminated := TERMINATED.search(update.message):
         return SIGNAL_STATUS + SIGNALS.get(terminated[1], 0)
     return EXIT_FAILED
+
+
+def _task_ids(base: str, count: int) -> list[str]:
+    """Return ids for the tasks of one run, different from those of others so that each can be asked for."""
+    base = f"{base}-{secrets.token_hex(2)}"
+    return [base] if count == 1 else [f"{base}-{index}" for index in range(count)]
 
 
 def _when(update: TaskUpdate) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
 from meseta.sdk import Offer, Scheduler, Task, TaskHandle, TaskUpdate
 
@@ -29,40 +28,53 @@ class Batch:
         self._handles: list[TaskHandle] = []
         self._on_launched = on_launched
         self._on_waiting = on_waiting
-        self._launching: asyncio.Task[None] | None = None
+        self._launches = asyncio.Lock()
+        """Held while offers are turned into tasks: who kills must not miss those just being launched."""
+        self._launched = asyncio.Event()
+        """Nothing waits to be launched any more."""
         self._told = False
         scheduler.on_update(on_update)
 
     async def run(self) -> list[TaskUpdate]:
-        """Launch all tasks and wait for their ends; return their last updates, in the order of launching."""
-        self._launching = asyncio.get_running_loop().create_task(self._launch_all())
-        with suppress(asyncio.CancelledError):
-            await self._launching
-        return [await handle.wait() for handle in self._handles]
+        """Launch all tasks and wait for their ends; return their last updates, in the order of launching.
+
+        Raises an SdkError if the scheduler stops before.
+        """
+        taking = asyncio.get_running_loop().create_task(self._take_offers())
+        taking.add_done_callback(lambda _: self._launched.set())
+        try:
+            await self._launched.wait()
+            if taking.done():
+                taking.result()
+            return [await handle.wait() for handle in self._handles]
+        finally:
+            taking.cancel()
 
     async def kill(self) -> None:
         """Launch no more, and kill what runs; `run` returns when all that was launched has ended."""
-        self._waiting.clear()
-        if self._launching is not None:
-            self._launching.cancel()
+        async with self._launches:
+            self._waiting.clear()
+            self._launched.set()
         await asyncio.gather(*(handle.kill() for handle in self._handles if not handle.is_terminal))
 
-    async def _launch_all(self) -> None:
+    async def _take_offers(self) -> None:
+        """Launch on what is offered. Offers that still come when all is launched are declined."""
         async for offer in self._scheduler.offers():
-            batch: list[Task] = []
-            while self._waiting and offer.fits(*batch, self._waiting[0]):
-                batch.append(self._waiting.pop(0))
-            if batch:
-                await self._launch(offer, batch)
-            elif not self._told and not self._handles:
-                self._told = True
-                self._on_waiting(offer, self._waiting[0])
-            if not self._waiting:
-                break
-        await self._scheduler.suppress()
+            async with self._launches:
+                await self._launch(offer)
+            if not self._waiting and not self._launched.is_set():
+                self._launched.set()
+                await self._scheduler.suppress()
 
-    async def _launch(self, offer: Offer, batch: list[Task]) -> None:
-        handles = await offer.launch_all(batch)
-        self._handles += handles
-        for handle in handles:
-            self._on_launched(handle)
+    async def _launch(self, offer: Offer) -> None:
+        batch: list[Task] = []
+        while self._waiting and offer.fits(*batch, self._waiting[0]):
+            batch.append(self._waiting.pop(0))
+        if batch:
+            handles = await offer.launch_all(batch)
+            self._handles += handles
+            for handle in handles:
+                self._on_launched(handle)
+        elif self._waiting and not self._handles and not self._told:
+            self._told = True
+            self._on_waiting(offer, self._waiting[0])

@@ -29,8 +29,6 @@ class Contender:
     def __init__(self, master: str, *, name: str, shape: Shape, duration_s: Callable[[], float]) -> None:
         self.name = name
         self.shape = shape
-        self.launched = 0
-        """Tasks launched so far."""
         self._master = master
         self._duration_s = duration_s
         self._numbers = itertools.count(1)
@@ -43,14 +41,12 @@ class Contender:
         """
         async with Scheduler(self._master, name=self.name, failover_timeout_s=0.0) as scheduler:
             async for offer in scheduler.offers():
-                task = self._next_task()
-                if not offer.fits(task):
+                if not offer.fits(cpus=self.shape.cpus, mem=self.shape.mem):
                     continue  # Too small for one task: it is declined when the next one is asked for.
                 try:
-                    await offer.launch(task, refuse_s=0.0)
+                    await offer.launch(self._next_task(), refuse_s=0.0)
                 except OfferError:
                     continue  # It was rescinded meanwhile.
-                self.launched += 1
 
     def _next_task(self) -> Task:
         seconds = self._duration_s()
