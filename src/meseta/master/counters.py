@@ -81,6 +81,7 @@ NAMES = (
     *(f"master/{name}" for name in _AGENTS),
     "master/dropped_messages",
     "master/offers_held_back",
+    "master/offers_timed_out",
     *(f"master/operations/{state}" for state in _OPERATION_STATES),
     *(
         f"master/operations/{type_.name.lower()}/{state}"

@@ -27,8 +27,8 @@ from meseta.master.state import AgentState, FrameworkState, Offer, State
 from meseta.records import Filters, Launch, LaunchGroup, Operation, TaskInfo, TaskReason
 from meseta.resources import Resources
 
-HELD_BACK = Filters()
-"""Keeps what a framework with too many open offers is not offered away from it for a while."""
+FOR_OTHERS = Filters()
+"""Keeps resources for a while from a framework that has too many open offers, or lets them time out."""
 
 
 # Making -----------------------------------------------------------------------------------------------
@@ -68,7 +68,7 @@ def _make_offer(state: State, framework: FrameworkState, allocation: Allocation,
 def _hold_back(state: State, allocation: Allocation, now: float) -> None:
     state.counters["master/offers_held_back"] += 1
     state.allocator.recover(
-        allocation.framework_id, allocation.agent_id, allocation.role, allocation.resources, HELD_BACK, now
+        allocation.framework_id, allocation.agent_id, allocation.role, allocation.resources, FOR_OTHERS, now
     )
 
 
@@ -90,18 +90,24 @@ def discard_offer(state: State, offer: Offer, filters: Filters | None, now: floa
     state.allocator.recover(offer.framework_id, offer.agent_id, offer.role, offer.resources, filters, now)
 
 
-def rescind_offers(state: State, offers: Iterable[Offer], now: float) -> None:
+def rescind_offers(
+    state: State, offers: Iterable[Offer], now: float, filters: Filters | None = None
+) -> None:
     """End offers, give their resources back, and tell their frameworks."""
     for offer in list(offers):
-        discard_offer(state, offer, None, now)
+        discard_offer(state, offer, filters, now)
         state.tell(state.frameworks[offer.framework_id], Rescinded(offer.id))
 
 
 def on_offer_timed_out(state: State, id: OfferId, now: float) -> None:
-    """Rescind an offer that was not answered in time."""
+    """Rescind an offer that was not answered in time. Others get its resources first.
+
+    (In Mesos they go back without a filter, so a newcomer that answers nothing can get them again and again.)
+    """
     offer = state.offers.get(id)
     if offer is not None:
-        rescind_offers(state, (offer,), now)
+        state.counters["master/offers_timed_out"] += 1
+        rescind_offers(state, (offer,), now, FOR_OTHERS)
 
 
 # Answers ----------------------------------------------------------------------------------------------

@@ -136,6 +136,22 @@ def test_an_offer_that_is_not_answered_in_time_is_rescinded() -> None:
     assert rescinded.offer_id == offer.id
 
 
+def test_what_timed_out_is_offered_to_others_first() -> None:
+    play = Playground(offer_timeout_s=30.0)
+    busy = play.subscribe()
+    play.register()
+    for _ in range(5):
+        (offer,) = play.offers(busy, seconds=2)
+        play.call(events.OffersDeclined, busy, offer_ids=(offer.id,), filters=Filters(refuse_s=0))
+    silent = play.subscribe(StreamId(2), name="silent")
+    play.run(1)
+    play.call(events.OffersDeclined, busy, offer_ids=tuple(play.state.frameworks[busy].offers))
+    play.run(8)
+    assert len(play.state.frameworks[silent].offers) == 1
+    assert len(play.offers(busy, seconds=28)) == 1
+    assert play.state.counters["master/offers_timed_out"] == 1
+
+
 def test_an_answered_offer_does_not_time_out() -> None:
     play = Playground(offer_timeout_s=30.0)
     framework_id, agent_id = play.subscribe(), play.register()
