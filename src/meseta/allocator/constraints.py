@@ -41,7 +41,7 @@ def constraints_fault(constraints: OfferConstraints) -> str | None:
                 return f"'RoleConstraints::groups' for role '{role}' contains an empty group"
             for constraint in group:
                 if fault := _constraint_fault(constraint):
-                    return f"Role '{role}' has an invalid 'AttributeConstraint': {fault}"
+                    return f"A role {role} has an invalid 'AttributeConstraint': {fault}"
     return None
 
 
