@@ -253,12 +253,12 @@ class AgentProcess:
 
     def __init__(self, directory: Path, master: str, **flags: str) -> None:
         self._directory = directory
-        self._arguments = [f"--{name}={value}" for name, value in agent_flags(directory, master, **flags)]
+        self.arguments = [f"--{name}={value}" for name, value in agent_flags(directory, master, **flags)]
         self.start()
 
     def start(self) -> None:
         with (self._directory / "agent.log").open("ab") as log:
-            command = [sys.executable, "-m", "meseta.daemon.agent", *self._arguments]
+            command = [sys.executable, "-m", "meseta.daemon.agent", *self.arguments]
             self.process = subprocess.Popen(command, stderr=log, cwd=os.getcwd())
 
     async def end(self, signum: int = signal.SIGKILL) -> int:
