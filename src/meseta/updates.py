@@ -163,6 +163,10 @@ class Streams(Generic[KeyT, UpdateT]):
         stream = self._streams.get(key)
         return iter(()) if stream is None else (update for _, update, _ in stream.queue)
 
+    def unsettled(self) -> Iterator[KeyT]:
+        """The keys of streams that hold something that is not acknowledged."""
+        return (key for key, stream in self._streams.items() if stream.queue)
+
     def _start(self, key: KeyT, stream: _Stream[UpdateT], now: float) -> None:
         stream.retry_s = RETRY_MIN_S
         self._deadlines.arm(key, now + RETRY_MIN_S)

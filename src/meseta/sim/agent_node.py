@@ -1,0 +1,153 @@
+"""An agent's process: the machine, its checkpoints, and the machine room of its containers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from meseta.agent import effects as x
+from meseta.agent import events as e
+from meseta.agent.agent import Agent
+from meseta.agent.state import AgentConfig
+from meseta.containers.events import ContainerEvent
+from meseta.ids import Pid
+from meseta.sim import routing
+from meseta.sim.clock import Clock
+from meseta.sim.containers import Machine, Speed
+from meseta.sim.disk import Disk, WorkDirectory
+from meseta.sim.network import Exchange, Mail, Mailer, Network
+from meseta.sim.node import Node, Observer
+
+
+class AgentNode(Node[e.AgentEvent, x.AgentEffect]):
+    """An agent that may be started again; its containers go on meanwhile, unless the machine reboots."""
+
+    def __init__(
+        self,
+        network: Network,
+        config: AgentConfig,
+        name: str,
+        clock: Clock,
+        observers: list[Observer],
+        *,
+        speed: Speed,
+        disk: Disk,
+        detect: Callable[[], Pid | None],
+    ) -> None:
+        """`detect` tells who leads, as far as the detector knows at this moment."""
+        super().__init__(network.world, name, config.pid.rpartition("@")[2], clock, observers)
+        self.config = config
+        self.network = network
+        self.machine: Agent | None = None
+        self.exit: x.Exit | None = None
+        """How the process ended by itself."""
+        self._disk = disk
+        self._files = WorkDirectory()
+        self._detect = detect
+        chance = self.world.chance(f"{name}/containers")
+        self.containers = Machine(self.world, name, speed, chance, self._feed_container)
+        network.add(self)
+
+    # ── life ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def start(self) -> None:
+        """Start, and take up what is there."""
+        entropy = self.world.chance(f"{self.name}/{self.incarnation + 1}")
+        self.machine = Agent(self.config, entropy)
+        self.exit = None
+        self._mailer = Mailer(self.network, self, routing.is_repeated)
+        self.world.trace.line(self.world.now, self.name, "proc", "starts")
+        self.boot(self.machine, self.performers())
+        self.feed(self._files.recovered(self.containers.recovered()))
+        self.feed(e.MasterDetected(self._detect()))
+
+    def crash(self, *, silent: bool) -> None:
+        """End at once; `silent`: peers are not told by their kernel."""
+        self.world.trace.line(self.world.now, self.name, "proc", "crashes", "silently" if silent else "")
+        self._leave(silent=silent)
+
+    def lose_power(self) -> None:
+        """The whole machine stops, with all containers."""
+        self.world.trace.line(self.world.now, self.name, "proc", "loses power")
+        if self.up:
+            self._leave(silent=True)
+        self.containers.reboot()
+
+    def _leave(self, *, silent: bool) -> None:
+        self.halt()
+        self.machine = None
+        self._disk.crash()
+        self._mailer.close()
+        if not silent:
+            self.network.host_died(self.address)
+
+    # ── what arrives ──────────────────────────────────────────────────────────────────────────────────
+
+    def on_mail(self, mail: Mail) -> None:
+        """A message of the master arrives."""
+        self.feed(routing.agent_event(mail.record, mail.sender))
+
+    def on_peer_exited(self, address: str) -> None:
+        """A link broke."""
+        self.feed(e.PeerExited(address))
+
+    def serve(self, exchange: Exchange, message: Any) -> None:
+        """Executors are inside the agent: nobody connects."""
+        raise AssertionError(f"{self.name} serves nobody")
+
+    def on_client_gone(self, exchange: Exchange) -> None:
+        """See `serve`."""
+        raise AssertionError(f"{self.name} serves nobody")
+
+    def detect(self, master: Pid | None) -> None:
+        """The detector says who leads."""
+        self.feed(e.MasterDetected(master))
+
+    def _feed_container(self, event: ContainerEvent) -> None:
+        self.feed(event)
+
+    # ── effects ───────────────────────────────────────────────────────────────────────────────────────
+
+    def performers(self) -> dict[type, Callable[[Any], None]]:
+        """Return what performs each kind of effect."""
+        containers = self.containers
+        return {
+            x.SendToMaster: self._send_to_master,
+            x.SendToFramework: self._send_to_nobody,
+            x.SendToExecutor: self._send_to_nobody,
+            x.CloseExecutorStream: self._send_to_nobody,
+            x.Link: lambda effect: self._mailer.link(effect.pid),
+            x.Authenticate: lambda effect: self.feed(e.Authenticated(effect.master)),
+            x.Checkpoint: self._checkpoint,
+            x.RemovePath: lambda effect: self._disk.write(partial(self._files.apply, effect), None),
+            x.SampleDiskUsage: lambda effect: self.feed(e.DiskUsageSampled(0.5)),
+            x.Reply: self._send_to_nobody,
+            x.Exit: self._exit,
+            x.PrepareSandbox: containers.prepare,
+            x.StartContainer: containers.start,
+            x.SignalContainer: containers.signal,
+            x.DestroyContainer: containers.destroy,
+            x.UpdateContainer: lambda effect: None,
+            x.RemoveContainer: containers.remove,
+            x.RunCheck: containers.check,
+        }
+
+    def _send_to_master(self, effect: x.SendToMaster) -> None:
+        self._mailer.send(Mail(self.config.pid, effect.master, effect.message))
+
+    def _send_to_nobody(self, effect: Any) -> None:
+        raise AssertionError(f"{self.name} has no executor, driver or operator to send {effect} to")
+
+    def _checkpoint(self, effect: x.Checkpoint) -> None:
+        done = None if effect.ticket is None else partial(self.feed, e.Checkpointed(effect.ticket))
+        self._disk.write(partial(self._files.apply, effect), done)
+
+    def _exit(self, effect: x.Exit) -> None:
+        self.world.trace.line(self.world.now, self.name, "proc", "exits", effect.message)
+        self.exit = effect
+        self.world.after(0.0, partial(self._exited, self.incarnation))
+
+    def _exited(self, incarnation: int) -> None:
+        if self.up and self.incarnation == incarnation:
+            self._leave(silent=False)

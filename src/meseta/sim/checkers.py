@@ -1,0 +1,133 @@
+"""What must never happen, watched step by step. Each checker is on its own and knows one promise.
+
+    Accounts          the machines' own invariants: no resource is lost, held twice, or offered twice
+    Offers            what is offered of an agent is really free there, counted anew from the master's books
+    Acknowledgements  an agent forgets an update only when its framework has acknowledged it
+    Runs              no task is started twice
+
+What must happen in the end is in `convergence`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from meseta.agent import effects as agent_effects
+from meseta.agent import events as agent_events
+from meseta.agent import invariants as agent_invariants
+from meseta.allocator import invariants as allocator_invariants
+from meseta.ids import AgentId
+from meseta.master import effects as master_effects
+from meseta.master import invariants as master_invariants
+from meseta.master import views
+from meseta.resources import Resources
+from meseta.sim.agent_node import AgentNode
+from meseta.sim.cluster import Cluster
+from meseta.sim.containers import Program
+from meseta.sim.failures import SafetyViolation
+from meseta.sim.master_node import MasterNode
+from meseta.sim.node import Step
+
+
+class Accounts:
+    """Checks every machine after every `interval`th of its steps, as checks cost more than steps."""
+
+    def __init__(self, interval: int) -> None:
+        self._interval = interval
+        self._steps: dict[str, int] = {}
+
+    def observe(self, step: Step) -> None:
+        """Look at one step."""
+        name = step.node.name
+        count = self._steps[name] = self._steps.get(name, 0) + 1
+        if count % self._interval == 0:
+            check_node(step.node)
+
+
+def check_node(node: object) -> None:
+    """Check one process's machine, if it runs."""
+    try:
+        if isinstance(node, MasterNode) and node.machine is not None:
+            master_invariants.check(node.machine.state)
+            allocator_invariants.check(node.allocator)
+        elif isinstance(node, AgentNode) and node.machine is not None:
+            agent_invariants.check(node.machine.state)
+    except AssertionError as fault:
+        assert isinstance(node, MasterNode | AgentNode)
+        raise SafetyViolation(f"{node.name}: {fault or 'an invariant does not hold'}") from fault
+
+
+class Offers:
+    """Counts anew what is free of each agent that is offered."""
+
+    def observe(self, step: Step) -> None:
+        """Look at one step."""
+        if not isinstance(step.node, MasterNode) or step.node.machine is None:
+            return
+        offered: dict[AgentId, None] = {}
+        for effect in step.effects:
+            match effect:
+                case master_effects.SendToFramework(message=master_effects.Offered(offers=offers)):
+                    offered.update((offer.agent.id, None) for offer in offers)
+        for agent_id in offered:
+            self._check(step.node, agent_id)
+
+    def _check(self, node: MasterNode, agent_id: AgentId) -> None:
+        assert node.machine is not None
+        agent = node.machine.state.agents[agent_id]
+        held = views.used_on_agent(agent) + views.offered_on_agent(agent)
+        if not agent.total.contains(held):
+            raise SafetyViolation(f"{agent} has {agent.total}, and {held} of it is used or offered")
+
+
+class Acknowledgements:
+    """Compares what reaches agents with what frameworks have settled."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    def observe(self, step: Step) -> None:
+        """Look at one step."""
+        event = step.event
+        if isinstance(event, agent_events.UpdateAcknowledged) and not any(
+            event.uuid in framework.settled for framework in self._cluster.frameworks
+        ):
+            raise SafetyViolation(
+                f"{step.node.name} is told that update {event.uuid.hex()[:8]} of {event.task_id} is"
+                " acknowledged, but its framework did not do that"
+            )
+
+
+class Started(NamedTuple):
+    """Where a task was started."""
+
+    agent: str
+    container_id: str
+
+
+class Runs:
+    """Remembers every task that was started."""
+
+    def __init__(self) -> None:
+        self.started: dict[str, Started] = {}
+
+    def observe(self, step: Step) -> None:
+        """Look at one step."""
+        for effect in step.effects:
+            if isinstance(effect, agent_effects.StartContainer):
+                what = Program.of(effect.plan.argv[-1]).what
+                if what in self.started:
+                    raise SafetyViolation(
+                        f"task {what} is started on {step.node.name}, after {self.started[what].agent}"
+                    )
+                self.started[what] = Started(step.node.name, effect.plan.container_id)
+
+
+def used_by_processes(node: AgentNode) -> Resources:
+    """Return what the agent itself accounts to what it runs."""
+    total = Resources.EMPTY
+    if node.machine is not None:
+        for framework in node.machine.state.frameworks.values():
+            for executor in framework.executors.values():
+                total += executor.allocated()
+    return total

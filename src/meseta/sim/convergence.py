@@ -1,0 +1,139 @@
+"""What must be true some time after everything was healed and no new tasks are launched.
+
+Every question yields sentences about what is still missing; nothing missing is what a run must come to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from meseta.agent.state import Phase
+from meseta.ids import AgentId, FrameworkId, TaskId
+from meseta.master import views
+from meseta.master.state import State
+from meseta.records import is_terminal
+from meseta.sdk import session
+from meseta.sim.agent_node import AgentNode
+from meseta.sim.cluster import Cluster
+from meseta.sim.workload import Framework
+
+Tasks = dict[tuple[FrameworkId, TaskId], str]
+"""Names of states by task."""
+
+
+def missing(cluster: Cluster) -> list[str]:
+    """Say what is not as it must be in the end."""
+    master = cluster.leader.machine
+    if master is None:
+        return [f"{cluster.leader.name} does not run"]
+    state = master.state
+    return [
+        *(fault for agent in cluster.agents for fault in _agent_faults(state, agent)),
+        *(fault for framework in cluster.frameworks for fault in _framework_faults(state, framework)),
+        *_process_faults(cluster),
+        *_task_faults(cluster, state),
+        *_job_faults(cluster, state),
+        *_offer_faults(cluster, state),
+    ]
+
+
+def _agent_faults(state: State, node: AgentNode) -> Iterator[str]:
+    """Every agent is registered, and has nothing left to say."""
+    if node.machine is None:
+        yield f"{node.name} does not run{'' if node.exit is None else f': {node.exit.message}'}"
+        return
+    agent = node.machine.state
+    if agent.phase is not Phase.RUNNING:
+        yield f"{node.name} is {agent.phase.value}"
+        return
+    known = state.agents.get(agent.agent_id())
+    if known is None or not known.connected or not known.active or known.pid != node.config.pid:
+        yield f"{node.name} takes itself for registered, the master does not"
+        return
+    if len(state.agents) > 1 and list(state.agent_pids.values()).count(known.id) != 1:
+        yield f"{node.name} is found by several pids"
+    for key in agent.updates.unsettled():
+        yield f"{node.name} has updates of {key[1]} that nobody acknowledged"
+    if agent.writing:
+        yield f"{node.name} waits for its disk"
+    if lost := node.containers.unsettled():
+        yield f"{node.name} never let {len(lost)} containers go that have ended"
+
+
+def _framework_faults(state: State, framework: Framework) -> Iterator[str]:
+    """Every framework is subscribed, and the master has no others but those that wait for their scheduler."""
+    known = state.frameworks.get(framework.framework_id) if framework.framework_id is not None else None
+    if not framework.subscribed:
+        yield f"{framework.name} is not subscribed"
+    elif known is None or not known.connected or not known.active:
+        yield f"{framework.name} takes itself for subscribed, the master does not"
+
+
+def _process_faults(cluster: Cluster) -> Iterator[str]:
+    """Schedulers that were replaced have noticed."""
+    current = [framework.process for framework in cluster.frameworks]
+    for scheduler in cluster.schedulers:
+        stopped = scheduler.session.phase is session.Phase.STOPPED
+        if scheduler.up and scheduler not in current and not stopped:
+            yield f"a scheduler of {scheduler.name} at {scheduler.address} was replaced and does not know"
+
+
+def _task_faults(cluster: Cluster, state: State) -> Iterator[str]:
+    """Master, agents and processes know the same tasks, in the same states."""
+    ours: Tasks = {
+        (framework.id, task.task_id): task.state.name
+        for framework in state.frameworks.values()
+        for task in framework.tasks.values()
+    }
+    theirs: Tasks = {}
+    for node in cluster.agents:
+        if node.machine is None:
+            continue
+        running = {program.what for program in node.containers.running().values()}
+        for framework in node.machine.state.frameworks.values():
+            for executor in framework.executors.values():
+                for task in executor.tasks.values():
+                    key = (framework.id, task.info.task_id)
+                    theirs[key] = task.state.name
+                    if not task.over and task.info.task_id not in running:
+                        yield f"{node.name} has {key[1]} in {task.state.name}, and no process of it"
+                    running.discard(task.info.task_id)
+        for what in sorted(running):
+            yield f"{node.name} runs {what}, and its agent does not know"
+    for key in sorted({*ours, *theirs}):
+        here, there = ours.get(key, "nothing"), theirs.get(key, "nothing")
+        if here != there:
+            yield f"task {key[1]} is {here} at the master and {there} at its agent"
+
+
+def _job_faults(cluster: Cluster, state: State) -> Iterator[str]:
+    """What frameworks believe of their tasks is so."""
+    for framework in cluster.frameworks:
+        for job in framework.jobs.values():
+            owner = state.frameworks.get(job.framework_id)
+            task = owner.tasks.get(job.id) if owner is not None else None
+            alive = task is not None and not is_terminal(task.state)
+            if job.framework_id != framework.framework_id:
+                if owner is None and task is not None:
+                    yield f"task {job.id} outlives its framework {job.framework_id}"
+            elif alive and job.over:
+                assert task is not None
+                yield f"{framework.name} takes {job.id} for {job.state.name}, and it is {task.state.name}"
+            elif not alive and not job.over:
+                yield f"{framework.name} takes {job.id} for {job.state.name}, and it is gone"
+            elif alive and task is not None and job.state is not task.state:
+                yield f"{framework.name} takes {job.id} for {job.state.name}, and it is {task.state.name}"
+
+
+def _offer_faults(cluster: Cluster, state: State) -> Iterator[str]:
+    """Every framework that wants offers was offered every agent that has something free."""
+    free: list[AgentId] = []
+    for agent in state.agents.values():
+        left = agent.total.subtract(views.used_on_agent(agent))
+        if left.scalar("cpus") >= 1000 or left.scalar("mem") >= 128_000:
+            free.append(agent.id)
+    for framework in cluster.frameworks:
+        if framework.wants_offers:
+            for agent_id in free:
+                if agent_id not in framework.offered:
+                    yield f"{framework.name} was never offered what is free of {agent_id}"

@@ -1,0 +1,223 @@
+"""Disks: what is written takes a while, lands in order, and is lost in a crash until it has landed.
+
+A write that was under way when its process died may have landed or not, and nobody was told: what survives
+is a prefix of what was asked for.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+from meseta.agent.effects import (
+    AgentCheckpoint,
+    Checkpoint,
+    ExecutorCheckpoint,
+    FrameworkCheckpoint,
+    RemovePath,
+    TaskCheckpoint,
+    TextCheckpoint,
+    UpdateCheckpoint,
+)
+from meseta.agent.events import Recovered as AgentRecovered
+from meseta.agent.events import (
+    RecoveredContainer,
+    RecoveredExecutor,
+    RecoveredFramework,
+    RecoveredTask,
+)
+from meseta.ids import NO_PID, AgentId, ContainerId, Pid
+from meseta.master.registry import (
+    AdmitAgent,
+    MarkReachable,
+    MarkUnreachable,
+    Mutation,
+    Recovered,
+    RemoveAgent,
+    UpdateAgentInfo,
+)
+from meseta.records import AgentInfo, TaskStatus
+from meseta.sim.world import World
+
+
+class Latency(NamedTuple):
+    """How long a write takes: a mean, and now and then much longer."""
+
+    mean_s: float = 0.001
+    slow: float = 0.0
+    """Likelihood of a write of up to `slow_s`."""
+    slow_s: float = 0.0
+
+    def draw(self, chance: random.Random) -> float:
+        """Draw the time of one write."""
+        if self.slow and chance.random() < self.slow:
+            return chance.random() * self.slow_s
+        return self.mean_s * chance.random() * 2
+
+
+class Disk:
+    """Writes in order. `apply` makes one durable; `done` is told of those that the process waits for."""
+
+    def __init__(self, world: World, latency: Latency, chance: random.Random) -> None:
+        self._world = world
+        self._chance = chance
+        self._queue: deque[tuple[Callable[[], None], Callable[[], None] | None]] = deque()
+        self._life = 0
+        self._last = 0.0
+        self.latency = latency
+
+    def write(self, apply: Callable[[], None], done: Callable[[], None] | None) -> None:
+        """Ask for a write."""
+        self._queue.append((apply, done))
+        self._last = max(self._last, self._world.now + self.latency.draw(self._chance))
+        self._world.at(self._last, partial(self._land, self._life))
+
+    def crash(self) -> None:
+        """Lose what has not landed, but for a part that nobody knows of."""
+        for _ in range(self._chance.randint(0, len(self._queue))):
+            self._queue.popleft()[0]()
+        self._queue.clear()
+        self._life += 1
+
+    def _land(self, life: int) -> None:
+        if life == self._life:
+            apply, done = self._queue.popleft()
+            apply()
+            if done is not None:
+                done()
+
+
+class Registry:
+    """What a master's registry holds."""
+
+    def __init__(self) -> None:
+        self.agents: dict[AgentId, AgentInfo] = {}
+        self.unreachable: dict[AgentId, float] = {}
+
+    def apply(self, mutation: Mutation) -> None:
+        """Make one mutation durable."""
+        match mutation:
+            case AdmitAgent(info) | UpdateAgentInfo(info) | MarkReachable(info):
+                assert info.id is not None, "the registry holds agents with their ids"
+                self.unreachable.pop(info.id, None)
+                self.agents[info.id] = info
+            case MarkUnreachable(agent_id, since):
+                self.agents.pop(agent_id, None)
+                self.unreachable[agent_id] = since
+            case RemoveAgent(agent_id):
+                self.agents.pop(agent_id, None)
+                self.unreachable.pop(agent_id, None)
+
+    def recovered(self) -> Recovered:
+        """Return what a new master finds."""
+        return Recovered(agents=tuple(self.agents.values()), unreachable=tuple(self.unreachable.items()))
+
+
+class _Directory(dict[str, Any]):
+    """Names to directories, records, or lists of records; oldest first."""
+
+
+class WorkDirectory:
+    """The meta directory of one agent, in the layout of `agent.paths`, with records for files."""
+
+    def __init__(self) -> None:
+        self._root = _Directory()
+        self._latest: str | None = None
+        self._latest_runs: dict[str, str] = {}
+
+    def apply(self, effect: Checkpoint | RemovePath) -> None:
+        """Make one write or removal durable."""
+        if isinstance(effect, RemovePath):
+            self._remove(effect.path)
+            return
+        *directories, name = effect.path.split("/")
+        directory = self._make(directories)
+        if isinstance(effect.record, UpdateCheckpoint):
+            directory.setdefault(name, []).append(effect.record)
+        else:
+            directory[name] = effect.record
+        if isinstance(effect.record, AgentCheckpoint):
+            self._latest = "/".join(directories)
+
+    def recovered(self, containers: tuple[RecoveredContainer, ...]) -> AgentRecovered:
+        """Return what a new process of the agent finds, as `runtime.agent_recovery` does."""
+        agent = self._find(self._latest)
+        if agent is None or "slave.info" not in agent:
+            return AgentRecovered(containers=containers)
+        frameworks = agent.get("frameworks", {})
+        return AgentRecovered(
+            agent_id=agent["slave.info"].agent.id,
+            frameworks=tuple(
+                self._framework(f"{self._latest}/frameworks/{name}", framework)
+                for name, framework in frameworks.items()
+                if "framework.info" in framework
+            ),
+            containers=containers,
+        )
+
+    def _framework(self, path: str, directory: _Directory) -> RecoveredFramework:
+        info: FrameworkCheckpoint = directory["framework.info"]
+        pid: TextCheckpoint = directory.get("framework.pid", TextCheckpoint(NO_PID))
+        executors = directory.get("executors", {})
+        return RecoveredFramework(
+            info=info.framework,
+            pid=None if pid.text == NO_PID else Pid(pid.text),
+            executors=tuple(
+                self._executor(executor, self._latest_runs[run])
+                for name, executor in executors.items()
+                if "executor.info" in executor and (run := f"{path}/executors/{name}") in self._latest_runs
+            ),
+        )
+
+    def _executor(self, directory: _Directory, latest: str) -> RecoveredExecutor:
+        info: ExecutorCheckpoint = directory["executor.info"]
+        run = directory.get("runs", {}).get(latest, {})
+        return RecoveredExecutor(
+            info=info.executor,
+            container_id=ContainerId(latest),
+            command_task=info.command_task,
+            completed="executor.sentinel" in run,
+            tasks=tuple(_task(task) for task in run.get("tasks", {}).values() if "task.info" in task),
+        )
+
+    def _make(self, names: list[str]) -> _Directory:
+        directory = self._root
+        for depth, name in enumerate(names):
+            if name not in directory:
+                directory[name] = _Directory()
+                if depth and names[depth - 1] == "runs":
+                    self._latest_runs["/".join(names[: depth - 1])] = name
+            directory = directory[name]
+        return directory
+
+    def _find(self, path: str | None) -> _Directory | None:
+        directory: Any = self._root
+        for name in () if path is None else path.split("/"):
+            directory = directory.get(name)
+            if not isinstance(directory, _Directory):
+                return None
+        return None if path is None else directory
+
+    def _remove(self, path: str) -> None:
+        parent, _, name = path.rpartition("/")
+        directory = self._find(parent)
+        if directory is not None:
+            directory.pop(name, None)
+
+
+def _task(directory: _Directory) -> RecoveredTask:
+    info: TaskCheckpoint = directory["task.info"]
+    log: list[UpdateCheckpoint] = directory.get("task.updates", [])
+    return RecoveredTask(
+        info=info.report.info,
+        updates=tuple(_status(record) for record in log if record.update is not None),
+        acknowledged=tuple(record.acknowledged for record in log if record.acknowledged is not None),
+    )
+
+
+def _status(record: UpdateCheckpoint) -> TaskStatus:
+    assert record.update is not None
+    return record.update.status

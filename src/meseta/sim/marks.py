@@ -1,0 +1,159 @@
+"""Which corners a run has been in: marks that are counted when a step shows that a branch was reached.
+
+A fault that is injected proves nothing if nothing came of it. The report says for every corner how often it
+was reached, so that a mark at nought over many seeds is a hole in the tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from meseta.agent import effects as ax
+from meseta.agent import events as ae
+from meseta.master import effects as mx
+from meseta.master import events as me
+from meseta.records import TaskReason, TaskState
+from meseta.sdk import events as sdk
+from meseta.sim.node import Step
+
+Predicate = Callable[[Any], bool]
+
+
+class Mark(NamedTuple):
+    """A corner: the type of an event or effect, and what else must be true of it."""
+
+    name: str
+    type: type
+    predicate: Predicate = lambda record: True
+
+
+def _told(reason: TaskReason) -> Predicate:
+    """The master tells a framework of a task for this reason."""
+    return lambda effect: (
+        isinstance(effect.message, mx.Updated) and effect.message.update.status.reason is reason
+    )
+
+
+def _sent(kind: type) -> Predicate:
+    return lambda effect: isinstance(effect.message, kind)
+
+
+def _reports(state: TaskState) -> Predicate:
+    """An agent reports this state."""
+    return lambda effect: (
+        isinstance(effect.message, ax.UpdateStatus) and effect.message.update.status.state is state
+    )
+
+
+def _reports_because(reason: TaskReason) -> Predicate:
+    return lambda effect: (
+        isinstance(effect.message, ax.UpdateStatus) and effect.message.update.status.reason is reason
+    )
+
+
+def _logs(text: str) -> Predicate:
+    return lambda effect: text in effect.text
+
+
+MARKS = (
+    # agents and the master
+    Mark("agent re-registers", me.ReregistrationRequested),
+    Mark("agent comes back with tasks", me.ReregistrationRequested, lambda event: bool(event.tasks)),
+    Mark(
+        "agent is asked about missing tasks",
+        mx.SendToAgent,
+        lambda effect: bool(getattr(effect.message, "reconciliations", ())),
+    ),
+    Mark("link to an agent breaks", me.PeerExited),
+    Mark("link to the master breaks", ae.PeerExited),
+    Mark("agent is told that it is disconnected", ae.PingReceived, lambda event: not event.connected),
+    Mark(
+        "agent becomes unreachable",
+        mx.Persist,
+        lambda effect: "Unreachable" in type(effect.mutation).__name__,
+    ),
+    Mark(
+        "agent becomes reachable",
+        mx.Persist,
+        lambda effect: "MarkReachable" in type(effect.mutation).__name__,
+    ),
+    Mark(
+        "agent is replaced at its address",
+        mx.Persist,
+        lambda effect: "RemoveAgent" in type(effect.mutation).__name__,
+    ),
+    Mark(
+        "agent takes up tasks",
+        ae.Recovered,
+        lambda event: any(
+            executor.tasks for framework in event.frameworks for executor in framework.executors
+        ),
+    ),
+    Mark(
+        "agent finds a container that has ended",
+        ae.Recovered,
+        lambda event: any(c.exited for c in event.containers),
+    ),
+    Mark(
+        "agent finds a container that runs",
+        ae.Recovered,
+        lambda event: any(not c.exited for c in event.containers),
+    ),
+    Mark(
+        "agent answers for a task that it does not know",
+        ax.SendToMaster,
+        _reports_because(TaskReason.REASON_RECONCILIATION),
+    ),
+    # tasks
+    Mark("task is lost with its agent", mx.SendToFramework, _told(TaskReason.REASON_AGENT_REMOVED)),
+    Mark("task is lost with a connection", mx.SendToFramework, _told(TaskReason.REASON_AGENT_DISCONNECTED)),
+    Mark("task comes back with its agent", mx.SendToFramework, _told(TaskReason.REASON_AGENT_REREGISTERED)),
+    Mark("framework is told what it asked", mx.SendToFramework, _told(TaskReason.REASON_RECONCILIATION)),
+    Mark("offer was not valid any more", mx.SendToFramework, _told(TaskReason.REASON_INVALID_OFFERS)),
+    Mark(
+        "task is killed during its launch",
+        ax.SendToMaster,
+        _reports_because(TaskReason.REASON_TASK_KILLED_DURING_LAUNCH),
+    ),
+    Mark(
+        "task is out of memory",
+        ax.SendToMaster,
+        _reports_because(TaskReason.REASON_CONTAINER_LIMITATION_MEMORY),
+    ),
+    Mark("task does not start", ax.SendToMaster, _reports_because(TaskReason.REASON_CONTAINER_LAUNCH_FAILED)),
+    Mark("task has died unseen", ax.SendToMaster, _reports_because(TaskReason.REASON_EXECUTOR_TERMINATED)),
+    Mark("task is dropped by its agent", ax.SendToMaster, _reports(TaskState.TASK_DROPPED)),
+    Mark("task ignores SIGTERM", ax.DestroyContainer),
+    Mark("task is killed because its id is in use", mx.Log, _logs("another task of this id")),
+    # frameworks
+    Mark("offer is rescinded", mx.SendToFramework, _sent(mx.Rescinded)),
+    Mark("scheduler is replaced", sdk.ErrorArrived, lambda event: "failed over" in event.message),
+    Mark("framework is removed for good", sdk.ErrorArrived, lambda event: "removed" in event.message),
+    Mark("framework has no scheduler for too long", mx.Log, _logs("No scheduler came back")),
+    Mark("framework is shut down on an agent", mx.SendToAgent, _sent(mx.ShutdownFramework)),
+    Mark("stream falls silent", sdk.ReportDisconnected, lambda effect: "silent" in effect.reason),
+    Mark("stream breaks", sdk.ReportDisconnected, lambda effect: "silent" not in effect.reason),
+    Mark("call has no answer", sdk.CallBroken, lambda event: event.sent),
+    Mark("call is not made", sdk.CallBroken, lambda event: not event.sent),
+    Mark("call is refused", sdk.CallAnswered, lambda event: event.status >= 400),
+    Mark("call of a former scheduler is dropped", mx.Log, _logs("not from the registered framework")),
+    Mark("update of a former agent is ignored", mx.Log, _logs("Ignoring status update")),
+)
+
+
+class Marks:
+    """Counts the marks of one run."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {mark.name: 0 for mark in MARKS}
+        self._by_type: dict[type, list[Mark]] = {}
+        for mark in MARKS:
+            self._by_type.setdefault(mark.type, []).append(mark)
+
+    def observe(self, step: Step) -> None:
+        """Look at one step."""
+        for record in (step.event, *step.effects):
+            for mark in self._by_type.get(type(record), ()):
+                if mark.predicate(record):
+                    self.counts[mark.name] += 1

@@ -1,0 +1,238 @@
+"""The master's process: the machine, its registry's disk, its links, and its scheduler API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+from meseta.allocator.allocator import AllocatorOptions
+from meseta.allocator.hierarchical import HierarchicalAllocator
+from meseta.ids import FrameworkId, MasterId, Pid, new_uuid_text
+from meseta.master import effects as x
+from meseta.master import events as e
+from meseta.master.config import MasterConfig
+from meseta.master.master import Master
+from meseta.master.validation import call_refusal, subscribe_refusal
+from meseta.records import FrameworkInfo
+from meseta.security.approvers import PERMISSIVE
+from meseta.sim import routing
+from meseta.sim.clock import Clock
+from meseta.sim.disk import Disk, Registry
+from meseta.sim.network import Exchange, Mail, Mailer, Network
+from meseta.sim.node import Node, Observer
+
+EPOCH_S = 1_700_000_000.0
+"""What the calendar says when a run begins."""
+ACCEPTED = 202
+
+
+class Subscribe(NamedTuple):
+    """A scheduler's SUBSCRIBE."""
+
+    info: FrameworkInfo
+    suppressed_roles: tuple[str, ...]
+
+
+class Opened(NamedTuple):
+    """The answer to it: a stream, on which `FrameworkMessage`s follow."""
+
+    stream_id: str
+
+
+class Post(NamedTuple):
+    """Any other call of a scheduler; `number` names it in its answer."""
+
+    number: int
+    stream_id: str | None
+    framework_id: FrameworkId
+    call: Any
+
+
+class Answer(NamedTuple):
+    """The answer to a `Post`, or to a `Subscribe` that is refused."""
+
+    number: int
+    status: int
+    reason: str
+
+
+class MasterNode(Node[e.MasterEvent, x.MasterEffect]):
+    """A master that may be started again and again, each time with a new id and the same registry."""
+
+    def __init__(
+        self,
+        network: Network,
+        name: str,
+        address: str,
+        clock: Clock,
+        observers: list[Observer],
+        *,
+        settings: Mapping[str, Any],
+        options: AllocatorOptions,
+        weights: Mapping[str, float],
+        registry: Registry,
+        disk: Disk,
+        epoch_offset_s: float,
+    ) -> None:
+        super().__init__(network.world, name, address, clock, observers)
+        self.pid = Pid(f"master@{address}")
+        self.network = network
+        self._settings = settings
+        self._options = options
+        self._weights = weights
+        self._registry = registry
+        self._disk = disk
+        self._epoch_offset_s = epoch_offset_s
+        self._streams: dict[e.StreamId, Exchange] = {}
+        self._stream_ids: dict[str, e.StreamId] = {}
+        self._opened: dict[Exchange, e.StreamId] = {}
+        self._asked: dict[e.RequestId, tuple[Exchange, int]] = {}
+        self._clients: dict[Exchange, None] = {}
+        self._requests = 0
+        self.machine: Master | None = None
+        network.add(self)
+
+    # ── life ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def start(self) -> None:
+        """Start to lead."""
+        life = self.incarnation + 1
+        entropy = self.world.chance(f"{self.name}/{life}")
+        config = MasterConfig(
+            id=MasterId(new_uuid_text(entropy)), pid=self.pid, hostname=self.name, **self._settings
+        )
+        self.allocator = HierarchicalAllocator(entropy, self._options)
+        self.allocator.update_weights(self._weights)
+        self.machine = Master(
+            config,
+            self.allocator,
+            PERMISSIVE,
+            epoch_offset_s=self._epoch_offset_s,
+            recovered=self._registry.recovered(),
+            now=self.clock.now(),
+        )
+        self._mailer = Mailer(self.network, self, routing.is_repeated)
+        self.world.trace.line(self.world.now, self.name, "proc", "starts", config.id)
+        self.boot(self.machine, self.performers())
+
+    def crash(self, *, silent: bool) -> None:
+        """End at once; `silent`: peers are not told by their kernels."""
+        self.world.trace.line(self.world.now, self.name, "proc", "crashes", "silently" if silent else "")
+        self.halt()
+        self.machine = None
+        self._disk.crash()
+        self._mailer.close()
+        for exchange in self._clients:
+            exchange.die_at_server()
+        for memory in (self._streams, self._stream_ids, self._opened, self._asked, self._clients):
+            memory.clear()
+        if not silent:
+            self.network.host_died(self.address)
+
+    # ── what arrives ──────────────────────────────────────────────────────────────────────────────────
+
+    def on_mail(self, mail: Mail) -> None:
+        """A message of an agent arrives."""
+        self.feed(routing.master_event(mail.record, mail.sender))
+
+    def on_peer_exited(self, address: str) -> None:
+        """A link broke."""
+        self.feed(e.PeerExited(address=address))
+
+    def serve(self, exchange: Exchange, message: Any) -> None:
+        """A scheduler's request arrives."""
+        self._clients[exchange] = None
+        if isinstance(message, Subscribe):
+            self._subscribe(exchange, message)
+        else:
+            self._call(exchange, message)
+
+    def on_client_gone(self, exchange: Exchange) -> None:
+        """A scheduler's connection is gone."""
+        self._clients.pop(exchange, None)
+        stream = self._opened.pop(exchange, None)
+        if stream is not None and self._streams.pop(stream, None) is not None:
+            self._stream_ids.pop(self._stream_id(stream), None)
+            self.feed(e.StreamClosed(stream=stream, reason="the connection is gone"))
+
+    def _subscribe(self, exchange: Exchange, message: Subscribe) -> None:
+        assert subscribe_refusal(message.info, None, None) is None, "nobody is authenticated here"
+        self._requests += 1
+        stream = e.StreamId(self._requests)
+        self._streams[stream] = exchange
+        self._opened[exchange] = stream
+        self._stream_ids[self._stream_id(stream)] = stream
+        exchange.reply(Opened(self._stream_id(stream)))
+        self.feed(
+            e.SubscribeRequested(peer=stream, info=message.info, suppressed_roles=message.suppressed_roles)
+        )
+
+    def _call(self, exchange: Exchange, post: Post) -> None:
+        assert self.machine is not None, "a process that is served runs"
+        stream = self._stream_ids.get(post.stream_id or "")
+        refusal = call_refusal(self.machine.state, post.framework_id, None, stream, post.stream_id)
+        if refusal is not None:
+            exchange.reply(Answer(post.number, refusal.code, refusal.text))
+            return
+        assert stream is not None, "a call that is not refused came with its framework's stream"
+        event = routing.call_event(post.call, post.framework_id, stream)
+        if isinstance(event, e.FrameworkUpdateRequested):
+            self._requests += 1
+            request = e.RequestId(self._requests)
+            self._asked[request] = (exchange, post.number)
+            self.feed(routing.with_request(event, request))
+            return
+        exchange.reply(Answer(post.number, ACCEPTED, ""))
+        self.feed(event)
+
+    def _stream_id(self, stream: e.StreamId) -> str:
+        return f"{self.name}-{self.incarnation}-{stream}"
+
+    # ── effects ───────────────────────────────────────────────────────────────────────────────────────
+
+    def performers(self) -> dict[type, Callable[[Any], None]]:
+        """Return what performs each kind of effect."""
+        return {
+            x.SendToFramework: self._send_to_framework,
+            x.CloseStream: self._close_stream,
+            x.SendToAgent: self._send_to_agent,
+            x.Link: lambda effect: self._mailer.link(effect.pid),
+            x.Persist: self._persist,
+            x.Reply: self._reply,
+            x.Log: self._log,
+            x.Publish: self._publish,
+        }
+
+    def _send_to_framework(self, effect: x.SendToFramework) -> None:
+        assert isinstance(effect.peer, int), "all simulated schedulers are on HTTP"
+        exchange = self._streams.get(effect.peer)
+        if exchange is not None:
+            exchange.reply(effect.message)
+
+    def _close_stream(self, effect: x.CloseStream) -> None:
+        exchange = self._streams.pop(effect.stream, None)
+        if exchange is not None:
+            self._opened.pop(exchange, None)
+            self._clients.pop(exchange, None)
+            self._stream_ids.pop(self._stream_id(effect.stream), None)
+            exchange.finish()
+
+    def _send_to_agent(self, effect: x.SendToAgent) -> None:
+        observer = isinstance(effect.message, x.Ping)
+        sender = Pid(f"slave-observer(1)@{self.address}") if observer else self.pid
+        self._mailer.send(Mail(sender, effect.pid, effect.message))
+
+    def _persist(self, effect: x.Persist) -> None:
+        persisted = e.Persisted(ticket=effect.ticket)
+        self._disk.write(partial(self._registry.apply, effect.mutation), partial(self.feed, persisted))
+
+    def _reply(self, effect: x.Reply) -> None:
+        exchange, number = self._asked.pop(effect.request)
+        exchange.reply(Answer(number, effect.code, effect.text))
+
+    def _log(self, effect: x.Log) -> None:
+        self.world.trace.line(self.world.now, self.name, "log", effect.level, effect.text)
+
+    def _publish(self, effect: x.Publish) -> None:
+        self.world.trace.line(self.world.now, self.name, "log", type(effect.event).__name__)

@@ -1,0 +1,100 @@
+"""One run: start, faults, heal, and the demand that everything comes to rest.
+
+0 ── start ── faults and new tasks ── duration ── heal, no new tasks ── converged, or a failure ── end
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from meseta.sim.checkers import Accounts, Acknowledgements, Offers, Runs, check_node
+from meseta.sim.cluster import Cluster
+from meseta.sim.convergence import missing
+from meseta.sim.failures import LivenessViolation, SimulationFailure
+from meseta.sim.faults import Faults
+from meseta.sim.marks import Marks
+from meseta.sim.node import Observer
+from meseta.sim.plan import Plan
+from meseta.sim.trace import Trace
+from meseta.sim.world import World
+
+CONVERGENCE_S = 900.0
+"""How long after everything was healed a cluster may take to come to rest."""
+LOOK_EVERY_S = 2.0
+FAULTS_SHOWN_MAX = 8
+
+
+class Outcome(NamedTuple):
+    """What a run came to."""
+
+    plan: Plan
+    failure: SimulationFailure | None
+    at_s: float
+    """When it ended, in virtual seconds."""
+    deliveries: int
+    marks: dict[str, int]
+    faults: dict[str, int]
+    tasks: int
+    digest: str
+
+
+class Simulation:
+    """One run with its checkers."""
+
+    def __init__(self, plan: Plan, trace: Trace, *, check_every: int = 1) -> None:
+        """`check_every`: check each machine's invariants after every so many of its steps."""
+        self.plan = plan
+        self.world = World(plan.seed, trace)
+        observers: list[Observer] = []
+        self.cluster = Cluster(plan, self.world, observers)
+        self.faults = Faults(self.cluster)
+        self.marks = Marks()
+        observers += [
+            Accounts(check_every).observe,
+            Offers().observe,
+            Acknowledgements(self.cluster).observe,
+            Runs().observe,
+            self.marks.observe,
+        ]
+
+    def run(self) -> Outcome:
+        """Run to the end; a failure is part of the outcome."""
+        failure = None
+        try:
+            self.cluster.start()
+            self.faults.start()
+            self.world.run(self.plan.duration_s)
+            self.faults.heal()
+            for framework in self.cluster.frameworks:
+                framework.fall_quiet()
+            self._converge()
+        except SimulationFailure as fault:
+            failure = fault
+        return Outcome(
+            plan=self.plan,
+            failure=failure,
+            at_s=self.world.now,
+            deliveries=self.world.deliveries,
+            marks=self.marks.counts,
+            faults=self.faults.counts,
+            tasks=sum(len(framework.jobs) for framework in self.cluster.frameworks),
+            digest=self.world.trace.digest(),
+        )
+
+    def _converge(self) -> None:
+        """Wait until nothing is missing any more.
+
+        Raises:
+            LivenessViolation: that takes too long.
+        """
+        end = self.world.now + CONVERGENCE_S
+        lacking = missing(self.cluster)
+        while lacking and self.world.now < end:
+            self.world.run(self.world.now + LOOK_EVERY_S)
+            lacking = missing(self.cluster)
+        if lacking:
+            more = len(lacking) - FAULTS_SHOWN_MAX
+            shown = [*lacking[:FAULTS_SHOWN_MAX], *([f"and {more} more"] if more > 0 else [])]
+            raise LivenessViolation(f"{CONVERGENCE_S:g} s after the heal: {'; '.join(shown)}")
+        for node in (*self.cluster.masters, *self.cluster.agents):
+            check_node(node)

@@ -1,0 +1,453 @@
+"""Frameworks: what they want, how they answer offers, and what they remember of their tasks.
+
+A framework writes down what it is about to launch before it does, and what it was told before it
+acknowledges, as one must. It asks the master about its tasks whenever it has subscribed, and now and then.
+Its memory outlives its process; everything else does not.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from meseta.ids import AgentId, ExecutorId, FrameworkId, OfferId, TaskId
+from meseta.master import effects as x
+from meseta.master import events as e
+from meseta.records import (
+    CommandInfo,
+    ExecutorInfo,
+    ExecutorType,
+    Filters,
+    FrameworkCapability,
+    FrameworkInfo,
+    Launch,
+    LaunchGroup,
+    Operation,
+    StatusUpdate,
+    TaskGroupInfo,
+    TaskInfo,
+    TaskState,
+    is_terminal,
+)
+from meseta.resources import Resources
+from meseta.sdk import events as sdk
+from meseta.sim.containers import FOREVER_S, Program
+from meseta.sim.failures import SafetyViolation
+from meseta.sim.scheduler_node import SchedulerNode
+from meseta.sim.world import World
+
+POD_EXECUTOR = Resources.scalars(cpus=0.1, mem=32, disk=1)
+COME_BACK_S = 2.0
+"""How long a framework that was ended waits before it starts anew."""
+
+
+class Temper(msgspec.Struct, frozen=True, kw_only=True):
+    """How a framework behaves. Times are means in seconds, likelihoods per occasion."""
+
+    role: str = "*"
+    cpus: float = 1.0
+    mem: float = 256.0
+    """Of one task; memory in MiB."""
+    alive_max: int = 10
+    """Tasks that it wants to have at one time."""
+    task_s: float = 20.0
+    services: float = 0.0
+    """Likelihood that a task runs until it is killed."""
+    failing: float = 0.0
+    hungry: float = 0.0
+    stubborn_s: float = 0.0
+    pods: float = 0.0
+    """Likelihood that tasks are launched as a group."""
+    picky: float = 0.0
+    """Likelihood that an offer is declined, though it could be used."""
+    hoard_s: float = 0.0
+    """How long offers are kept before they are answered."""
+    refuse_s: float = 5.0
+    acknowledge_s: float = 0.0
+    reconcile_s: float = 30.0
+    kill_s: float = 0.0
+    """How often a task is killed; 0: never."""
+    suppresses: bool = False
+    """Wants no offers while it has all the tasks that it wants."""
+    checkpoint: bool = True
+    partition_aware: bool = True
+    failover_timeout_s: float = 3600.0
+
+    def info(self, name: str) -> FrameworkInfo:
+        """Return how the framework describes itself."""
+        capabilities = {
+            FrameworkCapability.MULTI_ROLE,
+            FrameworkCapability.RESERVATION_REFINEMENT,
+            FrameworkCapability.TASK_KILLING_STATE,
+        }
+        if self.partition_aware:
+            capabilities.add(FrameworkCapability.PARTITION_AWARE)
+        return FrameworkInfo(
+            user="nobody",
+            name=name,
+            roles=(self.role,),
+            capabilities=frozenset(capabilities),
+            checkpoint=self.checkpoint,
+            failover_timeout_s=self.failover_timeout_s,
+        )
+
+
+class Job:
+    """A task, as its framework remembers it."""
+
+    __slots__ = ("agent_id", "end", "framework_id", "id", "reported", "state")
+
+    def __init__(self, id: TaskId, framework_id: FrameworkId, agent_id: AgentId) -> None:
+        self.id = id
+        self.framework_id = framework_id
+        self.agent_id = agent_id
+        self.state = TaskState.TASK_STAGING
+        self.end: TaskState | None = None
+        """The end that its agent has reported; the master's word on an end may still be corrected."""
+        self.reported = False
+        """Anything was heard of it."""
+
+    @property
+    def over(self) -> bool:
+        """Tell whether the framework has seen it end."""
+        return is_terminal(self.state)
+
+    def note(self, update: StatusUpdate) -> None:
+        """Take a status over."""
+        self.reported = True
+        state = update.status.state
+        if self.end is None:
+            self.state = state
+        if update.uuid is not None and is_terminal(state):
+            if self.end not in (None, state):
+                raise SafetyViolation(f"task {self.id} ended twice: {self.end} and {state}")
+            self.end = state
+
+
+class Framework:
+    """One framework through all the lives of its scheduler."""
+
+    def __init__(
+        self,
+        world: World,
+        name: str,
+        temper: Temper,
+        make_process: Callable[[Framework, Seat, FrameworkInfo, tuple[str, ...]], SchedulerNode],
+    ) -> None:
+        """`make_process` makes a process of its scheduler."""
+        self.world = world
+        self.name = name
+        self.temper = temper
+        self.framework_id: FrameworkId | None = None
+        self.jobs: dict[TaskId, Job] = {}
+        """Every task that it ever launched."""
+        self.settled: set[bytes] = set()
+        """Updates that it has acknowledged, or was about to."""
+        self.lives = 0
+        self.subscribed = False
+        self.quiet = False
+        """It launches nothing more."""
+        self.offered: dict[AgentId, None] = {}
+        """What it was offered since it fell quiet."""
+        self.process: SchedulerNode | None = None
+        self.coming_back = False
+        """A new process will start by itself."""
+        self._chance: random.Random = world.chance(name)
+        self._make_process = make_process
+        self._alive: dict[TaskId, Job] = {}
+        self._held: dict[OfferId, x.OfferRecord] = {}
+        self._launches: dict[int, tuple[TaskId, ...]] = {}
+        """What each call that is not answered launches."""
+        self._next_task = 0
+        self._suppressed = False
+
+    # ── life ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def start(self) -> None:
+        """Start a process; one that runs is left to notice that it was replaced."""
+        self.lives += 1
+        self.subscribed = False
+        self.coming_back = False
+        self._held.clear()
+        self._launches.clear()
+        info = self.temper.info(self.name)
+        if self.framework_id is not None:
+            info = msgspec.structs.replace(info, id=self.framework_id)
+        roles = (self.temper.role,) if self._suppressed else ()
+        self.process = self._make_process(self, Seat(self, self.lives), info, roles)
+        self.process.start()
+        self._every(self.temper.reconcile_s, self._reconcile)
+        if self.temper.kill_s:
+            self._every(self.temper.kill_s, self._kill_one)
+
+    def crash(self, *, silent: bool) -> None:
+        """End the process."""
+        if self.process is not None:
+            self.process.crash(silent=silent)
+            self.process = None
+        self.lives += 1
+        self.subscribed = False
+
+    def start_if_down(self) -> None:
+        """Start a process unless there is one, or will be."""
+        if self.process is None and not self.coming_back:
+            self.start()
+
+    def tear_down(self) -> None:
+        """End the framework properly."""
+        if self.process is not None:
+            self.process.stop(teardown=True)
+
+    def fall_quiet(self) -> None:
+        """Launch nothing more, and answer offers by declining them."""
+        self.quiet = True
+        for offer_id in list(self._held):
+            self._answer(offer_id)
+
+    @property
+    def wants_offers(self) -> bool:
+        """Tell whether it is to be offered what is free."""
+        return self.subscribed and not self._suppressed
+
+    # ── what its process tells ────────────────────────────────────────────────────────────────────────
+
+    def on_subscribed(self, framework_id: FrameworkId) -> None:
+        """The framework is subscribed: ask for what was missed."""
+        self.framework_id = framework_id
+        self.subscribed = True
+        self._reconcile()
+        self._ask(e.ReconcileRequested, tasks=())
+
+    def on_disconnected(self) -> None:
+        """All offers are void."""
+        self.subscribed = False
+        self._held.clear()
+
+    def on_stopped(self, fault: str | None) -> None:
+        """The framework is over; start a new one."""
+        self.subscribed = False
+        self.process = None
+        self.framework_id = None
+        self._held.clear()
+        self._alive.clear()
+        self.coming_back = True
+        self._later(COME_BACK_S, self.start)
+
+    def on_event(self, payload: Any, token: sdk.Token | None) -> None:
+        """Anything else."""
+        match payload:
+            case x.Offered(offers=offers):
+                for offer in offers:
+                    self._consider(offer)
+            case x.Rescinded(offer_id=offer_id):
+                self._held.pop(offer_id, None)
+            case x.Updated(update=update):
+                self._on_update(update, token)
+
+    def on_concluded(self, outcome: sdk.ConcludeCall) -> None:
+        """A call has an outcome: what was certainly not launched is over."""
+        launched = self._launches.pop(outcome.number, ())
+        if not outcome.sent or outcome.status >= 400:
+            for task_id in launched:
+                self.jobs[task_id].state = TaskState.TASK_DROPPED
+                self._alive.pop(task_id, None)
+
+    # ── offers ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _consider(self, offer: x.OfferRecord) -> None:
+        self._held[offer.id] = offer
+        if self.quiet:
+            self.offered[offer.agent.id] = None
+        if self.temper.hoard_s and not self.quiet:
+            self._later(self._chance.expovariate(1 / self.temper.hoard_s), partial(self._answer, offer.id))
+        else:
+            self._answer(offer.id)
+
+    def _answer(self, offer_id: OfferId) -> None:
+        """Use an offer that is still valid, or decline it."""
+        offer = self._held.pop(offer_id, None)
+        if offer is None:
+            return
+        fitting = 0 if self.quiet else self._fitting(offer.resources)
+        if fitting and self._chance.random() >= self.temper.picky:
+            self._use(offer, fitting)
+            return
+        self._ask(e.OffersDeclined, offer_ids=(offer.id,), filters=Filters(self.temper.refuse_s))
+        if (
+            self.temper.suppresses
+            and not self._suppressed
+            and not self._wanted()
+            and self.process is not None
+        ):
+            self._suppressed = True
+            self.process.suppress()
+
+    def _wanted(self) -> int:
+        return self.temper.alive_max - len(self._alive)
+
+    def _fitting(self, resources: Resources) -> int:
+        """Return how many tasks are wanted and fit."""
+        cpus, mem = resources.scalar("cpus") / 1000, resources.scalar("mem") / 1000
+        return max(0, min(self._wanted(), int(cpus // self.temper.cpus), int(mem // self.temper.mem)))
+
+    def _use(self, offer: x.OfferRecord, fitting: int) -> None:
+        grouped = self._chance.random() < self.temper.pods and offer.resources.scalar("disk") > 0
+        tasks = [self._task(offer.agent.id) for _ in range(fitting)]
+        operation: Operation = Launch(tasks=tuple(tasks))
+        if grouped:
+            tasks = tasks[:-1] if self._is_tight(offer, fitting) else tasks
+            if not tasks:
+                self._ask(e.OffersDeclined, offer_ids=(offer.id,))
+                return
+            executor = ExecutorInfo(
+                executor_id=ExecutorId(f"pod-{tasks[0].task_id}"),
+                type=ExecutorType.DEFAULT,
+                resources=POD_EXECUTOR,
+            )
+            operation = LaunchGroup(executor=executor, group=TaskGroupInfo(tasks=tuple(tasks)))
+        assert self.framework_id is not None, "a framework that is offered something has an id"
+        for task in tasks:
+            job = Job(task.task_id, self.framework_id, task.agent_id)
+            self.jobs[job.id] = self._alive[job.id] = job
+        self._launch(offer, operation, tuple(task.task_id for task in tasks))
+
+    def _launch(self, offer: x.OfferRecord, operation: Operation, tasks: tuple[TaskId, ...]) -> None:
+        assert self.process is not None, "offers come to a process"
+        number = self.process.next_number()
+        self._launches[number] = tasks
+        self.process.ask(
+            e.OffersAccepted,
+            number=number,
+            offer_ids=(offer.id,),
+            operations=(operation,),
+            filters=Filters(self.temper.refuse_s),
+        )
+
+    def _is_tight(self, offer: x.OfferRecord, fitting: int) -> bool:
+        """Tell whether the executor of a pod needs room that a task would take."""
+        needed = Resources.scalars(cpus=self.temper.cpus * fitting, mem=self.temper.mem * fitting)
+        return not offer.resources.contains(needed + POD_EXECUTOR)
+
+    def _task(self, agent_id: AgentId) -> TaskInfo:
+        temper, chance = self.temper, self._chance
+        self._next_task += 1
+        id = TaskId(f"{self.name}.{self._next_task}")
+        forever = chance.random() < temper.services
+        program = Program(
+            what=id,
+            seconds=FOREVER_S if forever else round(chance.expovariate(1 / temper.task_s), 3),
+            status=1 if chance.random() < temper.failing else 0,
+            stubborn=round(chance.random() * temper.stubborn_s, 3),
+            hungry=chance.random() < temper.hungry,
+        )
+        return TaskInfo(
+            task_id=id,
+            name=id,
+            agent_id=agent_id,
+            resources=Resources.scalars(cpus=temper.cpus, mem=temper.mem),
+            has_command=True,
+            command=CommandInfo(value=program.command()),
+        )
+
+    # ── tasks ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def _on_update(self, update: StatusUpdate, token: sdk.Token | None) -> None:
+        job = self.jobs.get(update.status.task_id)
+        if job is None:
+            raise SafetyViolation(f"{self.name} hears of {update.status.task_id}, which it never launched")
+        job.note(update)
+        if job.over:
+            self._alive.pop(job.id, None)
+            self._want_again()
+        elif job.framework_id == self.framework_id:
+            self._alive[job.id] = job
+        if token is None:
+            return
+        if self.temper.acknowledge_s:
+            delay_s = self._chance.expovariate(1 / self.temper.acknowledge_s)
+            self._later(delay_s, partial(self._settle, token))
+        else:
+            self._settle(token)
+
+    def _settle(self, token: sdk.Token) -> None:
+        if self.process is not None:
+            self.settled.add(token.uuid)
+            self.process.settle(token)
+
+    def _want_again(self) -> None:
+        if self._suppressed and self._wanted() > 0 and not self.quiet and self.process is not None:
+            self._suppressed = False
+            self.process.revive()
+
+    def _reconcile(self) -> None:
+        """Ask about all tasks that are not known to be over."""
+        tasks = tuple((job.id, job.agent_id) for job in self._alive.values())
+        if tasks:
+            self._ask(e.ReconcileRequested, tasks=tasks)
+
+    def _kill_one(self) -> None:
+        if self._alive:
+            job = self._chance.choice(list(self._alive.values()))
+            self._ask(e.KillRequested, task_id=job.id, agent_id=job.agent_id)
+
+    # ── helpers ───────────────────────────────────────────────────────────────────────────────────────
+
+    def _ask(self, kind: type, **fields: Any) -> None:
+        if self.process is not None and self.subscribed:
+            self.process.ask(kind, **fields)
+
+    def _later(self, delay_s: float, action: Callable[[], None]) -> None:
+        """Do something later, unless the process has ended by then."""
+        self.world.after(delay_s, partial(self._if_alive, self.lives, action))
+
+    def _every(self, interval_s: float, action: Callable[[], None]) -> None:
+        def again() -> None:
+            action()
+            self._every(interval_s, action)
+
+        self._later(interval_s * self._chance.uniform(0.5, 1.5), again)
+
+    def _if_alive(self, life: int, action: Callable[[], None]) -> None:
+        if life == self.lives:
+            action()
+
+
+class Seat:
+    """What one process tells its framework, which listens only to its newest."""
+
+    def __init__(self, framework: Framework, life: int) -> None:
+        self._framework = framework
+        self._life = life
+
+    @property
+    def _is_taken(self) -> bool:
+        return self._framework.lives == self._life
+
+    def on_subscribed(self, framework_id: FrameworkId, again: bool) -> None:
+        """See `Application`."""
+        if self._is_taken:
+            self._framework.on_subscribed(framework_id)
+
+    def on_disconnected(self) -> None:
+        """See `Application`."""
+        if self._is_taken:
+            self._framework.on_disconnected()
+
+    def on_event(self, payload: Any, token: sdk.Token | None) -> None:
+        """See `Application`."""
+        if self._is_taken:
+            self._framework.on_event(payload, token)
+
+    def on_concluded(self, outcome: sdk.ConcludeCall) -> None:
+        """See `Application`."""
+        if self._is_taken:
+            self._framework.on_concluded(outcome)
+
+    def on_stopped(self, fault: str | None) -> None:
+        """See `Application`."""
+        if self._is_taken:
+            self._framework.on_stopped(fault)
