@@ -217,10 +217,10 @@ def _run_task(message: x.RunTask) -> bytes:
         field(2, framework_bytes(message.framework, message.framework_id)),
         field(3, message.framework_pid.encode()),
         field(4, task_bytes(message.task, message.role)),
-        number(6, message.launch_executor),
     ]
     if message.resource_version is not None:
         parts.append(field(5, field(2, field(1, message.resource_version))))
+    parts.append(number(6, message.launch_executor))
     return b"".join(parts)
 
 
