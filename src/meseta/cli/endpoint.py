@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -112,21 +111,6 @@ def fetch(masters: str, path: str, **query: str) -> Any:
 def agent_base_url(agent: dict[str, Any]) -> str:
     """Return the base URL of an agent as `/slaves` shows it: the address of its pid `slave(1)@ip:port`."""
     return f"http://{agent['pid'].rpartition('@')[2]}"
-
-
-def matching(given: str, objects: Sequence[dict[str, Any]], what: str) -> dict[str, Any]:
-    """Return the object that an id means: a whole one, or the end of one (`0003`, `S0`).
-
-    Raises NotFoundError if there is none, or more than one.
-    """
-    found = [each for each in objects if each["id"] == given]
-    found = found or [each for each in objects if each["id"].endswith(f"-{given}")]
-    if not found:
-        raise NotFoundError(f"there is no {what} '{given}'; see 'meseta {what}s' for those there are")
-    if len(found) > 1:
-        ids = ", ".join(each["id"] for each in found)
-        raise NotFoundError(f"'{given}' means {len(found)} {what}s ({ids}); give the whole id")
-    return found[0]
 
 
 def _json(answer: ClientResponse, what: str) -> Any:

@@ -33,6 +33,7 @@ PORTS_PER_AGENT = 1000
 AGENTS_MAX = 30
 """More would run out of ports below 61000."""
 START_TIMEOUT_S = 60.0
+ANSWER_TIMEOUT_S = 1.0
 STOP_GRACE_S = 5.0
 END_TIMEOUT_S = 10.0
 POLL_S = 0.05
@@ -173,7 +174,7 @@ class LocalCluster:
 
     async def _is_healthy(self, http: HttpClient) -> bool:
         try:
-            answer = await http.request("GET", f"http://{self.master}/health")
+            answer = await http.request("GET", f"http://{self.master}/health", timeout_s=ANSWER_TIMEOUT_S)
         except UnreachableError:
             return False
         # What listens there could be somebody else's: ours would have ended for want of the port.
