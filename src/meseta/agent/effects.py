@@ -132,7 +132,7 @@ class Reregister(msgspec.Struct, frozen=True, kw_only=True):
     checkpointed_resources: Resources = Resources.EMPTY
     frameworks: tuple[FrameworkInfo, ...] = ()
     executors: tuple[ExecutorInfo, ...] = ()
-    """Not those generated for command tasks."""
+    """Not those generated for command tasks, nor those that have ended: they hold nothing."""
     tasks: tuple[TaskReport, ...] = ()
     completed_frameworks: tuple[FrameworkInfo, ...] = ()
 

@@ -8,7 +8,7 @@ those of Mesos's `Slave::executorTerminated`.
 from __future__ import annotations
 
 from meseta.agent import executors, guests, paths, status, stopping
-from meseta.agent.effects import ExecutorExited, TextCheckpoint
+from meseta.agent.effects import ExecutorExited, RemoveContainer, TextCheckpoint
 from meseta.agent.environment import duration_text
 from meseta.agent.events import (
     CheckFinished,
@@ -55,7 +55,9 @@ def on_container_start_failed(state: State, event: ContainerStartFailed, now: fl
 
 
 def on_container_exited(state: State, event: ContainerExited, now: float) -> None:
-    """A container is gone."""
+    """A container is gone. Of one that was destroyed as an orphan nobody here wants to know how it ended."""
+    if event.container_id not in state.containers:
+        state.out.append(RemoveContainer(event.container_id))
     settle(state, state.containers.on_exited(event), now)
 
 

@@ -36,7 +36,7 @@ from meseta.agent.events import (
     ShutdownReceived,
 )
 from meseta.agent.reports import operation_report, task_report
-from meseta.agent.state import Phase, State
+from meseta.agent.state import ExecutorState, Phase, State
 from meseta.records import TaskReason, TaskState, TaskStatus
 
 REGISTRATION_WAIT_MAX_S = 60.0
@@ -263,7 +263,7 @@ def _reregister(state: State) -> Reregister:
             executor.info
             for framework in frameworks
             for executor in framework.executors.values()
-            if not executor.command_task
+            if not executor.command_task and executor.state is not ExecutorState.TERMINATED
         ),
         tasks=tuple(
             task_report(state, framework, executor, task)

@@ -410,4 +410,6 @@ class HierarchicalAllocator:
             if resources:
                 client = self.ledger.client(self.ledger.framework(framework_id), role)
                 if client not in agent.held:
+                    # An agent may report more than it has: then what is free is worked out anew each time.
+                    agent.simple = agent.simple and agent.available.contains(resources)
                     self.ledger.hold(agent, client, resources)

@@ -20,7 +20,6 @@ from meseta.ids import AgentId
 from meseta.master import effects as master_effects
 from meseta.master import invariants as master_invariants
 from meseta.master import views
-from meseta.resources import Resources
 from meseta.sim.agent_node import AgentNode
 from meseta.sim.cluster import Cluster
 from meseta.sim.containers import Program
@@ -75,9 +74,9 @@ class Offers:
     def _check(self, node: MasterNode, agent_id: AgentId) -> None:
         assert node.machine is not None
         agent = node.machine.state.agents[agent_id]
-        held = views.used_on_agent(agent) + views.offered_on_agent(agent)
-        if not agent.total.contains(held):
-            raise SafetyViolation(f"{agent} has {agent.total}, and {held} of it is used or offered")
+        used, offered = views.used_on_agent(agent), views.offered_on_agent(agent)
+        if not agent.total.subtract(used).contains(offered):
+            raise SafetyViolation(f"{agent} has {agent.total}, uses {used} of it, and {offered} is offered")
 
 
 class Acknowledgements:
@@ -121,13 +120,3 @@ class Runs:
                         f"task {what} is started on {step.node.name}, after {self.started[what].agent}"
                     )
                 self.started[what] = Started(step.node.name, effect.plan.container_id)
-
-
-def used_by_processes(node: AgentNode) -> Resources:
-    """Return what the agent itself accounts to what it runs."""
-    total = Resources.EMPTY
-    if node.machine is not None:
-        for framework in node.machine.state.frameworks.values():
-            for executor in framework.executors.values():
-                total += executor.allocated()
-    return total

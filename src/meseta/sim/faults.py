@@ -171,7 +171,7 @@ class Faults:
         if running:
             framework = chooser.chance.choice(running)
             self._note("failover", framework.name)
-            framework.start()
+            framework.fail_over()
         return bool(running)
 
     def _tear_down(self, chooser: Chooser) -> bool:

@@ -203,7 +203,7 @@ class Pipe:
             return
         network = self._network
         network.trace_lost(self, "broke")
-        if network.chance.random() >= network.weather.overtaking:
+        if self._waiting or network.chance.random() >= network.weather.overtaking:
             self._drop(network.chance.randint(0, len(self._under_way)))
         self._notice(network.delay_s())
 

@@ -83,6 +83,11 @@ class SchedulerNode(Node[sdk.Event, sdk.Effect]):
         self.boot(self.session, self.performers())
         self.feed(sdk.Started())
 
+    def end(self) -> None:
+        """End if it still runs."""
+        if self.up:
+            self.crash(silent=False)
+
     def crash(self, *, silent: bool) -> None:
         """End at once; `silent`: the master is not told by the kernel."""
         self.world.trace.line(self.world.now, self.name, "proc", "crashes", "silently" if silent else "")
@@ -220,4 +225,5 @@ class SchedulerNode(Node[sdk.Event, sdk.Effect]):
         self.world.trace.line(self.world.now, self.name, "proc", "stops", effect.fault or "")
         if self._calls is not None:
             self._calls.close()
+        self.halt()
         self.application.on_stopped(effect.fault)

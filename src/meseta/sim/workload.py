@@ -43,6 +43,10 @@ from meseta.sim.world import World
 POD_EXECUTOR = Resources.scalars(cpus=0.1, mem=32, disk=1)
 COME_BACK_S = 2.0
 """How long a framework that was ended waits before it starts anew."""
+REPLACED_S = 5.0
+"""How long a scheduler that was replaced goes on, unless it notices by itself."""
+QUIET_REFUSE_S = 60.0
+"""How long a framework that wants nothing refuses an offer, so that all others get their turn."""
 
 
 class Temper(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,7 +172,7 @@ class Framework:
     # ── life ──────────────────────────────────────────────────────────────────────────────────────────
 
     def start(self) -> None:
-        """Start a process; one that runs is left to notice that it was replaced."""
+        """Start a process."""
         self.lives += 1
         self.subscribed = False
         self.coming_back = False
@@ -183,6 +187,13 @@ class Framework:
         self._every(self.temper.reconcile_s, self._reconcile)
         if self.temper.kill_s:
             self._every(self.temper.kill_s, self._kill_one)
+
+    def fail_over(self) -> None:
+        """Start another process while one runs, which is ended if it does not notice."""
+        replaced = self.process
+        self.start()
+        if replaced is not None:
+            self.world.after(REPLACED_S, replaced.end)
 
     def crash(self, *, silent: bool) -> None:
         """End the process."""
@@ -228,12 +239,13 @@ class Framework:
         self._held.clear()
 
     def on_stopped(self, fault: str | None) -> None:
-        """The framework is over; start a new one."""
+        """The framework is over: start a new one. A scheduler that was replaced by mistake comes back."""
         self.subscribed = False
         self.process = None
-        self.framework_id = None
         self._held.clear()
-        self._alive.clear()
+        if fault is None or "failed over" not in fault:
+            self.framework_id = None
+            self._alive.clear()
         self.coming_back = True
         self._later(COME_BACK_S, self.start)
 
@@ -276,7 +288,8 @@ class Framework:
         if fitting and self._chance.random() >= self.temper.picky:
             self._use(offer, fitting)
             return
-        self._ask(e.OffersDeclined, offer_ids=(offer.id,), filters=Filters(self.temper.refuse_s))
+        refuse_s = QUIET_REFUSE_S if self.quiet else self.temper.refuse_s
+        self._ask(e.OffersDeclined, offer_ids=(offer.id,), filters=Filters(refuse_s))
         if (
             self.temper.suppresses
             and not self._suppressed

@@ -11,6 +11,7 @@ from meseta.agent.effects import (
     Link,
     Reconnect,
     Register,
+    RemoveContainer,
     Reregister,
     Resubscribed,
     Subscribed,
@@ -227,3 +228,10 @@ def test_a_pod_goes_on_with_the_tasks_that_are_left(book: Book) -> None:
     assert book.only(ExecutorExited).status == 0
     assert book.acknowledge() == [TaskState.TASK_FINISHED]
     assert not book.agent.state.frameworks
+
+
+def test_the_end_of_an_orphan_is_forgotten(book: Book) -> None:
+    book.do(Recovered(agent_id=AGENT, containers=(RecoveredContainer(container_id=C1, pid=7),)))
+    assert book.only(DestroyContainer).container_id == C1
+    book.do(ContainerExited(container_id=C1, wait_status=9))
+    assert book.only(RemoveContainer).container_id == C1

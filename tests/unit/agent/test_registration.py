@@ -13,6 +13,7 @@ from meseta.agent.effects import (
     Exit,
     Link,
     Pong,
+    PrepareSandbox,
     Register,
     Reregister,
     SendToMaster,
@@ -33,6 +34,7 @@ from meseta.agent.events import (
     PingReceived,
     ReconciledTask,
     Recovered,
+    SandboxPrepared,
     ShutdownReceived,
 )
 from meseta.agent.state import Phase
@@ -202,3 +204,19 @@ def test_an_idle_agent_exits_when_the_master_says_so(book: Book) -> None:
     book.do(ShutdownReceived(sender=MASTER, message="go away"))
     assert book.only(Exit).message == "go away"
     assert not book.run(command_task(), framework())
+
+
+def test_executors_that_have_ended_are_not_reported_as_they_hold_nothing(book: Book) -> None:
+    book.run_group(command_task())
+    frame = book.only(PrepareSandbox).container_id
+    book.start()
+    nested = book.agent.state.frameworks[FRAMEWORK].executor_of(TaskId("t1"))
+    assert nested is not None
+    container = nested.tasks[TaskId("t1")].container_id
+    assert container is not None
+    book.do(SandboxPrepared(frame), ContainerExited(container_id=container, wait_status=0))
+    book.do(MasterDetected(MASTER))
+    book.wait(1.0)
+    message = book.all(Reregister)[0]
+    assert not message.executors
+    assert [report.record.state for report in message.tasks] == [TaskState.TASK_FINISHED]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from meseta.allocator.invariants import check
 from meseta.attributes import Attribute, AttributeType
 from meseta.ids import AgentId, FrameworkId
 from meseta.records import AgentInfo
@@ -368,3 +369,14 @@ def test_cost_follows_the_change() -> None:
     agents = cluster.allocator.ledger.agents.values()
     assert not any(cluster.allocator.is_pending(agent) for agent in agents)
     assert cluster.allocator.allocate(500.0, EVERYTHING) == []
+
+
+def test_an_agent_that_uses_more_than_it_has_is_offered_when_that_is_over() -> None:
+    cluster = Cluster()
+    used = {"f1": {"web": Resources.scalars(cpus=3)}, "f2": {"web": Resources.scalars(cpus=2)}}
+    agent = cluster.agent("a", Resources.scalars(cpus=4), used)
+    cluster.framework("f1", "web")
+    assert not cluster.allocate(1.0)
+    cluster.allocator.recover(FrameworkId("f1"), agent, "web", Resources.scalars(cpus=3), None, cluster.now)
+    check(cluster.allocator)
+    assert [allocation.resources for allocation in cluster.allocate(1.0)] == [Resources.scalars(cpus=2)]
