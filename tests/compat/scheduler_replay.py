@@ -39,15 +39,20 @@ def steps_of(name: str) -> list[Json]:
 class RecordedAgent(PlayedAgent):
     """An agent with what the recorded one had."""
 
+    def __init__(self, master: str, *, with_attributes: bool = True) -> None:
+        super().__init__(master)
+        self._with_attributes = with_attributes
+
     def registration(self) -> i.RegisterSlaveMessage:
         slave = i.SlaveInfo(hostname="127.0.0.1", port=self.process.port, checkpoint=True)
         ports = slave.resources.add(name="ports", type=m.Value.RANGES)
         ports.ranges.range.add(begin=31000, end=32000)
         for name, amount in (("cpus", 4.0), ("mem", 4096.0), ("disk", 20000.0)):
             slave.resources.add(name=name, type=m.Value.SCALAR).scalar.value = amount
-        slave.attributes.add(name="rack", type=m.Value.TEXT).text.value = "r1"
-        slave.attributes.add(name="slot", type=m.Value.SCALAR).scalar.value = 3
-        slave.attributes.add(name="range", type=m.Value.RANGES).ranges.range.add(begin=1, end=10)
+        if self._with_attributes:
+            slave.attributes.add(name="rack", type=m.Value.TEXT).text.value = "r1"
+            slave.attributes.add(name="slot", type=m.Value.SCALAR).scalar.value = 3
+            slave.attributes.add(name="range", type=m.Value.RANGES).ranges.range.add(begin=1, end=10)
         capabilities = [m.AgentInfo.Capability(type=number) for number in range(1, 9)]  # type: ignore[arg-type]
         return i.RegisterSlaveMessage(slave=slave, version="1.12.0", agent_capabilities=capabilities)
 

@@ -1,4 +1,4 @@
-"""What a Mesos master sent to agents and drivers, made again by our encoders from our records, to the byte."""
+"""What a Mesos master sent to agents and drivers, made by our encoders from our records, to the byte."""
 
 from __future__ import annotations
 
