@@ -193,8 +193,8 @@ async def answer_to_a_subscription() -> tuple[bytes, int, int]:
         received.put_nowait(await reader.readuntil(b"\r\n0\r\n\r\n"))
         writer.close()
 
-    subscription = v0.Call(type=v0.Call.SUBSCRIBE)
-    subscription.subscribe.framework_info.user = subscription.subscribe.framework_info.name = "f"
+    subscribe = {"type": "SUBSCRIBE", "subscribe": {"framework_info": {"user": "u", "name": "f"}}}
+    subscription = from_dict(v0.Call, subscribe)
     async with running_master() as master, Process("unused") as process:
         server = await asyncio.start_server(listen, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
