@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import signal
@@ -9,7 +10,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from meseta.sdk import Scheduler, Task, TaskState
 from tests.integration.command_line import LIMIT_S, LocalCluster, interrupt, local_cluster, until
+
+pytestmark = pytest.mark.xdist_group("cli-cluster")
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +88,27 @@ def test_logs_of_a_task_that_runs_and_that_has_ended(cluster: LocalCluster) -> N
     assert cluster.meseta("task", "logs", task, "--follow").stdout == "one\n"
     as_json = json.loads(cluster.meseta("task", "logs", task, "--stderr", "--json").stdout)
     assert (as_json["id"], as_json["stderr"]) == (task, "two\n")
+
+
+def test_logs_of_tasks_of_a_group(cluster: LocalCluster) -> None:
+    async def body() -> None:
+        tasks = [
+            Task(id=f"group-{name}", command=f"echo I am {name}; sleep 300", cpus=0.1, mem=32)
+            for name in ("a", "b")
+        ]
+        async with Scheduler(cluster.master, name="group") as scheduler:
+            offer = await anext(scheduler.offers())
+            handles = await offer.launch_group(tasks, executor_id="pod")
+            for name, handle in zip(("a", "b"), handles, strict=True):
+                await handle.wait_for(TaskState.TASK_RUNNING)
+                await asyncio.to_thread(
+                    until, lambda name=name: logs_of(f"group-{name}") == f"I am {name}\n", "its output"
+                )
+
+    def logs_of(task_id: str) -> str:
+        return cluster.meseta("task", "logs", task_id).stdout
+
+    asyncio.run(body())
 
 
 def test_a_task_that_is_not_there(cluster: LocalCluster) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import signal
 import time
@@ -61,6 +62,7 @@ async def _demo(time_limit_s: float, *, as_json: bool) -> int:
     interrupted = asyncio.Event()
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(signum, interrupted.set)
+    logging.getLogger("meseta").setLevel(logging.CRITICAL)  # The screen is for the frameworks.
     watch = Watch()
     console.print("Starting the master and three agents …", style="dim")
     async with LocalCluster(AGENTS) as local, Cluster(local.master) as cluster:

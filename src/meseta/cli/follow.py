@@ -28,7 +28,7 @@ class Follower:
     ) -> None:
         self._handle = handle
         self._say = say
-        path = sandbox_path(framework_id, handle.executor_id, handle.id, None)
+        path = sandbox_path(framework_id, handle.executor_id, None)
         self._pipes = [
             Pipe(SandboxFile(cluster, handle.agent_id, f"{path}/{name}"), target, prefix.encode())
             for name, target in (("stdout", sys.stdout.buffer), ("stderr", sys.stderr.buffer))

@@ -11,16 +11,23 @@ CHUNK_BYTES = 64 * 1024
 """The most that a Mesos agent gives at once (16 pages)."""
 
 
-def sandbox_path(
-    framework_id: str, executor_id: str, task_id: str, container_id: dict[str, Any] | None
-) -> str:
+def sandbox_path(framework_id: str, executor_id: str, container_id: dict[str, Any] | None) -> str:
     """Return the virtual path of a task's sandbox on its agent.
 
-    A task that runs alone has the sandbox of its executor, which is called like it; one of a group has a
-    container of its own below that of the executor.
+    A task that runs alone has the sandbox of its executor; one of a group has a container of its own, whose
+    sandbox is below that of the executor's.
     """
-    path = f"/frameworks/{framework_id}/executors/{executor_id or task_id}/runs/latest"
-    return f"{path}/tasks/{task_id}" if container_id and "parent" in container_id else path
+    path = f"/frameworks/{framework_id}/executors/{executor_id}/runs/latest"
+    return path + "".join(f"/containers/{name}" for name in _nested(container_id))
+
+
+def _nested(container_id: dict[str, Any] | None) -> list[str]:
+    """Return the ids on the way from the outermost container, without that, to this one."""
+    names: list[str] = []
+    while container_id is not None and "parent" in container_id:
+        names.insert(0, container_id["value"])
+        container_id = container_id["parent"]
+    return names
 
 
 class SandboxFile:

@@ -66,7 +66,7 @@ def kill(
 async def _logs(master: str, task_id: str, framework: str, name: str, *, follow: bool, as_json: bool) -> None:
     async with Cluster(master) as cluster:
         task = await _find(cluster, task_id, framework)
-        path = sandbox_path(task["framework_id"], task["executor_id"], task["id"], _container_id(task))
+        path = sandbox_path(task["framework_id"], task["executor_id"] or task["id"], _container_id(task))
         file = SandboxFile(cluster, task["slave_id"], f"{path}/{name}")
         data = await file.read_rest()
         if not file.exists:
