@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from meseta.errors import ConfigError
+from meseta.runtime.linux.processes import read_stat
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
 from tests.integration.agent_kit import (
@@ -26,6 +27,7 @@ from tests.integration.agent_kit import (
     until,
 )
 
+SUPERVISOR_DIED = "Failed to launch container: The process supervisor ended while it was being started"
 META = f"work/meta/slaves/m-S0/frameworks/{FRAMEWORK}"
 
 
@@ -201,5 +203,25 @@ def test_two_agents_do_not_share_a_directory(tmp_path: Path) -> None:
             with pytest.raises(ConfigError, match="another agent runs on"):
                 async with agent(tmp_path, master):
                     pass
+
+    run(body)
+
+
+def test_a_task_outlives_the_supervisor(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with master_and_agent(tmp_path) as (master, daemon):
+            master.run(command_task("t1", "while ! test -e go; do sleep 0.05; done; exit 3"))
+            await master.status("t1", "TASK_RUNNING")
+            task = daemon._host.pids[next(iter(daemon._host.pids))]
+            stat = read_stat(task)
+            assert stat is not None
+            os.kill(stat.parent, signal.SIGKILL)
+            # A new task waits for the next supervisor, and an old one is watched by it.
+            master.run(command_task("t2", "exit 4"))
+            failed = await master.status("t2", "TASK_FAILED")
+            assert failed.message in ("Command exited with status 4", SUPERVISOR_DIED)
+            (sandbox(tmp_path, "t1") / "go").touch()
+            failed = await master.status("t1", "TASK_FAILED")
+            assert failed.message == "Command terminated with unknown status"
 
     run(body)

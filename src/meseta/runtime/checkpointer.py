@@ -18,12 +18,13 @@ import errno
 import itertools
 import os
 import shutil
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import NamedTuple
+from queue import SimpleQueue
+from typing import NamedTuple, TypeVar
 
 import structlog
 
@@ -40,6 +41,8 @@ META = "meta/"
 GARBAGE = "garbage"
 """Below the work directory: what is being deleted."""
 
+ResultT = TypeVar("ResultT")
+
 log = structlog.get_logger()
 
 
@@ -54,6 +57,26 @@ class _Written(NamedTuple):
     error: OSError | None
 
 
+class _Worker:
+    """A thread that does one thing after the other. It does not keep the process from ending."""
+
+    def __init__(self, name: str) -> None:
+        self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        threading.Thread(target=self._run, name=name, daemon=True).start()
+
+    def do(self, work: Callable[[], None]) -> None:
+        """Have this done after what was asked for before."""
+        self._work.put(work)
+
+    def end(self) -> None:
+        """Let the thread end after what was asked for."""
+        self._work.put(None)
+
+    def _run(self) -> None:
+        while (work := self._work.get()) is not None:
+            work()
+
+
 class Checkpointer:
     """Writes below one work directory, which exists. Use it from its loop only."""
 
@@ -64,8 +87,8 @@ class Checkpointer:
         self._on_stored = on_stored
         self._on_bug = on_bug
         self._loop = asyncio.get_running_loop()
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
-        self._remover = ThreadPoolExecutor(1, thread_name_prefix="remove")
+        self._writer = _Worker("checkpoint")
+        self._remover = _Worker("remove")
         self._queue: deque[Checkpoint | RemovePath] = deque()
         self._is_submitted = False
         self._idle = asyncio.Event()
@@ -90,8 +113,7 @@ class Checkpointer:
 
     def measure_disk(self, on_measured: Callable[[float], None]) -> None:
         """Perform `SampleDiskUsage`: tell how much of the disk of the work directory is used, from 0 to 1."""
-        future = self._loop.run_in_executor(self._remover, _disk_used, self._work_dir)
-        future.add_done_callback(lambda done: on_measured(done.result()))
+        self._remover.do(lambda: self._tell(on_measured, _disk_used(self._work_dir)))
 
     async def flush(self) -> None:
         """Wait until everything that was asked for is written."""
@@ -100,8 +122,8 @@ class Checkpointer:
     def close(self) -> None:
         """Stop; what is not written is lost."""
         self._queue.clear()
-        self._writer.shutdown(wait=False)
-        self._remover.shutdown(wait=False, cancel_futures=True)
+        self._writer.end()
+        self._remover.end()
 
     def _enqueue(self, effect: Checkpoint | RemovePath) -> None:
         if len(self._queue) >= QUEUE_MAX:
@@ -118,20 +140,11 @@ class Checkpointer:
         if not batch:
             self._rest()
             return
-        future = self._loop.run_in_executor(self._writer, self._write_batch, batch)
-        future.add_done_callback(lambda done: self._on_written(batch, done))
+        self._writer.do(lambda: self._tell(self._on_written, self._write_batch(batch)))
 
-    def _on_written(self, batch: list[Checkpoint | RemovePath], done: asyncio.Future[_Written]) -> None:
-        if done.cancelled():
-            return
-        bug = done.exception()
-        if bug is not None:
-            self._on_bug(bug)
-            return
-        written = done.result()
-        for effect in batch[: written.done]:
-            if self._queue:
-                self._queue.popleft()
+    def _on_written(self, written: _Written) -> None:
+        for _ in range(min(written.done, len(self._queue))):
+            effect = self._queue.popleft()
             if isinstance(effect, Checkpoint) and effect.ticket is not None:
                 self._on_stored(effect.ticket)
         if written.error is not None:
@@ -146,7 +159,12 @@ class Checkpointer:
         self._is_submitted = False
         self._idle.set()
 
-    # ── in the writer's thread ────────────────────────────────────────────────────────────────────────
+    # ── in the threads ────────────────────────────────────────────────────────────────────────────────
+
+    def _tell(self, callback: Callable[[ResultT], None], result: ResultT) -> None:
+        """Hand a result to the loop; with the end of the agent there may be none any more."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(callback, result)
 
     def _write_batch(self, batch: list[Checkpoint | RemovePath]) -> _Written:
         for index, effect in enumerate(batch):
@@ -157,21 +175,31 @@ class Checkpointer:
                     self._write(effect)
             except OSError as error:
                 return _Written(index, error)
+            except Exception as bug:
+                self._tell(self._on_bug, bug)
+                return _Written(index, None)
         return _Written(len(batch), None)
 
     def _write(self, effect: Checkpoint) -> None:
-        path = os.path.join(self._work_dir, effect.path)
-        directory = os.path.dirname(path)
-        if not os.path.isdir(directory):
-            _make_directory(directory)
+        path = f"{self._work_dir}/{effect.path}"
         content = checkpoint_records(effect.record)
         data = content.encode() if isinstance(content, str) else b"".join(map(frame, content))
+        try:
+            self._put(path, data, effect)
+        except FileNotFoundError:
+            _make_directory(os.path.dirname(path))
+            self._put(path, data, effect)
+        if isinstance(effect.record, AgentCheckpoint):
+            point_latest(os.path.dirname(path))
+
+    def _put(self, path: str, data: bytes, effect: Checkpoint) -> None:
         if isinstance(effect.record, UpdateCheckpoint):
             append(path, data)
             return
-        replace_file(path, data)
-        if isinstance(effect.record, AgentCheckpoint):
-            point_latest(directory)
+        try:
+            append(path, data, os.O_EXCL)
+        except FileExistsError:
+            replace_file(path, data)
 
     def _rename_away(self, path: str) -> None:
         place = os.path.join(self._garbage, f"{self._started}-{next(self._numbers)}")
@@ -180,16 +208,22 @@ class Checkpointer:
             self._delete(place)
 
     def _delete(self, place: str) -> None:
-        self._remover.submit(shutil.rmtree, place, ignore_errors=True)
+        self._remover.do(lambda: shutil.rmtree(place, ignore_errors=True))
 
 
-def append(path: str, data: bytes) -> None:
-    """Add `data` to the file at `path` by one write. Raises OSError, and then the file is as it was."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+def append(path: str, data: bytes, flags: int = 0) -> None:
+    """Add `data` to the file at `path` by one write. Raises OSError, and then the file is as it was.
+
+    With O_EXCL the file is new. It needs no detour by another name: a reader takes one that is cut off for
+    one that is not there.
+    """
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | flags, 0o644)
     try:
         written = os.write(fd, data)
         if written < len(data):
             os.ftruncate(fd, os.fstat(fd).st_size - written)
+            if flags & os.O_EXCL:
+                os.unlink(path)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
     finally:
         os.close(fd)

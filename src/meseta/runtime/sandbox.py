@@ -212,6 +212,9 @@ def _make_dir(stack: ExitStack, parent: int, name: str) -> int:
 
 
 def _replace_link(parent: int, name: str, target: str) -> None:
+    with suppress(FileExistsError):
+        os.symlink(target, name, dir_fd=parent)
+        return
     temporary = f".{name}.new"
     with suppress(FileNotFoundError):
         os.unlink(temporary, dir_fd=parent)
