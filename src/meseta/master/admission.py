@@ -106,11 +106,20 @@ def on_registration_requested(state: State, event: RegistrationRequested, now: f
 
 def admit(state: State, event: RegistrationRequested) -> None:
     """Give a new agent its id and have it written down."""
-    id = agent_id(state.config.id, state.agents_admitted)
-    state.agents_admitted += 1
+    id = _next_id(state)
     info = msgspec.structs.replace(event.info, id=id)
     ticket = state.persist(AdmitAgent(info), PendingAgent(event, info))
     state.registering[event.sender] = ticket
+
+
+def _next_id(state: State) -> AgentId:
+    """Return an id that is free: agents may come back with any id, also one that is yet to be given."""
+    past = (state.recovered_agents, state.unreachable_agents, state.removed_agents)
+    while True:
+        id = agent_id(state.config.id, state.agents_admitted)
+        state.agents_admitted += 1
+        if not any(id in known for known in (state.agents, state.reregistering, *past)):
+            return id
 
 
 def on_agent_admitted(state: State, pending: PendingAgent, now: float) -> None:
@@ -122,6 +131,9 @@ def on_agent_admitted(state: State, pending: PendingAgent, now: float) -> None:
         _readmit(state, request, now)
         return
     state.registering.pop(request.sender, None)
+    if pending.info.id in state.agents:
+        state.warn(f"Not admitting agent at {request.sender}: another came back as {pending.info.id}")
+        return  # It asks again and gets another id.
     agent = new_agent(pending.info, request, state.wall(now))
     state.counters["master/slave_registrations"] += 1
     _add_agent(state, agent, {}, now)

@@ -72,8 +72,7 @@ def _subscribe_new(state: State, event: SubscribeRequested, info: FrameworkInfo,
     if present is not None:
         _welcome(state, state.frameworks[present], now, reregistered=False)
         return
-    id = framework_id(state.config.id, state.frameworks_admitted)
-    state.frameworks_admitted += 1
+    id = _next_id(state)
     framework = new_framework(state, msgspec.structs.replace(info, id=id))
     _describe(framework, event)
     framework.registered_time = state.wall(now)
@@ -90,6 +89,15 @@ def _subscribe_new(state: State, event: SubscribeRequested, info: FrameworkInfo,
     _connect(state, framework, event.peer)
     _welcome(state, framework, now, reregistered=False)
     state.publish(FrameworkAdded(id))
+
+
+def _next_id(state: State) -> FrameworkId:
+    """Return an id that is free: schedulers may name any id, also one that this master has yet to give."""
+    while True:
+        id = framework_id(state.config.id, state.frameworks_admitted)
+        state.frameworks_admitted += 1
+        if id not in state.frameworks and id not in state.completed_frameworks:
+            return id
 
 
 def _subscribe_again(state: State, event: SubscribeRequested, info: FrameworkInfo, now: float) -> None:

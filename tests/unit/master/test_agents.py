@@ -283,6 +283,19 @@ def test_a_task_that_was_given_up_is_killed_when_its_agent_still_runs_it() -> No
     assert told_agent(done, A1, effects.KillTask) == [effects.KillTask(framework_id, TaskId("t1"))]
 
 
+def test_an_id_that_somebody_has_taken_is_not_given() -> None:
+    play = Playground()
+    play.feed(reregister(name="a9"))
+    assert play.register() == "m-S1"
+    play.persists = False
+    (persist,) = play.feed(register("a2"))
+    play.persists = True
+    play.feed(reregister(name="a3", id=persist.mutation.info.id))  # type: ignore[union-attr]
+    done = play.feed(events.Persisted(ticket=persist.ticket))  # type: ignore[union-attr]
+    assert not told_agent(done, pid_of("a2"), effects.AgentRegistered)
+    assert play.register("a2") == "m-S3"
+
+
 def test_an_agent_that_changed_is_written_first() -> None:
     play = Playground()
     play.register()

@@ -97,6 +97,12 @@ def test_an_id_that_the_master_has_never_seen_is_accepted() -> None:
     assert len(play.offers(FrameworkId("old-0007"))) == 1
 
 
+def test_an_id_that_somebody_has_taken_is_not_given() -> None:
+    play = Playground()
+    play.subscribe(StreamId(8), id=FrameworkId("m-0000"))
+    assert play.subscribe(StreamId(9)) == "m-0001"
+
+
 def test_the_principal_of_the_connection_fills_in() -> None:
     play = Playground()
     play.feed(replaced(subscribe(STREAM), principal="me"))
