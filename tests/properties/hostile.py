@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
 
 from meseta.wire.json_fields import Field, fields_of
 
@@ -75,6 +76,35 @@ class Hostile:
         if self.random.random() > honesty:
             parts.append(_tagged(self.random.choice([1, 2, 500, 536_870_911]), _BYTES, b"\x08\x01"))
         return b"".join(parts)
+
+    def spoiled(self, message: Message, *, honesty: float) -> bytes:
+        """The bytes of `message` in which each field is lost, replaced or joined by others now and then."""
+        of = message.DESCRIPTOR
+        present = {field.name: value for field, value in message.ListFields()}
+        parts = []
+        for field, facts in _fields_of(of):
+            if field.name not in present:
+                if self.random.random() > honesty:
+                    parts.append(self._field(field, honesty, DEPTH_MAX - 3))
+                continue
+            value = present[field.name]
+            many = facts.repeated and facts.map_value is None
+            for one in value if many else [value]:
+                parts.append(self._spoiled_field(field, facts, one, honesty))
+        return b"".join(parts)
+
+    def _spoiled_field(self, field: FieldDescriptor, facts: Field, value: Any, honesty: float) -> bytes:
+        if self.random.random() > honesty:
+            return self.random.choice([b"", self._field(field, honesty, DEPTH_MAX - 3)])
+        if facts.message is not None and facts.map_value is None:
+            return _tagged(field.number, _BYTES, self.spoiled(value, honesty=honesty))
+        alone = field.containing_type._concrete_class()
+        if facts.repeated:
+            target = getattr(alone, field.name)
+            target.MergeFrom(value) if facts.map_value is not None else target.append(value)
+        else:
+            setattr(alone, field.name, value)
+        return bytes(alone.SerializePartialToString())
 
     def _count(self, field: Field, depth: int, honesty: float) -> int:
         """How often a field is there."""

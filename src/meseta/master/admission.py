@@ -57,7 +57,7 @@ from meseta.records import (
 )
 from meseta.resources import Resources
 
-_version = re.compile(r"(\d+)\.(\d+)\.(\d+)").match
+_version = re.compile(r"(\d{1,9})\.(\d{1,9})\.(\d{1,9})", re.ASCII).match
 VERSION_MIN = (1, 0, 0)
 
 
@@ -153,8 +153,9 @@ def _add_agent(state: State, agent: AgentState, used: dict[FrameworkId, RoleReso
 
 def _is_refused(state: State, event: RegistrationRequested | ReregistrationRequested) -> bool:
     """Tell whether an agent is ignored, and log why. Mesos does not answer these agents either."""
-    fault = _agent_fault(state, event)
+    fault = event.fault or _agent_fault(state, event)
     if fault is not None:
+        state.counters["master/slave_registrations_refused"] += 1
         state.warn(f"Refusing registration of agent at {event.sender} ({event.info.hostname}): {fault}")
     return fault is not None
 

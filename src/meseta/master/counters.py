@@ -44,6 +44,7 @@ _CHECKED = (
 _AGENTS = (
     "recovery_slave_removals",
     "slave_registrations",
+    "slave_registrations_refused",
     "slave_removals",
     "slave_removals/reason_registered",
     "slave_removals/reason_unhealthy",

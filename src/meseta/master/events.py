@@ -217,6 +217,8 @@ class RegistrationRequested(_Event, frozen=True, gc=False, kw_only=True):
     """Dynamic reservations and volumes that it remembers."""
     resource_version: bytes | None = None
     principal: str | None = None
+    fault: str | None = None
+    """What is wrong with the message itself."""
 
 
 class CompletedFramework(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -242,6 +244,8 @@ class ReregistrationRequested(_Event, frozen=True, gc=False, kw_only=True):
     tasks: tuple[TaskRecord, ...] = ()
     completed: tuple[CompletedFramework, ...] = ()
     principal: str | None = None
+    fault: str | None = None
+    """What is wrong with the message itself, and with all that it tells."""
 
 
 class UnregistrationRequested(_Event, frozen=True, gc=False, kw_only=True):

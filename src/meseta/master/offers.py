@@ -30,6 +30,8 @@ from meseta.resources import Resources
 FOR_OTHERS = Filters()
 """Keeps resources for a while from a framework that has too many open offers, or lets them time out."""
 
+REFUSED_TO_SILENT_MAX_S = 600.0
+
 
 # Making -----------------------------------------------------------------------------------------------
 
@@ -102,12 +104,19 @@ def rescind_offers(
 def on_offer_timed_out(state: State, id: OfferId, now: float) -> None:
     """Rescind an offer that was not answered in time. Others get its resources first.
 
-    (In Mesos they go back without a filter, so a newcomer that answers nothing can get them again and again.)
+    The longer a framework has been silent, the longer it is not offered them again. (In Mesos they go back
+    without a filter, so newcomers that answer nothing can get them again and again.)
     """
     offer = state.offers.get(id)
-    if offer is not None:
-        state.counters["master/offers_timed_out"] += 1
-        rescind_offers(state, (offer,), now, FOR_OTHERS)
+    if offer is None:
+        return
+    state.counters["master/offers_timed_out"] += 1
+    framework = state.frameworks[offer.framework_id]
+    if framework.silent_since is None:
+        framework.silent_since = now
+    silence_s = now - framework.silent_since
+    filters = Filters(min(FOR_OTHERS.refuse_s + silence_s, REFUSED_TO_SILENT_MAX_S))
+    rescind_offers(state, (offer,), now, filters)
 
 
 # Answers ----------------------------------------------------------------------------------------------
@@ -118,6 +127,7 @@ def on_offers_accepted(state: State, event: OffersAccepted, now: float) -> None:
     framework = caller(state, event)
     if framework is None:
         return
+    framework.silent_since = None
     _count_launches(state, event.operations)
     fault = offers_fault(state, framework, event.offer_ids)
     if fault is not None:
@@ -226,6 +236,7 @@ def on_offers_declined(state: State, event: OffersDeclined, now: float) -> None:
     framework = caller(state, event)
     if framework is None:
         return
+    framework.silent_since = None
     state.counters["master/messages_decline_offers"] += 1
     for id in event.offer_ids:
         offer = framework.offers.get(id)

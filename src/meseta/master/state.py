@@ -165,6 +165,8 @@ class FrameworkState:
     """Agents that may know the framework: something of it runs or ran there. In order of first use."""
     unreachable_tasks: dict[TaskId, Task] = field(default_factory=dict)
     """Tasks on agents that became unreachable, oldest first; bounded."""
+    silent_since: float | None = None
+    """When it first let an offer time out after its last answer to one; by the machine's clock."""
 
     @property
     def pid(self) -> Pid:

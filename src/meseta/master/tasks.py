@@ -158,7 +158,8 @@ def on_update_received(state: State, event: UpdateReceived, now: float) -> None:
     update = event.update
     status = update.status
     agent = state.agents.get(update.agent_id) if update.agent_id is not None else None
-    if agent is None or agent.pid != event.sender or update.uuid is None or status.state in NEVER_FROM_AGENTS:
+    told = {status.state, update.latest_state}
+    if agent is None or agent.pid != event.sender or update.uuid is None or told & NEVER_FROM_AGENTS:
         counters["master/invalid_status_updates"] += 1
         state.warn(
             f"Ignoring status update of task {status.task_id} from {event.sender}: {_fault(agent, event)}"
@@ -187,7 +188,7 @@ def _fault(agent: AgentState | None, event: UpdateReceived) -> str:
         return f"agent {agent.id} is at {agent.pid}"
     if event.update.uuid is None:
         return "it has no uuid"
-    return f"agents cannot tell of {event.update.status.state.name}"
+    return f"agents cannot tell of {' or '.join(sorted(state.name for state in NEVER_FROM_AGENTS))}"
 
 
 def on_update_acknowledged(state: State, event: UpdateAcknowledged, now: float) -> None:

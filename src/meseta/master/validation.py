@@ -81,6 +81,20 @@ def call_refusal(
 
 def framework_fault(state: State, info: FrameworkInfo) -> str | None:
     """Say what is wrong with a framework's description of itself, if anything."""
+    if (fault := description_fault(info)) is not None:
+        return fault
+    allowed = state.config.roles
+    if allowed is not None and (foreign := _foreign(info.roles, allowed)):
+        return f"Roles {foreign} are not present in the master's --roles"
+    if info.user == "root" and not state.config.root_submissions:
+        return "User 'root' is not allowed to run frameworks without --root_submissions set"
+    if info.id and info.id in state.completed_frameworks:
+        return "Framework has been removed"
+    return None
+
+
+def description_fault(info: FrameworkInfo) -> str | None:
+    """Say what is wrong with a framework's description whatever the master's state is, if anything."""
     if info.fault is not None:
         return info.fault
     if (fault := _role_fault(info)) is not None:
@@ -89,13 +103,6 @@ def framework_fault(state: State, info: FrameworkInfo) -> str | None:
         return fault
     if not math.isfinite(info.failover_timeout_s) or abs(info.failover_timeout_s) >= DURATION_MAX_S:
         return f"The framework failover_timeout ({info.failover_timeout_s:g}) is invalid"
-    allowed = state.config.roles
-    if allowed is not None and (foreign := _foreign(info.roles, allowed)):
-        return f"Roles {foreign} are not present in the master's --roles"
-    if info.user == "root" and not state.config.root_submissions:
-        return "User 'root' is not allowed to run frameworks without --root_submissions set"
-    if info.id and info.id in state.completed_frameworks:
-        return "Framework has been removed"
     return None
 
 

@@ -10,10 +10,13 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from meseta.errors import WireError
 from meseta.ids import AgentId, ExecutorId, FrameworkId, Pid, is_uuid
 from meseta.master import effects as x
 from meseta.master import events as e
+from meseta.wire.agent_faults import registration_fault, reregistration_fault
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.lift import (
     agent_capabilities,
@@ -60,6 +63,7 @@ def _register(body: bytes, sender: Pid, principal: str | None) -> e.MasterEvent:
         checkpointed=lift_resources(message.checkpointed_resources).resources,
         resource_version=_uuid(message, "resource_version_uuid"),
         principal=principal,
+        fault=registration_fault(message),
     )
 
 
@@ -67,7 +71,7 @@ def _reregister(body: bytes, sender: Pid, principal: str | None) -> e.MasterEven
     message = parse(i.ReregisterSlaveMessage, body)
     if not message.slave.id.value:
         raise WireError(f"{sender} wants to re-register but does not say which agent it was")
-    return e.ReregistrationRequested(
+    event = e.ReregistrationRequested(
         sender=sender,
         info=lift_agent(message.slave),
         version=message.version,
@@ -86,6 +90,8 @@ def _reregister(body: bytes, sender: Pid, principal: str | None) -> e.MasterEven
         ),
         principal=principal,
     )
+    fault = reregistration_fault(message, event)
+    return event if fault is None else msgspec.structs.replace(event, fault=fault)
 
 
 def _unregister(body: bytes, sender: Pid, principal: str | None) -> e.MasterEvent:

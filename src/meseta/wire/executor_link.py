@@ -14,11 +14,14 @@ from meseta.wire.gen import executor_pb2 as v1
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.lift import lift_status, lift_task, text
-from meseta.wire.lower import agent_message, executor_message, framework_message, internal_agent_message
+from meseta.wire.lower import (
+    agent_message,
+    executor_message,
+    framework_message,
+    internal_agent_message,
+    nanoseconds,
+)
 from meseta.wire.scheduler_calls import parse
-
-_NS = 1_000_000_000
-
 
 # ── v1 calls ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -166,7 +169,7 @@ def _kill(event: v1.Event, message: x.KillTask) -> None:
     event.type = v1.Event.KILL
     event.kill.task_id.value = message.task_id
     if message.grace_period_s is not None:
-        event.kill.kill_policy.grace_period.nanoseconds = round(message.grace_period_s * _NS)
+        event.kill.kill_policy.grace_period.nanoseconds = nanoseconds(message.grace_period_s)
 
 
 def _acknowledged(event: v1.Event, message: x.Acknowledged) -> None:
@@ -317,7 +320,7 @@ def _v0_kill_task(message: x.KillTask) -> Any:
     body.framework_id.value = message.framework_id
     body.task_id.value = message.task_id
     if message.grace_period_s is not None:
-        body.kill_policy.grace_period.nanoseconds = round(message.grace_period_s * _NS)
+        body.kill_policy.grace_period.nanoseconds = nanoseconds(message.grace_period_s)
     return body
 
 

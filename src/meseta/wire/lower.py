@@ -27,6 +27,11 @@ from meseta.wire.resources import fill_allocation_role, fill_resources
 _NS = 1_000_000_000
 
 
+def nanoseconds(seconds: float) -> int:
+    """Return a time in 64-bit nanoseconds; a peer's largest one, rounded to a float, is beyond them."""
+    return max(-(1 << 63), min(round(seconds * _NS), (1 << 63) - 1))
+
+
 def status_message(status: TaskStatus) -> m.TaskStatus:
     """Return a v1 TaskStatus."""
     message = m.TaskStatus()
@@ -51,7 +56,7 @@ def fill_status(message: m.TaskStatus, status: TaskStatus) -> None:
     _set_or_clear_id(message, "agent_id", status.agent_id)
     _set_or_clear_id(message, "executor_id", status.executor_id)
     if status.unreachable_time is not None:
-        message.unreachable_time.nanoseconds = round(status.unreachable_time * _NS)
+        message.unreachable_time.nanoseconds = nanoseconds(status.unreachable_time)
     else:
         message.ClearField("unreachable_time")
     if status.container_status is not None:

@@ -25,8 +25,6 @@ from meseta.wire.splice import varint
 Part = bytes
 Parts = Part | list[Part]
 
-_NS = 1_000_000_000
-
 
 class Form(ABC):
     """One of the two formats of answers."""
@@ -127,8 +125,3 @@ def file_list(form: Form, response: Response, infos: Iterable[m.FileInfo]) -> by
 def file_part(form: Form, response: Response, size: int, data: bytes) -> bytes:
     """Return the answer to READ_FILE."""
     return answer(form, response, "read_file", form.one(response.ReadFile(size=size, data=data)))
-
-
-def nanoseconds(seconds: float) -> int:
-    """Return a time as TimeInfo counts it."""
-    return round(seconds * _NS)

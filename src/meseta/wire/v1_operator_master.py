@@ -19,7 +19,13 @@ from meseta.wire import v1_operator as v1
 from meseta.wire.gen import master_pb2 as ma
 from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.gen import scheduler_pb2 as s
-from meseta.wire.lower import agent_message, executor_message, fill_status, framework_message
+from meseta.wire.lower import (
+    agent_message,
+    executor_message,
+    fill_status,
+    framework_message,
+    nanoseconds,
+)
 from meseta.wire.master_link import task_of
 from meseta.wire.resources import fill_allocation_role, fill_resources
 from meseta.wire.scheduler_events import SchedulerEvents
@@ -96,8 +102,8 @@ def framework_details(framework: FrameworkState) -> _R.GetFrameworks.Framework:
         recovered=framework.recovered,
     )
     registered = framework.registered_time or 0.0
-    message.registered_time.nanoseconds = v1.nanoseconds(registered)
-    message.reregistered_time.nanoseconds = v1.nanoseconds(framework.reregistered_time or registered)
+    message.registered_time.nanoseconds = nanoseconds(registered)
+    message.reregistered_time.nanoseconds = nanoseconds(framework.reregistered_time or registered)
     fill_allocated(message.allocated_resources, by_role(users_of_framework(framework)))
     fill_allocated(message.offered_resources, by_role(framework.offers.values()))
     return message
@@ -112,9 +118,9 @@ def agent_details(agent: AgentState) -> _R.GetAgents.Agent:
         version=agent.version,
         pid=agent.pid,
     )
-    message.registered_time.nanoseconds = v1.nanoseconds(agent.registered_time)
+    message.registered_time.nanoseconds = nanoseconds(agent.registered_time)
     if agent.reregistered_time is not None:
-        message.reregistered_time.nanoseconds = v1.nanoseconds(agent.reregistered_time)
+        message.reregistered_time.nanoseconds = nanoseconds(agent.reregistered_time)
     fill_resources(message.total_resources, agent.total, Format.ENDPOINT, None)
     fill_allocated(message.allocated_resources, by_role(users_on_agent(agent)))
     fill_allocated(message.offered_resources, by_role(agent.offers.values()))
@@ -266,7 +272,7 @@ class MasterAnswers:
     def _framework(self, framework: FrameworkState) -> _R.GetFrameworks.Framework:
         message = framework_details(framework)
         if framework.unregistered_time is not None:
-            message.unregistered_time.nanoseconds = v1.nanoseconds(framework.unregistered_time)
+            message.unregistered_time.nanoseconds = nanoseconds(framework.unregistered_time)
         message.offers.extend(self._offer(offer) for offer in framework.offers.values())
         message.offer_constraints.CopyFrom(constraints_message(framework))
         return message

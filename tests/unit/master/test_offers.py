@@ -152,6 +152,23 @@ def test_what_timed_out_is_offered_to_others_first() -> None:
     assert play.state.counters["master/offers_timed_out"] == 1
 
 
+def test_silent_frameworks_are_offered_less_and_less() -> None:
+    play = Playground(offer_timeout_s=5.0, agent_ping_timeout_s=1e6)
+    play.register()
+    for number in range(10):
+        play.subscribe(StreamId(10 + number), name=f"silent {number}")
+    play.run(200)
+    busy = play.subscribe()
+    offered = 0
+    for _ in range(100):
+        offers = play.offers(busy)
+        ids = tuple(offer.id for offer in offers)
+        if ids:
+            play.call(events.OffersDeclined, busy, offer_ids=ids, filters=Filters(refuse_s=0))
+        offered += bool(ids)
+    assert offered > 40
+
+
 def test_an_answered_offer_does_not_time_out() -> None:
     play = Playground(offer_timeout_s=30.0)
     framework_id, agent_id = play.subscribe(), play.register()

@@ -1,0 +1,97 @@
+"""What is wrong with what an agent says of itself when it registers, before any state is looked at.
+
+The rules are those of Mesos (src/master/validation.cpp, registerSlave and reregisterSlave), which drops such
+a message. Two rules are our own, because the accounts could not be right otherwise: what runs does not
+overlap, and no task is in a state that only a master can tell of.
+"""
+
+from __future__ import annotations
+
+from meseta.ids import ExecutorId, FrameworkId, id_fault
+from meseta.master.events import ReregistrationRequested
+from meseta.master.tasks import NEVER_FROM_AGENTS
+from meseta.master.validation import description_fault
+from meseta.records import ExecutorInfo, FrameworkInfo, TaskRecord, TaskState, is_terminal
+from meseta.resources.faults import is_overlapping
+from meseta.wire.faults import Fault, first
+from meseta.wire.gen import internal_pb2 as i
+from meseta.wire.resources import lift_resources
+
+
+def registration_fault(message: i.RegisterSlaveMessage | i.ReregisterSlaveMessage) -> Fault:
+    """Check the agent's id and its resources."""
+    slave = message.slave
+    if slave.id.value and (fault := id_fault(slave.id.value)) is not None:
+        return f"its ID is invalid: {fault}"
+    return first(lift_resources(slave.resources).fault, lift_resources(message.checkpointed_resources).fault)
+
+
+def reregistration_fault(message: i.ReregisterSlaveMessage, event: ReregistrationRequested) -> Fault:
+    """Check the agent, and what it says that it runs; `event` is the message, lifted."""
+    frameworks = {info.id for info in event.frameworks if info.id is not None}
+    return first(
+        registration_fault(message),
+        first(*(_framework_fault(info) for info in event.frameworks)),
+        "a framework is there twice" if len(frameworks) < len(event.frameworks) else None,
+        first(*(_executor_fault(info, frameworks) for info in event.executors)),
+        first(*(lift_resources(info.resources).fault for info in message.executor_infos)),
+        _repeated_executor_fault(event),
+        first(*(_task_fault(task, event, frameworks) for task in event.tasks)),
+        first(*(_task_resources_fault(task.resources) for task in message.tasks)),
+        _overlap_fault(event),
+    )
+
+
+def _framework_fault(info: FrameworkInfo) -> Fault:
+    return "a framework has no ID" if info.id is None else description_fault(info)
+
+
+def _executor_fault(info: ExecutorInfo, frameworks: set[FrameworkId]) -> Fault:
+    if (fault := id_fault(info.executor_id)) is not None:
+        return f"Executor has an invalid ExecutorID: {fault}"
+    if info.framework_id not in frameworks:
+        return f"Executor has an invalid FrameworkID '{info.framework_id or ''}'"
+    return None
+
+
+def _repeated_executor_fault(event: ReregistrationRequested) -> Fault:
+    seen: set[tuple[FrameworkId | None, ExecutorId]] = set()
+    for info in event.executors:
+        key = (info.framework_id, info.executor_id)
+        if key in seen:
+            return f"Framework '{info.framework_id}' has a duplicate ExecutorID '{info.executor_id}'"
+        seen.add(key)
+    return None
+
+
+def _task_fault(task: TaskRecord, event: ReregistrationRequested, frameworks: set[FrameworkId]) -> Fault:
+    if (fault := id_fault(task.task_id)) is not None:
+        return f"Task has an invalid TaskID: {fault}"
+    if task.agent_id != event.info.id:
+        return f"Task has an invalid SlaveID '{task.agent_id}'"
+    if task.framework_id not in frameworks:
+        return f"Task has an invalid FrameworkID '{task.framework_id}'"
+    if task.state in NEVER_FROM_AGENTS:
+        return f"Task '{task.task_id}' is said to be in {task.state.name}"
+    if task.executor_id and task.state is TaskState.TASK_RUNNING and not _has_executor(task, event):
+        return f"Task has an invalid ExecutorID '{task.executor_id}'"
+    return None
+
+
+def _has_executor(task: TaskRecord, event: ReregistrationRequested) -> bool:
+    return any(
+        info.executor_id == task.executor_id and info.framework_id == task.framework_id
+        for info in event.executors
+    )
+
+
+def _task_resources_fault(resources: object) -> Fault:
+    fault = lift_resources(resources).fault  # type: ignore[arg-type]
+    return None if fault is None else f"Task uses invalid resources: {fault}"
+
+
+def _overlap_fault(event: ReregistrationRequested) -> Fault:
+    """Say that two tasks or executors hold the same port, or member of a set."""
+    running = [task.resources for task in event.tasks if not is_terminal(task.state)]
+    held = [*running, *(info.resources for info in event.executors)]
+    return "what it runs overlaps in ranges or sets" if is_overlapping(held) else None
