@@ -65,6 +65,8 @@ def _apply(state: State, event: OperationReceived) -> tuple[OperationState, str 
     if event.resource_version_uuid not in (None, state.resource_version):
         return OperationState.OPERATION_DROPPED, "Operation assumes outdated resource state"
     operation = event.operation
+    if not operation.consumed:
+        return OperationState.OPERATION_ERROR, "The agent does not know how to apply this operation"
     total = state.total.convert(operation.consumed, operation.converted)
     if total is None:
         return OperationState.OPERATION_DROPPED, "The agent does not have the resources of the operation"

@@ -5,14 +5,17 @@ The master's side of the same link is `meseta.wire.agent_link`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+
+from msgspec.structs import replace
 
 from meseta.agent import effects as x
 from meseta.agent import events as e
 from meseta.errors import WireError
 from meseta.ids import NO_PID, AgentId, ExecutorId, FrameworkId, Pid, TaskId, id_fault
 from meseta.records import FrameworkInfo, ResourceOperation, TaskRecord
+from meseta.resources import EMPTY, Resources
 from meseta.resources.formats import Format
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
@@ -33,7 +36,7 @@ from meseta.wire.lower import (
     update_message,
 )
 from meseta.wire.operations import lift_operations
-from meseta.wire.resources import fill_resources
+from meseta.wire.resources import fill_resources, lift_resources
 from meseta.wire.scheduler_calls import parse
 
 _NS = 1_000_000_000
@@ -202,13 +205,45 @@ def _operation(body: bytes, sender: Pid) -> e.AgentEvent:
     operation = next(iter(lift_operations([message.operation_info], framework_id)), None)
     if not isinstance(operation, ResourceOperation):
         raise WireError("an operation that is not on resources")
+    consumed, converted = _conversion(message.operation_info)
+    version = message.resource_version_uuid
     return e.OperationReceived(
         sender=sender,
         operation_uuid=message.operation_uuid.value,
-        operation=operation,
+        operation=replace(operation, consumed=consumed, converted=converted),
         framework_id=framework_id if message.HasField("framework_id") else None,
-        resource_version_uuid=message.resource_version_uuid.uuid.value,
+        resource_version_uuid=version.uuid.value if version.HasField("uuid") else None,
     )
+
+
+def _conversion(info: m.Offer.Operation) -> tuple[Resources, Resources]:
+    """Return what an operation takes and what it makes of that: nothing if it is not known here."""
+    if info.type == m.Offer.Operation.RESERVE:
+        reserved = _lifted(info.reserve.resources)
+        return _lifted(info.reserve.source) or _popped(reserved), reserved
+    if info.type == m.Offer.Operation.UNRESERVE:
+        reserved = _lifted(info.unreserve.resources)
+        return reserved, _popped(reserved)
+    if info.type == m.Offer.Operation.CREATE:
+        volumes = _lifted(info.create.volumes)
+        return volumes.without_volumes(), volumes
+    if info.type == m.Offer.Operation.DESTROY:
+        volumes = _lifted(info.destroy.volumes)
+        return volumes, volumes.without_volumes()
+    return EMPTY, EMPTY
+
+
+def _lifted(messages: Sequence[m.Resource]) -> Resources:
+    lifted = lift_resources(messages)
+    if lifted.fault is not None:
+        raise WireError(f"resources that cannot be used: {lifted.fault}")
+    return lifted.resources
+
+
+def _popped(resources: Resources) -> Resources:
+    if any(not kind.is_reserved for kind, _ in resources):
+        raise WireError(f"{resources} is not all reserved")
+    return resources.pop_reservation()
 
 
 def _operation_acknowledged(body: bytes, sender: Pid) -> e.AgentEvent:
