@@ -209,6 +209,7 @@ class MasterDaemon:
             x.CloseStream: lambda effect: self._scheduler_api.close(effect.stream),
             x.SendToAgent: self._send_to_agent,
             x.Link: self._link,
+            x.Unlink: lambda effect: self._links.unlink(effect.pid),
             x.Persist: lambda effect: self._feed(e.Persisted(ticket=effect.ticket)),
             x.Reply: lambda effect: self._replies.send(effect.request, effect.code, effect.text),
             x.Log: self._log,

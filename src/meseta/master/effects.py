@@ -323,6 +323,12 @@ class Link(_Effect, frozen=True, gc=False):
     pid: Pid
 
 
+class Unlink(_Effect, frozen=True, gc=False):
+    """The connection to the pid's address need not be kept for this pid any more."""
+
+    pid: Pid
+
+
 class Persist(_Effect, frozen=True, gc=False):
     """Make a registry mutation durable, then feed `Persisted` with the ticket."""
 
@@ -402,4 +408,4 @@ class Publish(_Effect, frozen=True, gc=False):
     event: OperatorEvent
 
 
-MasterEffect = SendToFramework | CloseStream | SendToAgent | Link | Persist | Reply | Log | Publish
+MasterEffect = SendToFramework | CloseStream | SendToAgent | Link | Unlink | Persist | Reply | Log | Publish

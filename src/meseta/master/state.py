@@ -36,6 +36,7 @@ from meseta.master.effects import (
     Publish,
     SendToAgent,
     SendToFramework,
+    Unlink,
 )
 from meseta.master.events import Peer, RegistrationRequested, ReregistrationRequested, Ticket
 from meseta.master.registry import Mutation
@@ -332,13 +333,15 @@ class State:
         self.effects.append(Link(pid))
 
     def unlink(self, pid: Pid) -> None:
-        """Forget about the connection to a pid."""
+        """Watch the connection to a pid no more, unless an agent or a driver is still found by it."""
         address = address_of(pid)
-        pids = self.addresses.get(address)
-        if pids is not None:
-            pids.pop(pid, None)
-            if not pids:
-                del self.addresses[address]
+        pids = self.addresses.get(address, {})
+        if pid not in pids or pid in self.agent_pids or pid in self.peers:
+            return
+        del pids[pid]
+        if not pids:
+            del self.addresses[address]
+        self.effects.append(Unlink(pid))
 
 
 def new_framework(state: State, info: FrameworkInfo) -> FrameworkState:

@@ -198,6 +198,7 @@ class MasterNode(Node[e.MasterEvent, x.MasterEffect]):
             x.CloseStream: self._close_stream,
             x.SendToAgent: self._send_to_agent,
             x.Link: lambda effect: self._mailer.link(effect.pid),
+            x.Unlink: lambda effect: self._mailer.unlink(effect.pid),
             x.Persist: self._persist,
             x.Reply: self._reply,
             x.Log: self._log,

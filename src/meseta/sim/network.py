@@ -336,6 +336,10 @@ class Mailer:
         self._linked.add(address)
         pipe.send(None)
 
+    def unlink(self, pid: Pid) -> None:
+        """Tell nothing of the pipe to the address of a pid; each process has an address of its own."""
+        self._linked.discard(_address(pid))
+
     def close(self) -> None:
         """The process is gone."""
         for pipe in self._pipes.values():

@@ -317,7 +317,11 @@ def test_an_agent_may_come_back_at_another_port() -> None:
     play = Playground()
     play.register()
     moved = Pid("slave(1)@10.0.1.1:6000")
-    play.feed(reregister(sender=moved))
+    done = play.feed(reregister(sender=moved))
+    assert [effect for effect in done if isinstance(effect, effects.Link | effects.Unlink)] == [
+        effects.Unlink(A1),
+        effects.Link(moved),
+    ]
     assert play.state.agent_pids == {moved: "m-S0"}
     play.feed(events.PeerExited(address="10.0.1.1:5051"))
     assert play.state.agents[AgentId("m-S0")].connected
@@ -450,6 +454,7 @@ def test_an_agent_that_unregisters_is_gone() -> None:
     assert persisted(done, RemoveAgent)
     (update,) = told(done, STREAM, effects.Updated)
     assert update.update.status.message == "Agent a1 removed: the agent unregistered"
+    assert effects.Unlink(A1) in done
     assert play.state.removed_agents == {agent_id: None}
     assert play.offers(framework_id, seconds=100) == ()
 

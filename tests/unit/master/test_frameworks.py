@@ -234,6 +234,25 @@ def test_a_driver_whose_link_broke_is_told() -> None:
     assert told(done, DRIVER, effects.Subscribed)[0].reregistered
 
 
+def test_a_driver_that_has_left_or_was_replaced_is_watched_no_more() -> None:
+    play = Playground()
+    framework_id = play.subscribe(DRIVER)
+    done = play.feed(subscribe(OTHER_DRIVER, id=framework_id))
+    assert effects.Unlink(DRIVER) in done
+    done = play.call(events.TeardownRequested, framework_id)
+    assert effects.Unlink(OTHER_DRIVER) in done
+    assert not play.state.addresses
+
+
+def test_a_pid_that_is_an_agents_too_stays_watched() -> None:
+    play = Playground()
+    play.register()
+    framework_id = play.subscribe(pid_of("a1"))
+    play.call(events.TeardownRequested, framework_id)
+    play.feed(events.PeerExited(address="10.0.1.1:5051"))
+    assert [agent.connected for agent in play.state.agents.values()] == [False]
+
+
 def test_an_aborted_driver_is_offered_nothing() -> None:
     play = Playground()
     framework_id = play.subscribe(DRIVER)
