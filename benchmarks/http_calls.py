@@ -2,9 +2,15 @@
 
     python -m benchmarks.http_calls
 
-Each server runs alone in a process of its own on uvloop and answers 202 to POSTs of a 93-byte body. This
-process generates the load: connections that each send the next call when the last one is answered. Runs
-alternate (peer, ours, ours, peer). Cost is CPU of the server's process, kernel included, per call.
+The call is a DECLINE of a framework that is subscribed, about 100 bytes of protobuf. Three servers answer it
+with 202, each alone in a process of its own on uvloop:
+
+    master    a whole master: it checks the stream id, lifts the call and feeds it to the machine
+    bare      the same HTTP server with a handler that does nothing
+    aiohttp   an application that parses the call and does nothing with it
+
+This process generates the load: connections that each send the next call when the last one is answered.
+Runs alternate (peer, ours, ours, peer). Cost is CPU of the server's process, kernel included, per call.
 """
 
 from __future__ import annotations
@@ -21,25 +27,37 @@ from collections.abc import Iterator
 from typing import Any
 
 from meseta.runtime import loop
+from meseta.wire.gen import scheduler_pb2 as s
 
-BODY = bytes(range(93))
-CALL = (
-    b"POST /api/v1/scheduler HTTP/1.1\r\n"
-    b"Host: 127.0.0.1:5050\r\n"
-    b"Content-Type: application/x-protobuf\r\n"
-    b"Accept: application/x-protobuf\r\n"
-    b"Mesos-Stream-Id: 130ae4e3-6b13-4ef4-baa9-9f2e85c3e9af\r\n"
-    b"Content-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
-)
+FRAMEWORK = "130ae4e3-6b13-4ef4-baa9-9f2e85c3e9af-0000"
+"""Has the length of every framework id that a master gives."""
+
+
+def call_bytes(framework: str, stream: str) -> bytes:
+    """A DECLINE as it goes over the wire."""
+    call = s.Call(type=s.Call.DECLINE)
+    call.framework_id.value = framework
+    call.decline.offer_ids.add().value = framework[:36] + "-O1"
+    body = call.SerializeToString()
+    head = (
+        "POST /api/v1/scheduler HTTP/1.1\r\nHost: 127.0.0.1:5050\r\nContent-Type: application/x-protobuf\r\n"
+        f"Accept: application/x-protobuf\r\nMesos-Stream-Id: {stream}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
 HEAD_END = b"\r\n\r\n"
 
 
 class Server:
     """A server process under measurement."""
 
-    def __init__(self, process: subprocess.Popen[str], port: int) -> None:
+    def __init__(
+        self, process: subprocess.Popen[str], port: str, framework: str = "", stream: str = ""
+    ) -> None:
         self.process = process
-        self.port = port
+        self.port = int(port)
+        self.call = call_bytes(framework or FRAMEWORK, stream or FRAMEWORK[:36])
 
     def cpu_s(self) -> float:
         """User and system time of the process so far."""
@@ -53,12 +71,12 @@ class Server:
 
 @contextlib.contextmanager
 def started(module: str, kind: str) -> Iterator[Server]:
-    """Run `python -m module --serve kind` for a while; it prints its port when it listens."""
+    """Run `python -m module --serve kind` for a while; it prints its port, and whom it knows."""
     command = [sys.executable, "-m", module, "--serve", kind]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
-            yield Server(process, int(process.stdout.readline()))
+            yield Server(process, *process.stdout.readline().split())
         finally:
             process.kill()
 
@@ -67,6 +85,7 @@ class Caller(asyncio.Protocol):
     """One connection that calls until the common budget of calls is spent."""
 
     budget = 0
+    request = b""
 
     def __init__(self) -> None:
         self.done = asyncio.get_running_loop().create_future()
@@ -79,7 +98,7 @@ class Caller(asyncio.Protocol):
         """Send the next call, or leave."""
         if Caller.budget > 0:
             Caller.budget -= 1
-            self.transport.write(CALL)
+            self.transport.write(Caller.request)
         else:
             self.done.set_result(None)
 
@@ -93,11 +112,13 @@ class Caller(asyncio.Protocol):
             self.done.set_exception(error or ConnectionError("the server has closed the connection"))
 
 
-async def load(port: int, calls: int, connections: int) -> None:
+async def load(server: Server, calls: int, connections: int) -> None:
     """Make so many calls over so many connections."""
     running = asyncio.get_running_loop()
-    callers = [(await running.create_connection(Caller, "127.0.0.1", port))[1] for _ in range(connections)]
-    Caller.budget = calls
+    callers = [
+        (await running.create_connection(Caller, "127.0.0.1", server.port))[1] for _ in range(connections)
+    ]
+    Caller.budget, Caller.request = calls, server.call
     for caller in callers:
         caller.call()
     await asyncio.gather(*(caller.done for caller in callers))
@@ -108,21 +129,42 @@ async def load(port: int, calls: int, connections: int) -> None:
 def cost_us(server: Server, calls: int, connections: int) -> float:
     """CPU of the server per call, in microseconds."""
     before = server.cpu_s()
-    loop.run(load(server.port, calls, connections))
+    loop.run(load(server, calls, connections))
     return (server.cpu_s() - before) / calls * 1e6
 
 
-async def serve_ours() -> None:
-    """Answer with Meseta's server."""
+async def serve_master() -> None:
+    """Answer with a master that has one framework."""
+    from meseta.daemon.config import MASTER_FLAGS
+    from meseta.daemon.flags import parse_flags
+    from meseta.daemon.logs import set_up_logging
+    from meseta.daemon.master import MasterDaemon
+    from meseta.runtime.client import HttpClient
+
+    set_up_logging("master", level="ERROR", quiet=True, log_dir=None)
+    flags, _ = parse_flags(["--ip=127.0.0.1", "--port=0", "--hostname=localhost"], {}, MASTER_FLAGS, [])
+    daemon = MasterDaemon(flags, lambda bug: sys.exit(f"the master broke: {bug!r}"))
+    await daemon.start()
+    subscribe = s.Call(type=s.Call.SUBSCRIBE)
+    subscribe.subscribe.framework_info.user = subscribe.subscribe.framework_info.name = "calls"
+    async with HttpClient() as client:
+        url = f"http://127.0.0.1:{daemon.port}/api/v1/scheduler"
+        kind = "application/x-protobuf"
+        headers = {"Content-Type": kind, "Accept": kind}
+        stream = await client.stream("POST", url, headers, subscribe.SerializeToString())
+        framework = next(iter(daemon.machine.state.frameworks))
+        print(daemon.port, framework, stream.headers["mesos-stream-id"], flush=True)
+        async for _ in stream:
+            pass
+
+
+async def serve_bare() -> None:
+    """Answer with Meseta's HTTP server and nothing behind it."""
     from meseta.runtime.http1 import ACCEPTED, Request
     from meseta.runtime.server import HttpServer
     from meseta.runtime.streams import Responder
 
     def handle(request: Request, responder: Responder) -> None:
-        assert request.method == "POST"
-        assert request.path == "/api/v1/scheduler"
-        assert request.headers["content-type"] == "application/x-protobuf"
-        assert len(request.body) == len(BODY)
         responder.send(ACCEPTED)
 
     server = HttpServer(handle)
@@ -137,7 +179,7 @@ async def serve_aiohttp() -> None:
 
     async def handle(request: web.Request) -> web.Response:
         assert request.headers["Content-Type"] == "application/x-protobuf"
-        assert len(await request.read()) == len(BODY)
+        assert s.Call.FromString(await request.read()).type == s.Call.DECLINE
         return web.Response(status=202)
 
     application = web.Application()
@@ -150,32 +192,32 @@ async def serve_aiohttp() -> None:
     await asyncio.Event().wait()
 
 
-SERVERS = {"ours": serve_ours, "aiohttp": serve_aiohttp}
+SERVERS = {"master": serve_master, "bare": serve_bare, "aiohttp": serve_aiohttp}
 
 
 def measure(calls: int, connections: int, pairs: int) -> dict[str, list[float]]:
-    """Costs per call of both servers, in runs that alternate."""
-    costs: dict[str, list[float]] = {"aiohttp": [], "ours": []}
-    name = "benchmarks.http_calls"
-    with started(name, "ours") as ours, started(name, "aiohttp") as aiohttp:
-        servers = {"ours": ours, "aiohttp": aiohttp}
-        for kind in ("aiohttp", "ours"):
-            cost_us(servers[kind], calls // 4, connections)  # warm up
+    """Costs per call of all servers, in runs that alternate."""
+    costs: dict[str, list[float]] = {kind: [] for kind in SERVERS}
+    with contextlib.ExitStack() as stack:
+        servers = {kind: stack.enter_context(started("benchmarks.http_calls", kind)) for kind in SERVERS}
+        for server in servers.values():
+            cost_us(server, calls // 4, connections)  # warm up
         for _ in range(pairs):
-            for kind in ("aiohttp", "ours", "ours", "aiohttp"):
+            for kind in (*SERVERS, *reversed(SERVERS)):
                 costs[kind].append(cost_us(servers[kind], calls, connections))
     return costs
 
 
-def show(costs: dict[str, list[float]]) -> dict[str, float | str]:
-    """Print what was measured; the record of it."""
+def show(costs: dict[str, list[float]]) -> dict[str, Any]:
+    """Print what was measured, and return it."""
     medians = {kind: statistics.median(values) for kind, values in costs.items()}
     for kind, values in costs.items():
         spread = f"{min(values):.1f}–{max(values):.1f}"
         print(f"{kind:8} {medians[kind]:6.1f} µs CPU per call ({spread})")
-    ratio = medians["ours"] / medians["aiohttp"]
-    print(f"ours is {ratio:.3f} of aiohttp; the target is at most 0.25")
-    return {"name": "http.calls", "us": medians["ours"], "aiohttp_us": medians["aiohttp"], "ratio": ratio}
+    ratio, bare = (medians[kind] / medians["aiohttp"] for kind in ("master", "bare"))
+    print(f"the master costs {ratio:.3f} of aiohttp, the bare server {bare:.3f}; the goal is at most 0.25")
+    figures = {f"{kind}_us": value for kind, value in medians.items()}
+    return {"name": "http.calls", **figures, "ratio": ratio, "bare_ratio": bare}
 
 
 def main() -> None:

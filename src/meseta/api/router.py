@@ -19,6 +19,10 @@ Handler = Callable[[Request, Responder, str], None]
 """Answers a request; the text is what follows the endpoint in the path, without slashes at its ends."""
 
 
+PATHS_MAX = 1000
+"""Paths whose route is remembered; clients may make up any number of others."""
+
+
 class Route(NamedTuple):
     """An endpoint by its full path, such as `/master/state`."""
 
@@ -32,6 +36,7 @@ class Router:
     def __init__(self, delegate: str, routes: Iterable[Route]) -> None:
         self._delegate = delegate
         self._processes: dict[str, dict[str, Handler]] = {}
+        self._known: dict[str, tuple[Route, str]] = {}
         self.requests: dict[str, int] = {}
         """How many requests each endpoint has had."""
         for route in routes:
@@ -45,20 +50,28 @@ class Router:
         assert name not in endpoints, f"two handlers for {route.path}"
         endpoints[name] = route.handler
         self.requests[route.path] = 0
+        self._known.clear()
 
     def handle(self, request: Request, responder: Responder) -> None:
         """Answer one request."""
         if "%" in request.query and parse_query(request.query) is None:
             responder.abort()  # as Mesos does
             return
-        path = decode_path(request.path)
-        found = None if path is None else self._find(_segments(path))
+        found = self._known.get(request.path) or self._learn(request.path)
         if found is None:
             responder.send(NOT_FOUND)
             return
         route, rest = found
         self.requests[route.path] += 1
         route.handler(request, responder, rest)
+
+    def _learn(self, raw_path: str) -> tuple[Route, str] | None:
+        """Find the route of a path, and remember it: a few paths make up nearly all requests."""
+        path = decode_path(raw_path)
+        found = None if path is None else self._find(_segments(path))
+        if found is not None and len(self._known) < PATHS_MAX:
+            self._known[raw_path] = found
+        return found
 
     def _find(self, segments: list[str]) -> tuple[Route, str] | None:
         process = self._delegate

@@ -26,6 +26,12 @@ from meseta.wire.gen import scheduler_pb2 as s
 from meseta.wire.scheduler_calls import call_event, call_fault, framework_update, subscription
 from meseta.wire.scheduler_events import SchedulerEvents
 
+# Reading an enumeration's value from a message class is slow, so the hot path does it once.
+SUBSCRIBE = s.Call.SUBSCRIBE
+UPDATE_FRAMEWORK = s.Call.UPDATE_FRAMEWORK
+UNKNOWN = s.Call.UNKNOWN
+ODD_KINDS = frozenset({s.Call.RECONCILE_OPERATIONS, UNKNOWN})
+
 UNKNOWN_STREAM = e.StreamId(0)
 """Stands for the stream until the subscription is known to get one."""
 Feed = Callable[[e.MasterEvent], None]
@@ -67,7 +73,7 @@ class SchedulerApi:
             fault = call_fault(call)
             if fault is not None:
                 raise WireError(f"Failed to validate scheduler::Call: {fault}")
-            if call.type == s.Call.SUBSCRIBE:
+            if call.type == SUBSCRIBE:
                 self._subscribe(call, request, responder, principal)
             else:
                 self._call(call, request, responder, principal)
@@ -104,15 +110,14 @@ class SchedulerApi:
         stream = e.StreamId(opened.number) if opened is not None else None
         framework_id = ids.FrameworkId(call.framework_id.value)
         refusal = call_refusal(self._master.state, framework_id, principal, stream, stream_header)
-        if refusal is None and call.type == s.Call.RECONCILE_OPERATIONS and accepted(request) is None:
-            refusal = Refusal(406, Formats.REFUSAL)
-        if refusal is None and call.type == s.Call.UNKNOWN:
-            refusal = Refusal(501, "")
+        kind = call.type
+        if refusal is None and kind in ODD_KINDS:
+            refusal = kind_refusal(kind, request)
         if refusal is not None:
             responder.send(plain(refusal.code, refusal.text))
             return
         assert stream is not None, "a call that is not refused came with its framework's stream"
-        if call.type == s.Call.UPDATE_FRAMEWORK:
+        if kind == UPDATE_FRAMEWORK:
             later = self._reply_later(responder)
             self._feed(framework_update(call, stream, later, self._constraints_fault))
             return
@@ -132,3 +137,10 @@ class SchedulerApi:
     def close(self, stream: int) -> None:
         """Perform `CloseStream`."""
         self.subscriptions.close(stream)
+
+
+def kind_refusal(kind: int, request: Request) -> Refusal | None:
+    """Say why a call of an odd kind is refused: one that nobody knows, or whose answer nobody accepts."""
+    if kind == UNKNOWN:
+        return Refusal(501, "")
+    return Refusal(406, Formats.REFUSAL) if accepted(request) is None else None

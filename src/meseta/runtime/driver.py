@@ -43,6 +43,7 @@ class Driver(Generic[EventT, EffectT]):
         self._stopped = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: float | None = None
+        self._rearm_due = False
         self._loop = asyncio.get_running_loop()
 
     def feed(self, event: EventT) -> None:
@@ -75,7 +76,9 @@ class Driver(Generic[EventT, EffectT]):
             self._on_bug(bug)
         finally:
             self._busy = False
-        self._rearm()
+        if not self._rearm_due:
+            self._rearm_due = True
+            self._loop.call_soon(self._rearm)
 
     def _perform(self, effects: Iterable[EffectT]) -> None:
         performers = self._performers
@@ -103,8 +106,10 @@ class Driver(Generic[EventT, EffectT]):
     def _rearm(self) -> None:
         """Let the timer ring no later than the machine's deadline.
 
-        A timer that rings too early costs one look; moving it with every event would cost more.
+        Done once per turn of the loop, however many events it brought. A timer that rings too early costs
+        one look; moving it with every event would cost more.
         """
+        self._rearm_due = False
         due = None if self._stopped else self._machine.deadline()
         if due is None or (self._timer_at is not None and self._timer_at <= due):
             return

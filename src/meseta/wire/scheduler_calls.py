@@ -31,6 +31,8 @@ from meseta.wire.resources import lift_resources
 
 Call = s.Call | v0.Call
 
+# Reading an enumeration's value from a message class is slow, so the hot path does it once.
+_SUBSCRIBE = s.Call.SUBSCRIBE
 _OPTIONAL_FIELD = {s.Call.TEARDOWN, s.Call.REVIVE, s.Call.SUPPRESS, s.Call.UNKNOWN}
 _FIELDS = {number: name.lower() for name, number in s.Call.Type.items()}
 
@@ -45,14 +47,15 @@ def call_fault(call: Call) -> str | None:
     """
     if not call.HasField("type"):
         return "Expecting 'type' to be present"
-    if call.type == s.Call.SUBSCRIBE:
+    kind = call.type
+    if kind == _SUBSCRIBE:
         return _subscribe_fault(call)
     if not call.HasField("framework_id"):
         return "Expecting 'framework_id' to be present"
-    field = _FIELDS[call.type]
-    if call.type not in _OPTIONAL_FIELD and not call.HasField(field):
-        return f"Expecting '{field}' to be present"
-    return _field_fault(call)
+    if kind not in _OPTIONAL_FIELD and not call.HasField(_FIELDS[kind]):
+        return f"Expecting '{_FIELDS[kind]}' to be present"
+    check = _FIELD_FAULTS.get(kind)
+    return check(call) if check is not None else None
 
 
 def _subscribe_fault(call: Call) -> str | None:
@@ -64,19 +67,29 @@ def _subscribe_fault(call: Call) -> str | None:
     return None
 
 
-def _field_fault(call: Call) -> str | None:
-    if call.type == s.Call.ACKNOWLEDGE:
-        return None if is_uuid(call.acknowledge.uuid) else "Not a valid UUID"
-    if call.type == s.Call.ACKNOWLEDGE_OPERATION_STATUS:
-        acknowledge = call.acknowledge_operation_status
-        if not is_uuid(acknowledge.uuid):
-            return "Not a valid UUID"
-        return None if acknowledge.HasField("agent_id") else "Expecting 'agent_id' to be present"
-    if call.type == s.Call.UPDATE_FRAMEWORK:
-        info = call.update_framework.framework_info
-        if not info.HasField("id") or info.id.value != call.framework_id.value:
-            return "'framework_id' differs from 'update_framework.framework_info.id'"
+def _acknowledge_fault(call: Call) -> str | None:
+    return None if is_uuid(call.acknowledge.uuid) else "Not a valid UUID"
+
+
+def _acknowledge_operation_fault(call: Call) -> str | None:
+    acknowledge = call.acknowledge_operation_status
+    if not is_uuid(acknowledge.uuid):
+        return "Not a valid UUID"
+    return None if acknowledge.HasField("agent_id") else "Expecting 'agent_id' to be present"
+
+
+def _update_framework_fault(call: Call) -> str | None:
+    info = call.update_framework.framework_info
+    if not info.HasField("id") or info.id.value != call.framework_id.value:
+        return "'framework_id' differs from 'update_framework.framework_info.id'"
     return None
+
+
+_FIELD_FAULTS: dict[int, Callable[[Call], str | None]] = {
+    s.Call.ACKNOWLEDGE: _acknowledge_fault,
+    s.Call.ACKNOWLEDGE_OPERATION_STATUS: _acknowledge_operation_fault,
+    s.Call.UPDATE_FRAMEWORK: _update_framework_fault,
+}
 
 
 # ── subscriptions ─────────────────────────────────────────────────────────────────────────────────────
@@ -137,7 +150,7 @@ def _accept(call: Call, framework_id: FrameworkId, sender: e.Peer) -> e.OffersAc
         sender=sender,
         offer_ids=_offer_ids(accept.offer_ids),
         operations=lift_operations(accept.operations, framework_id),
-        filters=lift_filters(accept.filters),
+        filters=lift_filters(accept.filters) if accept.HasField("filters") else e.DEFAULT_FILTERS,
     )
 
 
@@ -147,7 +160,7 @@ def _decline(call: Call, framework_id: FrameworkId, sender: e.Peer) -> e.OffersD
         framework_id=framework_id,
         sender=sender,
         offer_ids=_offer_ids(decline.offer_ids),
-        filters=lift_filters(decline.filters),
+        filters=lift_filters(decline.filters) if decline.HasField("filters") else e.DEFAULT_FILTERS,
     )
 
 
