@@ -8,9 +8,8 @@ from __future__ import annotations
 import getpass
 import queue
 import sys
-import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -57,7 +56,8 @@ class Recorder(pymesos.Scheduler):  # type: ignore[misc]
         self.messages.put(pymesos.decode_data(message))
 
     def error(self, driver: Any, message: Any) -> None:
-        """The framework was refused or replaced."""
+        """The framework was refused or replaced: end without tearing it down, else the driver comes back."""
+        driver.stop(failover=True)
         self.errors.put(message["message"] if isinstance(message, dict) else message)
 
 
@@ -197,16 +197,11 @@ def test_a_second_scheduler_takes_over_with_the_same_id(master: DaemonProcess) -
     first.update("TASK_RUNNING", task)
     with running(master, framework_id=first.id) as second:
         assert first.scheduler.errors.get(timeout=WAIT_S) == "Framework failed over"
-        stop_in_background(lambda: first.driver.stop(failover=True))
+        first.driver.join()
         second.driver.reconcileTasks([])
         second.update("TASK_RUNNING", task)
         second.driver.killTask({"value": task})
         second.update("TASK_KILLED", task)
-
-
-def stop_in_background(stop: Callable[[], None]) -> None:
-    """A driver that was told of an error ends by itself; do not wait for its thread."""
-    threading.Thread(target=stop, daemon=True).start()
 
 
 def test_teardown_ends_everything(master: DaemonProcess) -> None:
