@@ -27,6 +27,9 @@ from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.lift import lift_executor, lift_task, optional
 from meseta.wire.resources import is_old, lift_resources, renew
 
+# Reading an enumeration's value from a message class is slow, so it is done once.
+_LAUNCH, _LAUNCH_GROUP = m.Offer.Operation.LAUNCH, m.Offer.Operation.LAUNCH_GROUP
+
 
 def lift_operations(
     operations: Sequence[m.Offer.Operation], framework_id: FrameworkId
@@ -40,13 +43,14 @@ def lift_operations(
 
 def _operation(operation: m.Offer.Operation, framework_id: FrameworkId) -> Operation:
     identity = optional(OperationId, operation, "id")
-    if operation.type == m.Offer.Operation.LAUNCH:
+    kind = operation.type
+    if kind == _LAUNCH:
         tasks = tuple([lift_lone_task(task, framework_id) for task in operation.launch.task_infos])
         return Launch(tasks=tasks, id=identity)
-    if operation.type == m.Offer.Operation.LAUNCH_GROUP and operation.HasField("launch_group"):
+    if kind == _LAUNCH_GROUP and operation.HasField("launch_group"):
         return _launch_group(operation.launch_group, identity)
     return ResourceOperation(
-        type=OperationType(operation.type),
+        type=OperationType(kind),
         id=identity,
         fault=_resource_operation_fault(operation),
         raw=operation.SerializeToString(),
@@ -60,6 +64,8 @@ def lift_lone_task(task: m.TaskInfo, framework_id: FrameworkId) -> TaskInfo:
     if task.HasField("health_check"):
         _complete_health_check(task.health_check)
     info = _renewed(task, lift_task(task, with_command=False))
+    if not info.container:
+        return info
     fault = faults.lone_task_fault(task) if info.contents_fault is None else None
     return info if fault is None else msgspec.structs.replace(info, contents_fault=fault)
 
@@ -95,11 +101,13 @@ def _lift_group_executor(executor: m.ExecutorInfo) -> ExecutorInfo:
 
 def _renewed(task: m.TaskInfo, info: TaskInfo) -> TaskInfo:
     """Lift a task again with its reservations written the new way, if any was written the old way."""
-    resources = [*task.resources, *task.executor.resources]
-    malformed = info.resources_fault or (info.executor is not None and info.executor.resources_fault)
-    if malformed or not any(is_old(resource) for resource in resources):
+    resources = list(task.resources)
+    if info.executor is not None:
+        resources += task.executor.resources
+    old = [resource for resource in resources if is_old(resource)]
+    if not old or info.resources_fault or (info.executor is not None and info.executor.resources_fault):
         return info
-    for resource in resources:
+    for resource in old:
         renew(resource)
     return lift_task(task, with_command=False)
 
