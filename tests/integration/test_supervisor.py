@@ -231,13 +231,15 @@ def test_a_tree_includes_those_who_left_the_group_or_lost_their_parent(tmp_path:
     check(tmp_path, body)
 
 
-def test_what_a_dead_leader_left_in_its_session_can_still_be_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("prefix", ["", "timeout 100 "], ids=["same group", "group of its own"])
+def test_what_a_dead_leader_left_in_its_session_ends_with_it(tmp_path: Path, prefix: str) -> None:
     async def body(this: Session) -> None:
-        this.spawn("a", "/bin/sh", "-c", "sleep 100 & echo $!", stdout=str(tmp_path / "out"))
-        await this.wait_for(Exited, "a")
+        script = f"{prefix}sleep 100 & echo $!; exit 3"
+        this.spawn("a", "/bin/sh", "-c", script, stdout=str(tmp_path / "out"))
+        exited = await this.wait_for(Exited, "a")
+        assert exited.wait_status == 3 << 8
+        this.client.forget("a")
         orphan = int((tmp_path / "out").read_text())
-        assert is_alive(orphan)
-        this.client.signal("a", signal.SIGKILL, tree=True)
         await until(lambda: not is_alive(orphan))
 
     check(tmp_path, body)

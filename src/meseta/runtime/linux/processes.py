@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 ROUNDS_MAX = 8
@@ -110,6 +110,16 @@ def signal_tree(leader: int, start_ticks: int, signum: int) -> set[int]:
     send(members, signum)
     send(members, signal.SIGCONT)
     return members
+
+
+def kill_trees(leaders: Mapping[int, int]) -> None:
+    """Kill what is there of the trees of many `leaders`, whose start times are given, in few walks."""
+    for _ in range(ROUNDS_MAX):
+        forest = read_forest()
+        members = {pid for leader, ticks in leaders.items() for pid in forest.tree(leader, ticks)}
+        if not members:
+            return
+        send(members, signal.SIGKILL)
 
 
 def send(pids: Iterable[int], signum: int) -> None:

@@ -14,6 +14,10 @@ what has exited meanwhile, and goes on from there.
 When the supervisor itself is killed its children go on, as orphans. The next supervisor on the same journal
 finds them again by pid and start time; it can tell when they end but not how (`wait_status` is None). A
 process started in the very millisecond of the kill is in no journal and remains unknown.
+
+What a process leaves running when it ends is killed: its process group at once, the rest of its session
+soon after, for many at a time, as that takes a walk of /proc. Whoever made a session of its own escapes
+(only a control group holds daemons).
 """
 
 from __future__ import annotations
@@ -29,7 +33,7 @@ from typing import Any
 
 from meseta.runtime.linux import supervision
 from meseta.runtime.linux.journal import Entry, Journal, JournalError
-from meseta.runtime.linux.processes import read_stat, send_group, signal_tree
+from meseta.runtime.linux.processes import kill_trees, read_stat, send_group, signal_tree
 from meseta.runtime.linux.spawn import SpawnError, spawn_process
 from meseta.runtime.linux.supervision import (
     Decoder,
@@ -54,6 +58,9 @@ BACKLOG_BYTES_MAX = 16 << 20
 """Reports that a client has not read; beyond it is cut off, and learns the rest by `List`."""
 
 READ_BYTES = 1 << 18
+
+SWEEP_S = 0.5
+"""From an exit to the look for what is left of its session."""
 
 
 class Connection:
@@ -89,18 +96,24 @@ class Supervisor:
         self._pidfds: dict[int, str] = {}
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._leaving = False
+        self._ended: dict[int, int] = {}
+        """Start times of leaders that have ended, by pid, whose sessions are still to be looked for."""
+        self._sweep_at = 0.0
         self._epoll.register(listener, select.EPOLLIN)
 
     def run(self) -> None:
         """Serve until told to shut down, or until nobody needs it for `idle_exit_s`."""
         self._adopt()
         while not (self._leaving and not self._pidfds):
-            idle = not self._pidfds and self._connection is None
-            events = self._epoll.poll(self._idle_exit_s if idle else -1)
+            idle = not self._pidfds and self._connection is None and not self._ended
+            events = self._epoll.poll(self._idle_exit_s if idle else self._sweep_due_s())
             if idle and not events:
                 return
             for fd, mask in events:
                 self._on_ready(fd, mask)
+            if self._ended and time.monotonic() >= self._sweep_at:
+                self._sweep()
+        self._sweep()
 
     def _on_ready(self, fd: int, mask: int) -> None:
         if fd in self._pidfds:
@@ -265,6 +278,9 @@ class Supervisor:
 
     def _on_exited(self, pidfd: int) -> None:
         key = self._pidfds[pidfd]
+        entry = self._journal.entries[key]
+        # Before the wait: as long as its leader is a zombie the group's number is nobody else's.
+        send_group(entry.pid, signal.SIGKILL)
         wait_status = None
         child = self._children.get(key)
         if child is not None:
@@ -277,6 +293,20 @@ class Supervisor:
         now = time.time()
         self._journal.exited(key, wait_status, now)
         self._tell(Exited(key, wait_status, now))
+        if not self._ended:
+            self._sweep_at = time.monotonic() + SWEEP_S
+        self._ended[entry.pid] = entry.start_ticks
+
+    # What they leave behind
+
+    def _sweep_due_s(self) -> float:
+        """Return how long to wait for events; -1 is for ever."""
+        return max(0.0, self._sweep_at - time.monotonic()) if self._ended else -1
+
+    def _sweep(self) -> None:
+        ended, self._ended = self._ended, {}
+        if ended:
+            kill_trees(ended)
 
 
 def _open_pidfd(entry: Entry) -> int | None:
