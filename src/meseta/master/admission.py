@@ -26,6 +26,7 @@ from meseta.master.effects import (
     SendToAgent,
     Shutdown,
     ShutdownFramework,
+    TaskAdded,
     UpdateFramework,
 )
 from meseta.master.events import Persisted, RegistrationRequested, ReregistrationRequested
@@ -96,6 +97,8 @@ def on_registration_requested(state: State, event: RegistrationRequested, now: f
         admit(state, event)
         return
     agent = state.agents[present]
+    if agent.leaving is not None:
+        return  # It is admitted anew when the registry has written that it left.
     if agent.connected:
         state.tell_agent(agent, AgentRegistered(agent.id, state.config.ping_timeout_s))
     else:
@@ -304,6 +307,7 @@ def _adopt_task(
     task.statuses = record.statuses[-state.config.statuses_max :]
     task.sent_state, task.sent_uuid = record.status_update_state, record.status_update_uuid
     add_task(state, framework, agent, task)
+    state.publish(TaskAdded(framework.id, task.task_id))
     return task
 
 
@@ -382,18 +386,17 @@ def _kill_unwanted(state: State, agent: AgentState, reported: Iterable[TaskRecor
 
 
 def _settle_frameworks(state: State, agent: AgentState, event: ReregistrationRequested) -> None:
-    """Tell the agent which of its frameworks are over, and who and where the others are now."""
+    """Tell the agent which of its frameworks are over, and who and where the others are now.
+
+    A framework that is in no account by now is over, even if that is so long ago that it is forgotten.
+    """
     for info in event.frameworks:
         if info.id is None:
             continue
         framework = state.frameworks.get(info.id)
-        if framework is not None:
-            framework.agents[agent.id] = None
-            if not framework.recovered:
-                message = UpdateFramework(framework.id, framework.info, framework.pid)
-                state.tell_agent(agent, message)
-        elif _is_completed(state, info.id):
+        if framework is None:
             state.tell_agent(agent, ShutdownFramework(info.id))
-        else:
-            recovered = recover_framework(state, info)
-            recovered.agents[agent.id] = None
+            continue
+        framework.agents[agent.id] = None
+        if not framework.recovered:
+            state.tell_agent(agent, UpdateFramework(framework.id, framework.info, framework.pid))

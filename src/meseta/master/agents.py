@@ -54,7 +54,8 @@ def on_ping_due(state: State, id: AgentId, now: float) -> None:
     if agent.pings_missed >= state.config.agent_ping_timeouts_max and agent.leaving is None:
         begin_unreachable(state, agent, "health check timed out", now)
     agent.pings_missed += 1
-    state.tell_agent(agent, Ping(agent.connected))
+    if state.agent_pids.get(agent.pid) == id:  # Else it would be another agent that hears it.
+        state.tell_agent(agent, Ping(agent.connected))
     state.deadlines.arm(("ping", id), now + state.config.agent_ping_timeout_s)
 
 

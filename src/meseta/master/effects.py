@@ -352,7 +352,7 @@ class Log(_Effect, frozen=True, gc=False):
 
 
 class TaskAdded(_Effect, frozen=True, gc=False):
-    """TASK_ADDED: a task was launched. The edge reads it from the master's state."""
+    """TASK_ADDED: a task was launched, or is back with its agent. The edge reads it from the state."""
 
     framework_id: FrameworkId
     task_id: TaskId

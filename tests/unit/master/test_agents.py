@@ -135,6 +135,17 @@ def test_a_domain_may_be_required() -> None:
     assert persisted(play.feed(with_domain), AdmitAgent)
 
 
+def test_an_agent_that_is_being_written_off_is_not_told_its_old_id() -> None:
+    play = Playground()
+    play.register()
+    play.persists = False
+    (persist,) = (effect for effect in play.run(76) if isinstance(effect, effects.Persist))
+    assert play.feed(register()) == []
+    play.persists = True
+    play.feed(events.Persisted(ticket=persist.ticket))
+    assert play.register() == "m-S1"
+
+
 def test_a_new_agent_at_the_address_of_a_disconnected_one_replaces_it() -> None:
     play = Playground()
     framework_id, agent_id = play.running()
@@ -200,6 +211,18 @@ def test_an_unreachable_agent_comes_back_with_its_tasks() -> None:
     assert (list(framework.tasks), list(framework.unreachable_tasks)) == (["t1"], [])
     assert play.state.unreachable_agents == {}
     assert play.state.agents[agent_id].tasks[framework_id]
+
+
+def test_operators_hear_of_the_tasks_of_an_agent_that_comes_back() -> None:
+    play = Playground()
+    framework_id, agent_id = play.running()
+    play.run(76)
+    play.feed(events.SubscriberAdded())
+    done = play.feed(reregister(record()))
+    assert [effect.event for effect in done if isinstance(effect, effects.Publish)] == [
+        effects.TaskAdded(framework_id, TaskId("t1")),
+        effects.AgentAdded(agent_id),
+    ]
 
 
 def test_a_broken_connection_stops_offers_and_ends_what_does_not_checkpoint() -> None:
@@ -311,6 +334,24 @@ def test_an_agent_on_another_machine_is_shut_down() -> None:
     done = play.feed(reregister(sender=Pid("slave(1)@10.9.9.9:5051")))
     (message,) = told_agent(done, Pid("slave(1)@10.9.9.9:5051"), effects.Shutdown)
     assert message.message == "Agent attempted to reregister with different IP / hostname"
+
+
+def test_an_agent_whose_address_another_has_taken_is_not_pinged_there() -> None:
+    play = Playground()
+    play.register()
+    play.feed(reregister(id="old-S0"))
+    pings = told_agent(play.run(80), A1, effects.Ping)
+    assert set(pings) == {effects.Ping(connected=True)}
+    assert list(play.state.unreachable_agents) == ["m-S0", "old-S0"]
+
+
+def test_a_framework_that_is_long_forgotten_is_shut_down_on_a_known_agent() -> None:
+    play = Playground(completed_frameworks_max=0)
+    framework_id, _ = play.running()
+    play.call(events.TeardownRequested, framework_id)
+    done = play.feed(reregister(record()))
+    assert told_agent(done, A1, effects.ShutdownFramework) == [effects.ShutdownFramework(framework_id)]
+    assert not play.state.frameworks
 
 
 def test_an_agent_may_come_back_at_another_port() -> None:
