@@ -52,7 +52,10 @@ def on_shutdown_executor_received(state: State, event: ShutdownExecutorReceived,
 
 
 def on_shutdown_framework_received(state: State, event: ShutdownFrameworkReceived, now: float) -> None:
-    """Shut a framework down."""
+    """Shut a framework down; also let go of what was to be said of tasks that never ran here."""
+    if state.phase is not Phase.RUNNING:
+        return
+    stopping.drop_updates(state, event.framework_id)
     framework = state.frameworks.get(event.framework_id)
-    if framework is not None and state.phase is Phase.RUNNING:
+    if framework is not None:
         stopping.shutdown_framework(state, framework, now)

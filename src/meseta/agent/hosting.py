@@ -114,6 +114,7 @@ def _start(
         path=f"{config.work_dir}/{directory}",
         user=user,
         latest=None if latest is None else f"{config.work_dir}/{latest}",
+        task=task.task_id if latest is None else None,
     )
     state.containers.launch(
         plan.build(

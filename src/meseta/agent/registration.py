@@ -37,7 +37,7 @@ from meseta.agent.events import (
 )
 from meseta.agent.reports import operation_report, task_report
 from meseta.agent.state import ExecutorState, Phase, State
-from meseta.records import TaskReason, TaskState, TaskStatus
+from meseta.records import TaskReason, TaskState, TaskStatus, is_terminal
 
 REGISTRATION_WAIT_MAX_S = 60.0
 PING_TIMEOUT_S = 75.0
@@ -139,9 +139,12 @@ def on_agent_reregistered(state: State, event: AgentReregistered, now: float) ->
         _connected(state, event.total_ping_timeout_s, now)
     elif state.phase is not Phase.RUNNING:
         return
+    _repeat_ends(state)
     for reconciled in event.reconciliations:
         framework = state.frameworks.get(reconciled.framework_id)
         for task in reconciled.tasks:
+            if is_terminal(task.state) and status.repeat_end(state, reconciled.framework_id, task.task_id):
+                continue
             if framework is None or task.task_id not in framework.task_executors:
                 lost = TaskState.TASK_LOST if not reconciled.partition_aware else TaskState.TASK_DROPPED
                 status.send_unknown(
@@ -155,6 +158,16 @@ def on_agent_reregistered(state: State, event: AgentReregistered, now: float) ->
                     ),
                     now,
                 )
+
+
+def _repeat_ends(state: State) -> None:
+    """Tell again of tasks that were reported as ended and whose end was acknowledged on the way: the master
+    may have taken them back into its accounts after it had seen that acknowledgement."""
+    reported, state.reported_ends = state.reported_ends, {}
+    for framework_id, task_id in reported:
+        framework = state.frameworks.get(framework_id)
+        if framework is None or task_id not in framework.task_executors:
+            status.repeat_end(state, framework_id, task_id)
 
 
 def on_ping_received(state: State, event: PingReceived, now: float) -> None:
@@ -252,6 +265,11 @@ def _register(state: State) -> Register:
 
 def _reregister(state: State) -> Reregister:
     frameworks = list(state.frameworks.values())
+    for framework in frameworks:
+        for executor in framework.executors.values():
+            for task in executor.tasks.values():
+                if task.over:
+                    state.reported_ends[framework.id, task.info.task_id] = None
     return Reregister(
         agent=state.info(),
         version=state.config.version,

@@ -353,6 +353,8 @@ class State:
         self.pids: dict[Pid, Owner] = {}
         """Executors by libprocess pid."""
         self.updates: Streams[tuple[FrameworkId, TaskId], StatusUpdate] = Streams(paused=True)
+        self.reported_ends: dict[tuple[FrameworkId, TaskId], None] = {}
+        """Tasks that the master was told of as ended, since it took this agent back last."""
         self.operations: dict[bytes, Operation] = {}
         self.operation_updates: Streams[bytes, Operation] = Streams(paused=True)
         self.checks: dict[int, ContainerId] = {}

@@ -11,6 +11,8 @@ Who made an update, and about which executor, is never taken from the message (M
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from msgspec.structs import replace
 
 from meseta.agent import paths, stopping
@@ -26,7 +28,7 @@ from meseta.agent.state import (
     Task,
     TaskPhase,
 )
-from meseta.ids import FrameworkId, is_uuid, new_uuid
+from meseta.ids import FrameworkId, TaskId, is_uuid, new_uuid
 from meseta.records import (
     ContainerStatus,
     FrameworkCapability,
@@ -93,6 +95,38 @@ def send_unknown(state: State, framework_id: FrameworkId, status: TaskStatus, no
     _push(state, PendingUpdate(_update(state, framework_id, status, now), None, None), now)
 
 
+def repeat_end(state: State, framework_id: FrameworkId, task_id: TaskId) -> bool:
+    """Tell the master once more how a task ended, and that was acknowledged; False: it is not known here.
+
+    The framework recognises the update and acknowledges it again, which settles it at the master too.
+    """
+    for executor in _executors_ever(state, framework_id):
+        for task in executor.completed:
+            if task.info.task_id == task_id and task.over and task.statuses:
+                last = task.statuses[-1]
+                update = StatusUpdate(
+                    framework_id=framework_id,
+                    executor_id=last.executor_id,
+                    agent_id=state.id,
+                    status=last,
+                    timestamp=state.now if last.timestamp is None else last.timestamp,
+                    uuid=last.uuid,
+                    latest_state=last.state,
+                )
+                state.send_master(UpdateStatus(update=update, pid=state.config.pid))
+                return True
+    return False
+
+
+def _executors_ever(state: State, framework_id: FrameworkId) -> Iterator[Executor]:
+    """Return the executors of a framework that are here, and those that are remembered."""
+    for frameworks in (state.frameworks, state.completed_frameworks):
+        framework = frameworks.get(framework_id)
+        if framework is not None:
+            yield from framework.executors.values()
+            yield from framework.completed
+
+
 def dropped_state(framework: Framework) -> TaskState:
     """State of a task that was never started here."""
     aware = framework.info.has(FrameworkCapability.PARTITION_AWARE)
@@ -102,7 +136,8 @@ def dropped_state(framework: Framework) -> TaskState:
 def on_checkpointed(state: State, event: Checkpointed, now: float) -> None:
     """An update is on disk: now it may be seen."""
     pending = state.writing.pop(event.ticket, None)
-    if pending is not None and pending.update.framework_id in state.frameworks:
+    framework = None if pending is None else state.frameworks.get(pending.update.framework_id)
+    if pending is not None and framework is not None and not framework.terminating:
         _push(state, pending, now)
 
 

@@ -86,6 +86,12 @@ def shutdown_framework(state: State, framework: Framework, now: float) -> None:
     remove_framework_if_idle(state, framework, now)
 
 
+def drop_updates(state: State, framework_id: FrameworkId) -> None:
+    """Say nothing more of a framework's tasks: nobody is left to acknowledge it."""
+    for key in [key for key in state.updates.unsettled() if key[0] == framework_id]:
+        state.updates.drop(key)
+
+
 def release(state: State, container_id: ContainerId) -> None:
     """Have the end of a container forgotten, now that it is settled; one that still ends is seen to then."""
     if container_id not in state.containers:

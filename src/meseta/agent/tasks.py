@@ -112,6 +112,8 @@ def on_kill_task_received(state: State, event: KillTaskReceived, now: float) -> 
     if framework is None or framework.terminating or state.phase is Phase.TERMINATING:
         return
     executor = framework.executor_of(event.task_id)
+    if executor is None and (framework.id, event.task_id) in state.updates:
+        return  # That it is not here is being reported already.
     if executor is None:
         unknown = TaskStatus(
             task_id=event.task_id,

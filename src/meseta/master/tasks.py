@@ -18,6 +18,7 @@ from meseta.master.effects import (
     KillTask,
     SendToAgent,
     SendToFramework,
+    ShutdownFramework,
     TaskUpdated,
     Updated,
 )
@@ -31,6 +32,7 @@ from meseta.records import (
     TaskReason,
     TaskState,
     TaskStatus,
+    is_terminal,
 )
 
 CHECK_REASONS = frozenset(
@@ -166,16 +168,22 @@ def on_update_received(state: State, event: UpdateReceived, now: float) -> None:
         )
         return
     framework = state.frameworks.get(update.framework_id)
+    if update.framework_id in state.completed_frameworks:
+        # Nobody will ever acknowledge this: the agent is to let go of all that it has of the framework.
+        state.tell_agent(agent, ShutdownFramework(update.framework_id))
     task = framework.tasks.get(status.task_id) if framework is not None else None
     if task is not None and task.agent_id != agent.id:
         task = None
     connected = framework is not None and framework.connected
     if framework is not None and framework.connected and framework.peer is not None:
-        if task is not None:
+        if task is not None and task.sent_state not in TERMINAL_STATES:  # else this one comes late
             task.sent_state, task.sent_uuid = status.state, update.uuid
         state.effects.append(SendToFramework(framework.peer, Updated(update, event.pid or agent.pid)))
     if task is not None:
         update_task(state, task, update, now)
+    elif framework is not None and not is_terminal(update.latest_state or status.state):
+        # Its framework was told that it is over, and its resources are offered again.
+        state.tell_agent(agent, KillTask(framework.id, status.task_id))
     valid = connected and task is not None
     counters["master/valid_status_updates" if valid else "master/invalid_status_updates"] += 1
 
@@ -205,11 +213,18 @@ def on_update_acknowledged(state: State, event: UpdateAcknowledged, now: float) 
         if task.sent_uuid is None:
             counters["master/invalid_status_update_acknowledgements"] += 1
             return
-        if task.sent_uuid == event.uuid and task.sent_state in TERMINAL_STATES:
+        if _is_end(task, event.uuid):
             remove_task(state, framework, task)
     acknowledgement = AcknowledgeUpdate(framework.id, agent.id, event.task_id, event.uuid)
     state.effects.append(SendToAgent(agent.pid, acknowledgement))
     counters["master/valid_status_update_acknowledgements"] += 1
+
+
+def _is_end(task: Task, uuid: bytes) -> bool:
+    """Tell whether an update of this name told of the task's end, sent by this master or by one before."""
+    if task.sent_uuid == uuid:
+        return task.sent_state in TERMINAL_STATES
+    return any(status.uuid == uuid and status.state in TERMINAL_STATES for status in task.statuses)
 
 
 def on_kill_requested(state: State, event: KillRequested, now: float) -> None:

@@ -68,6 +68,14 @@ class Cluster:
             for agent in self.agents:
                 self.world.after(self._chance.random() * DETECTION_S, partial(self._detect, agent))
 
+    def tidy(self) -> None:
+        """Do what an operator does about frameworks that no scheduler will ever come back for."""
+        claimed = {framework.framework_id for framework in self.frameworks}
+        if self.leader.machine is not None:
+            for framework in list(self.leader.machine.state.frameworks.values()):
+                if framework.id not in claimed and not framework.connected:
+                    self.leader.tear_down(framework.id)
+
     def _detect(self, agent: AgentNode) -> None:
         agent.detect(self.leader.pid)
 

@@ -130,6 +130,12 @@ class MasterNode(Node[e.MasterEvent, x.MasterEffect]):
         if not silent:
             self.network.host_died(self.address)
 
+    def tear_down(self, framework_id: FrameworkId) -> None:
+        """An operator ends a framework."""
+        self._requests += 1
+        request = e.RequestId(self._requests)
+        self.feed(e.FrameworkTeardownRequested(request=request, framework_id=framework_id))
+
     # ── what arrives ──────────────────────────────────────────────────────────────────────────────────
 
     def on_mail(self, mail: Mail) -> None:
@@ -229,8 +235,11 @@ class MasterNode(Node[e.MasterEvent, x.MasterEffect]):
         self._disk.write(partial(self._registry.apply, effect.mutation), partial(self.feed, persisted))
 
     def _reply(self, effect: x.Reply) -> None:
-        exchange, number = self._asked.pop(effect.request)
-        exchange.reply(Answer(number, effect.code, effect.text))
+        """Answer a scheduler; the operator does not wait for answers."""
+        asked = self._asked.pop(effect.request, None)
+        if asked is not None:
+            exchange, number = asked
+            exchange.reply(Answer(number, effect.code, effect.text))
 
     def _log(self, effect: x.Log) -> None:
         self.world.trace.line(self.world.now, self.name, "log", effect.level, effect.text)

@@ -106,13 +106,13 @@ class SchedulerNode(Node[sdk.Event, sdk.Effect]):
         number = self.next_number() if number is None else number
         self.feed(sdk.CallRequested(number=number, call=routing.Ask(kind, fields)))
 
-    def suppress(self) -> None:
+    def suppress(self, number: int) -> None:
         """Want no offers."""
-        self.feed(sdk.SuppressRequested(number=next(self._numbers)))
+        self.feed(sdk.SuppressRequested(number=number))
 
-    def revive(self) -> None:
+    def revive(self, number: int) -> None:
         """Want offers again."""
-        self.feed(sdk.ReviveRequested(number=next(self._numbers)))
+        self.feed(sdk.ReviveRequested(number=number))
 
     def settle(self, token: sdk.Token) -> None:
         """Acknowledge an update."""

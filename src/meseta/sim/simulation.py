@@ -21,6 +21,8 @@ from meseta.sim.world import World
 CONVERGENCE_S = 900.0
 """How long after everything was healed a cluster may take to come to rest."""
 LOOK_EVERY_S = 2.0
+TIDY_AFTER_S = 30.0
+"""How long after the heal frameworks have to come back."""
 FAULTS_SHOWN_MAX = 8
 
 
@@ -91,6 +93,8 @@ class Simulation:
         lacking = missing(self.cluster)
         while lacking and self.world.now < end:
             self.world.run(self.world.now + LOOK_EVERY_S)
+            if self.world.now > self.plan.duration_s + TIDY_AFTER_S:
+                self.cluster.tidy()
             lacking = missing(self.cluster)
         if lacking:
             more = len(lacking) - FAULTS_SHOWN_MAX

@@ -100,6 +100,10 @@ class Temper(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+NEVER_RAN = {TaskState.TASK_LOST, TaskState.TASK_DROPPED}
+"""How agents say that a task is not there; they may do so in answer to several questions."""
+
+
 class Job:
     """A task, as its framework remembers it."""
 
@@ -127,7 +131,7 @@ class Job:
         if self.end is None:
             self.state = state
         if update.uuid is not None and is_terminal(state):
-            if self.end not in (None, state):
+            if self.end not in (None, state) and not {self.end, state} <= NEVER_RAN:
                 raise SafetyViolation(f"task {self.id} ended twice: {self.end} and {state}")
             self.end = state
 
@@ -166,8 +170,12 @@ class Framework:
         self._held: dict[OfferId, x.OfferRecord] = {}
         self._launches: dict[int, tuple[TaskId, ...]] = {}
         """What each call that is not answered launches."""
+        self._answers: dict[int, OfferId] = {}
+        """Which offer each call that is not answered is about."""
         self._next_task = 0
         self._suppressed = False
+        self._demand = 0
+        """The call that said last whether offers are wanted."""
 
     # ── life ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -178,6 +186,7 @@ class Framework:
         self.coming_back = False
         self._held.clear()
         self._launches.clear()
+        self._answers.clear()
         info = self.temper.info(self.name)
         if self.framework_id is not None:
             info = msgspec.structs.replace(info, id=self.framework_id)
@@ -262,6 +271,10 @@ class Framework:
 
     def on_concluded(self, outcome: sdk.ConcludeCall) -> None:
         """A call has an outcome: what was certainly not launched is over."""
+        if (offer_id := self._answers.pop(outcome.number, None)) is not None and not outcome.status:
+            self._later(1.0, partial(self._decline, offer_id))  # Whether it has arrived is not known.
+        if outcome.number == self._demand and not 200 <= outcome.status < 300:
+            self._later(1.0, self._say_demand)
         launched = self._launches.pop(outcome.number, ())
         if not outcome.sent or outcome.status >= 400:
             for task_id in launched:
@@ -288,8 +301,7 @@ class Framework:
         if fitting and self._chance.random() >= self.temper.picky:
             self._use(offer, fitting)
             return
-        refuse_s = QUIET_REFUSE_S if self.quiet else self.temper.refuse_s
-        self._ask(e.OffersDeclined, offer_ids=(offer.id,), filters=Filters(refuse_s))
+        self._decline(offer.id)
         if (
             self.temper.suppresses
             and not self._suppressed
@@ -297,7 +309,14 @@ class Framework:
             and self.process is not None
         ):
             self._suppressed = True
-            self.process.suppress()
+            self._say_demand()
+
+    def _decline(self, offer_id: OfferId) -> None:
+        if self.process is not None and self.subscribed:
+            number = self.process.next_number()
+            self._answers[number] = offer_id
+            filters = Filters(QUIET_REFUSE_S if self.quiet else self.temper.refuse_s)
+            self.process.ask(e.OffersDeclined, number=number, offer_ids=(offer_id,), filters=filters)
 
     def _wanted(self) -> int:
         return self.temper.alive_max - len(self._alive)
@@ -314,7 +333,7 @@ class Framework:
         if grouped:
             tasks = tasks[:-1] if self._is_tight(offer, fitting) else tasks
             if not tasks:
-                self._ask(e.OffersDeclined, offer_ids=(offer.id,))
+                self._decline(offer.id)
                 return
             executor = ExecutorInfo(
                 executor_id=ExecutorId(f"pod-{tasks[0].task_id}"),
@@ -332,6 +351,7 @@ class Framework:
         assert self.process is not None, "offers come to a process"
         number = self.process.next_number()
         self._launches[number] = tasks
+        self._answers[number] = offer.id
         self.process.ask(
             e.OffersAccepted,
             number=number,
@@ -394,7 +414,14 @@ class Framework:
     def _want_again(self) -> None:
         if self._suppressed and self._wanted() > 0 and not self.quiet and self.process is not None:
             self._suppressed = False
-            self.process.revive()
+            self._say_demand()
+
+    def _say_demand(self) -> None:
+        """Tell the master whether offers are wanted, until it has heard."""
+        if self.process is not None:
+            self._demand = self.process.next_number()
+            say = self.process.suppress if self._suppressed else self.process.revive
+            say(self._demand)
 
     def _reconcile(self) -> None:
         """Ask about all tasks that are not known to be over."""

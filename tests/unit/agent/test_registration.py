@@ -28,14 +28,19 @@ from meseta.agent.events import (
     AgentUnregisterRequested,
     Authenticated,
     AuthenticationFailed,
+    Checkpointed,
     ContainerExited,
+    ContainerStarted,
+    KillTaskReceived,
     MasterDetected,
     PeerExited,
     PingReceived,
     ReconciledTask,
     Recovered,
     SandboxPrepared,
+    ShutdownFrameworkReceived,
     ShutdownReceived,
+    UpdateAcknowledged,
 )
 from meseta.agent.state import Phase
 from meseta.ids import AgentId, FrameworkId, Pid, TaskId
@@ -220,3 +225,76 @@ def test_executors_that_have_ended_are_not_reported_as_they_hold_nothing(book: B
     message = book.all(Reregister)[0]
     assert not message.executors
     assert [report.record.state for report in message.tasks] == [TaskState.TASK_FINISHED]
+
+
+def finish_task(book: Book) -> None:
+    book.run(command_task())
+    container = book.only(StartContainer).plan.container_id
+    book.start()
+    book.acknowledge()
+    book.do(ContainerExited(container_id=container, wait_status=0))
+
+
+def asked_about(state: TaskState, task_id: str = "t1") -> AgentReregistered:
+    status = TaskStatus(task_id=TaskId(task_id), state=state)
+    missing = ReconciledTask(framework_id=FRAMEWORK, tasks=(status,))
+    return AgentReregistered(sender=MASTER, agent_id=AGENT, reconciliations=(missing,))
+
+
+def test_of_a_task_that_has_ended_its_end_is_told_again_not_that_it_is_unknown(book: Book) -> None:
+    finish_task(book)
+    (uuid,) = [update.uuid for update in book.updates()]
+    book.acknowledge()
+    book.do(MasterDetected(MASTER))
+    book.wait(1.0)
+    book.do(asked_about(TaskState.TASK_FINISHED))
+    assert [(update.uuid, update.status.state) for update in book.updates()] == [
+        (uuid, TaskState.TASK_FINISHED)
+    ]
+    assert not len(book.agent.state.updates)
+
+
+def test_an_end_that_is_acknowledged_while_it_is_reported_is_told_again(book: Book) -> None:
+    finish_task(book)
+    (update,) = book.updates()
+    book.do(MasterDetected(MASTER))
+    book.wait(1.0)
+    (report,) = book.all(Reregister)[0].tasks
+    assert report.record.state is TaskState.TASK_FINISHED
+    assert update.uuid is not None
+    book.do(UpdateAcknowledged(sender=MASTER, framework_id=FRAMEWORK, task_id=TaskId("t1"), uuid=update.uuid))
+    for uuids in ([update.uuid], []):
+        book.do(AgentReregistered(sender=MASTER, agent_id=AGENT))
+        assert [again.uuid for again in book.updates()] == uuids
+
+
+def test_that_a_task_is_unknown_is_reported_once(book: Book) -> None:
+    book.run(command_task("other"))
+    book.start()
+    book.acknowledge()
+    kill = KillTaskReceived(sender=MASTER, framework_id=FRAMEWORK, task_id=TaskId("x"))
+    book.do(asked_about(TaskState.TASK_STAGING, "x"), kill, kill)
+    assert book.states() == [TaskState.TASK_LOST]
+    assert book.acknowledge() == [TaskState.TASK_LOST]
+
+
+def test_nothing_is_left_to_be_said_of_a_framework_that_is_shut_down(book: Book) -> None:
+    book.do(asked_about(TaskState.TASK_STAGING))
+    book.do(ShutdownFrameworkReceived(sender=MASTER, framework_id=FRAMEWORK))
+    book.wait(100.0)
+    assert not book.updates()
+    assert not len(book.agent.state.updates)
+
+
+def test_an_update_that_is_written_when_its_framework_is_shut_down_is_not_sent() -> None:
+    book = Book().register()
+    book.run(command_task(), framework(checkpoint=True))
+    agent = book.agent
+    (plan,) = (effect.plan for effect in book.all(StartContainer))
+    effects = agent.handle(ContainerStarted(container_id=plan.container_id, pid=1), book.now)
+    tickets = [e.ticket for e in effects if isinstance(e, Checkpoint) and e.ticket is not None]
+    assert tickets
+    agent.handle(ShutdownFrameworkReceived(sender=MASTER, framework_id=FRAMEWORK), book.now)
+    for ticket in tickets:
+        assert not agent.handle(Checkpointed(ticket), book.now)
+    assert not len(agent.state.updates)

@@ -268,3 +268,50 @@ def test_operators_hear_of_tasks_only_while_they_listen() -> None:
     play.feed(events.SubscriberRemoved())
     assert play.state.subscribers == 0
     assert play.state.agents[agent_id].total != Resources.EMPTY
+
+
+# What comes late
+
+
+def test_an_update_that_comes_after_the_end_does_not_keep_the_task() -> None:
+    play = Playground()
+    framework_id, agent_id = play.running()
+    end, earlier = b"e" * 16, b"r" * 16
+    play.update(framework_id, agent_id, "t1", TaskState.TASK_FINISHED, uuid=end)
+    play.update(framework_id, agent_id, "t1", TaskState.TASK_RUNNING, uuid=earlier)
+    assert states(play.call(events.ReconcileRequested, framework_id)) == [("t1", "TASK_FINISHED")]
+    call = {"agent_id": agent_id, "task_id": TaskId("t1")}
+    play.call(events.UpdateAcknowledged, framework_id, uuid=end, **call)
+    assert not play.state.frameworks[framework_id].tasks
+
+
+def test_an_end_may_be_acknowledged_that_a_former_scheduler_was_told_of() -> None:
+    play = Playground()
+    framework_id, agent_id = play.running(failover_timeout_s=60.0)
+    end = b"e" * 16
+    play.feed(events.StreamClosed(stream=STREAM))
+    play.update(framework_id, agent_id, "t1", TaskState.TASK_FINISHED, uuid=end)
+    play.subscribe(id=framework_id)
+    call = {"agent_id": agent_id, "task_id": TaskId("t1")}
+    play.call(events.UpdateAcknowledged, framework_id, uuid=end, **call)
+    assert not play.state.frameworks[framework_id].tasks
+
+
+def test_a_task_that_was_given_up_is_killed_when_it_turns_out_to_run() -> None:
+    play = Playground()
+    framework_id, agent_id = play.running()
+    done = play.update(
+        framework_id, agent_id, "ghost", TaskState.TASK_STARTING, latest=TaskState.TASK_RUNNING
+    )
+    assert told_agent(done, A1, effects.KillTask) == [effects.KillTask(framework_id, TaskId("ghost"))]
+    for newest in (TaskState.TASK_FINISHED, None):
+        done = play.update(framework_id, agent_id, "ghost", TaskState.TASK_FAILED, latest=newest)
+        assert not told_agent(done, A1, effects.KillTask)
+
+
+def test_an_agent_that_still_reports_for_a_framework_that_is_over_is_told_so() -> None:
+    play = Playground()
+    framework_id, agent_id = play.running()
+    play.call(events.TeardownRequested, framework_id)
+    done = play.update(framework_id, agent_id, "t1", TaskState.TASK_FINISHED)
+    assert told_agent(done, A1, effects.ShutdownFramework) == [effects.ShutdownFramework(framework_id)]
