@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from meseta.ids import ContainerId
+from meseta.ids import ContainerId, TaskId
 from meseta.records import Uri
 from meseta.resources import Resources
 
@@ -23,6 +23,8 @@ class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
     """Who is to own it; None leaves it to the agent's own user."""
     latest: str | None = None
     """Absolute path of the symbolic link that is to point at it."""
+    task: TaskId | None = None
+    """The task of a pod that it is for: found under the task's id in the sandbox of the pod, too."""
 
 
 class ContainerPlan(msgspec.Struct, frozen=True, kw_only=True):

@@ -50,7 +50,7 @@ from meseta.runtime.fetcher import Fetcher, FetchUri
 from meseta.runtime.linux.cgroups import CgroupError
 from meseta.runtime.linux.supervision import Exited, Forget, Listed, Signal, Spawn, Spawned, SpawnFailed
 from meseta.runtime.linux.supervisor_client import SupervisorClient, SupervisorEvent, SupervisorLost
-from meseta.runtime.sandbox import create_nested_sandbox, create_sandbox
+from meseta.runtime.sandbox import create_nested_sandbox, create_sandbox, link_task
 
 WAITING_MAX = 10_000
 """Requests that wait for a supervisor; further ones fail."""
@@ -92,7 +92,7 @@ class ContainerHost:
     def performers(self) -> dict[type, Callable[[Any], None]]:
         """Return what performs each kind of effect."""
         return {
-            PrepareSandbox: lambda effect: self._run(self._prepare(effect)),
+            PrepareSandbox: self._prepare,
             StartContainer: self._start,
             SignalContainer: lambda effect: self.signal(effect.container_id, effect.signal, tree=effect.tree),
             DestroyContainer: lambda effect: self.signal(effect.container_id, signal.SIGKILL),
@@ -140,15 +140,25 @@ class ContainerHost:
 
     # ── sandboxes ─────────────────────────────────────────────────────────────────────────────────────
 
-    async def _prepare(self, effect: PrepareSandbox) -> None:
+    def _prepare(self, effect: PrepareSandbox) -> None:
+        """Make the sandbox now, as those of nested containers may follow at once; fetch in due time."""
         try:
             self._make_sandbox(effect.sandbox)
-            uris = [
-                FetchUri(uri.value, uri.executable, uri.extract, uri.cache, uri.output_file)
-                for uri in effect.uris
-            ]
-            if uris:
-                await self._fetcher.fetch(uris, effect.sandbox.path, effect.sandbox.user)
+        except MesetaError as fault:
+            self._feed(SandboxFailed(container_id=effect.container_id, message=str(fault)))
+            return
+        if effect.uris:
+            self._run(self._fetch(effect))
+        else:
+            self._feed(SandboxPrepared(effect.container_id))
+
+    async def _fetch(self, effect: PrepareSandbox) -> None:
+        uris = [
+            FetchUri(uri.value, uri.executable, uri.extract, uri.cache, uri.output_file)
+            for uri in effect.uris
+        ]
+        try:
+            await self._fetcher.fetch(uris, effect.sandbox.path, effect.sandbox.user)
         except MesetaError as fault:
             self._feed(SandboxFailed(container_id=effect.container_id, message=str(fault)))
         else:
@@ -336,6 +346,8 @@ def make_sandbox(sandbox: Sandbox) -> bool:
     parent, nested, name = sandbox.path.rpartition("/containers/")
     if nested and sandbox.latest is None and os.path.isdir(parent):
         create_nested_sandbox(parent, ContainerId(name), sandbox.user)
+        if sandbox.task is not None:
+            link_task(parent, sandbox.task, sandbox.path)
     else:
         create_sandbox(sandbox.path, sandbox.user)
     return True

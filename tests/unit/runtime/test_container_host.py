@@ -11,6 +11,7 @@ from typing import Any
 from meseta.containers.effects import (
     ContainerPlan,
     DestroyContainer,
+    PrepareSandbox,
     RemoveContainer,
     RunCheck,
     Sandbox,
@@ -22,9 +23,10 @@ from meseta.containers.events import (
     ContainerExited,
     ContainerStarted,
     ContainerStartFailed,
+    SandboxPrepared,
 )
 from meseta.errors import UnreachableError
-from meseta.ids import ContainerId
+from meseta.ids import ContainerId, TaskId
 from meseta.runtime import container_host
 from meseta.runtime.container_host import ContainerHost
 from meseta.runtime.fetcher import Fetcher
@@ -98,20 +100,23 @@ class Bench:
 
     def start(self, *container_ids: ContainerId) -> None:
         for container_id in container_ids:
-            path = str(self.directory / container_id)
-            plan = ContainerPlan(
-                container_id=container_id,
-                file="/bin/true",
-                argv=("true",),
-                environment=(("A", "b"),),
-                sandbox=Sandbox(path=path),
-            )
-            self.do(StartContainer(plan))
+            sandbox = Sandbox(path=str(self.directory / container_id))
+            self.do(StartContainer(plan_in(sandbox, container_id)))
 
     async def reconnected(self) -> None:
         async with asyncio.timeout(10):
             while self.host._is_lost:
                 await asyncio.sleep(0.001)
+
+
+def plan_in(sandbox: Sandbox, container_id: ContainerId) -> ContainerPlan:
+    return ContainerPlan(
+        container_id=container_id,
+        file="/bin/true",
+        argv=("true",),
+        environment=(("A", "b"),),
+        sandbox=sandbox,
+    )
 
 
 def listed(*running: Running, exited: tuple[Exited, ...] = ()) -> Listed:
@@ -164,6 +169,22 @@ def test_a_start_that_fails(tmp_path: Path) -> None:
         assert failed[1] == (C1, "no such file")
         assert failed[0][0] == C2
         assert "c2" in failed[0][1]
+
+    check(tmp_path, body)
+
+
+def test_the_sandboxes_of_a_pod(tmp_path: Path) -> None:
+    async def body(bench: Bench) -> None:
+        runs = tmp_path / "executors/pod/runs"
+        frame = Sandbox(path=str(runs / "c1"), latest=str(runs / "latest"))
+        bench.do(PrepareSandbox(container_id=C1, sandbox=frame))
+        nested = Sandbox(path=str(runs / "c1/containers/n1"), task=TaskId("t1"))
+        bench.do(StartContainer(plan_in(nested, ContainerId("c1.n1"))))
+        assert bench.events == [SandboxPrepared(C1)]
+        assert os.readlink(runs / "latest") == str(runs / "c1")
+        assert os.listdir(runs / "c1/containers") == ["n1"]
+        assert os.readlink(runs / "c1/tasks/t1") == nested.path
+        assert bench.supervisor.requests[-1].cwd == nested.path
 
     check(tmp_path, body)
 
