@@ -373,13 +373,18 @@ def _deactivate(body: bytes, sender: Pid, principal: str | None) -> e.MasterEven
 def _launch_tasks(body: bytes, sender: Pid, principal: str | None) -> e.MasterEvent:
     message = parse(i.LaunchTasksMessage, body)
     framework_id = FrameworkId(text(message.framework_id.value))
+    offer_ids, filters = _offer_ids(message.offer_ids), lift_filters(message.filters)
+    if not message.tasks:
+        return e.OffersDeclined(
+            framework_id=framework_id, sender=sender, offer_ids=offer_ids, filters=filters
+        )
     tasks = tuple([lift_lone_task(task, framework_id) for task in message.tasks])
     return e.OffersAccepted(
         framework_id=framework_id,
         sender=sender,
-        offer_ids=_offer_ids(message.offer_ids),
-        operations=(Launch(tasks=tasks),) if tasks else (),
-        filters=lift_filters(message.filters),
+        offer_ids=offer_ids,
+        operations=(Launch(tasks=tasks),),
+        filters=filters,
     )
 
 

@@ -29,6 +29,9 @@ from meseta.wire.lower_attributes import fill_attribute
 from meseta.wire.resources import fill_resources
 from meseta.wire.splice import field, number
 
+EPHEMERAL_PORTS = "ephemeral_ports"
+"""For connections that containers open: agents hand these out, frameworks have nothing to do with them."""
+
 AGENT_PARTS_MAX = 100_000
 RESOURCE_PARTS_MAX = 50_000
 
@@ -261,7 +264,8 @@ class SchedulerEvents:
         part = self._resource_parts.get(key)
         if part is None:
             message = m.Offer()
-            fill_resources(message.resources, offer.resources, form, offer.role if multi_role else None)
+            shown = offer.resources.filter(lambda kind: kind.name != EPHEMERAL_PORTS)
+            fill_resources(message.resources, shown, form, offer.role if multi_role else None)
             part = message.SerializePartialToString()
             if len(self._resource_parts) >= RESOURCE_PARTS_MAX:
                 self._resource_parts.clear()

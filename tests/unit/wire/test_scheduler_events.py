@@ -10,7 +10,7 @@ import pytest
 from meseta.ids import AgentId, FrameworkId, OfferId, Pid
 from meseta.master import effects as x
 from meseta.records import AgentInfo, FrameworkCapability, FrameworkInfo
-from meseta.resources import EMPTY, Kind, Reservation, Resources
+from meseta.resources import EMPTY, Kind, Ranges, Reservation, Resources, ValueType
 from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.gen import scheduler_pb2 as s
 from meseta.wire.json import to_dict
@@ -45,12 +45,12 @@ NEW_FORM: list[dict[str, Any]] = [
 ]
 
 
-def offered(*capabilities: FrameworkCapability) -> x.Offered:
+def offered(*capabilities: FrameworkCapability, resources: Resources = RESOURCES) -> x.Offered:
     """An offer to a framework that can this much."""
     info = FrameworkInfo(user="u", name="f", capabilities=frozenset(capabilities))
     agent = AgentInfo(hostname="h", port=5051, resources=EMPTY)
     of = x.OfferedAgent(AgentId("m-S0"), Pid("slave(1)@10.0.0.1:5051"), agent)
-    return x.Offered(info, (x.OfferRecord(OfferId("m-O0"), FrameworkId("m-0000"), "web/a", of, RESOURCES),))
+    return x.Offered(info, (x.OfferRecord(OfferId("m-O0"), FrameworkId("m-0000"), "web/a", of, resources),))
 
 
 @pytest.mark.parametrize(
@@ -76,3 +76,14 @@ def test_offers_are_written_as_the_framework_can_read_them(
         {**plain, "scalar": {"value": float(amount)}, **how, **allocation}
         for amount, how in enumerate(form, start=1)
     ]
+
+
+def test_frameworks_do_not_see_the_ephemeral_ports() -> None:
+    ports = Ranges.from_pairs([(32768, 57344)])
+    resources = Resources.of(
+        [(Kind("cpus"), 1000), (Kind("ephemeral_ports", ValueType.RANGES), ports)],
+    )
+    event = s.Event.FromString(
+        SchedulerEvents(m.MasterInfo()).v1(offered(resources=resources), as_json=False)
+    )
+    assert [resource.name for resource in event.offers.offers[0].resources] == ["cpus"]
