@@ -30,7 +30,7 @@ import structlog
 
 from meseta.agent.effects import AgentCheckpoint, Checkpoint, RemovePath, UpdateCheckpoint
 from meseta.errors import MesetaError
-from meseta.runtime.checkpoints import frame, replace_file
+from meseta.runtime.checkpoints import FILE_MODE, frame, replace_file
 from meseta.runtime.sandbox import point_latest
 from meseta.wire.checkpoints import checkpoint_records
 
@@ -215,16 +215,19 @@ def append(path: str, data: bytes, flags: int = 0) -> None:
     """Add `data` to the file at `path` by one write. Raises OSError, and then the file is as it was.
 
     With O_EXCL the file is new. It needs no detour by another name: a reader takes one that is cut off for
-    one that is not there.
+    one that is not there. Others may not read it: what frameworks say of their tasks can be secret.
     """
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | flags, 0o644)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | flags, FILE_MODE)
     try:
         written = os.write(fd, data)
         if written < len(data):
             os.ftruncate(fd, os.fstat(fd).st_size - written)
-            if flags & os.O_EXCL:
-                os.unlink(path)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError as error:
+        if flags & os.O_EXCL:
+            os.unlink(path)
+        error.filename = path
+        raise
     finally:
         os.close(fd)
 

@@ -17,6 +17,8 @@ from meseta.errors import MesetaError
 
 RECORD_BYTES_MAX = 64 << 20
 """Above the 4 MB of a large TaskInfo by far: a longer record is taken for damage."""
+FILE_MODE = 0o600
+"""Of every checkpoint, as `mkstemp` makes those that are renamed into place."""
 
 
 class CheckpointError(MesetaError):
@@ -119,7 +121,7 @@ class RecordLog:
         self._path = path
         self.recovered = read_records(path)
         self._size = self.recovered.whole_bytes
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, FILE_MODE)
         if self.recovered.truncated:
             os.ftruncate(self._fd, self._size)
 
