@@ -36,7 +36,7 @@ from meseta.daemon.flags import Flags
 from meseta.daemon.foreign_flags import FOREIGN_AGENT_FLAGS
 from meseta.daemon.host import address_of_host, name_of_host
 from meseta.daemon.logs import log_path, set_verbosity
-from meseta.daemon.process import run_daemon
+from meseta.daemon.process import run_daemon, transport_metrics
 from meseta.runtime.agent_recovery import recover
 from meseta.runtime.checkpointer import Checkpointer
 from meseta.runtime.checkpoints import write_text
@@ -205,7 +205,7 @@ class AgentDaemon:
             verbosity=Verbosity(loop.call_later, set_verbosity),
             clock=time.time,
             start_time=time.time(),
-            metrics=(self._fetcher_metrics,),
+            metrics=(self._fetcher_metrics, self._transport_metrics),
             state=state,
             feed=self._feed,
             statistics=self._statistics,
@@ -352,6 +352,9 @@ class AgentDaemon:
             f"{prefix}/task_fetches_failed": self._fetcher.failed,
             f"{prefix}/task_fetches_succeeded": self._fetcher.succeeded,
         }
+
+    def _transport_metrics(self) -> dict[str, float]:
+        return transport_metrics(self._server.counters, self._links.counters)
 
     def _end_what_cannot_be_recovered(self) -> None:
         """Kill what the next agent would not know: that of frameworks that do not checkpoint."""

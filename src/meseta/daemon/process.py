@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import structlog
@@ -78,6 +78,11 @@ def _end_with_bug(bug: BaseException) -> None:
     print("meseta: this is a bug; the process ends, its peers will find another or wait", file=sys.stderr)
     sys.stderr.flush()
     os._exit(EXIT_BUG)
+
+
+def transport_metrics(*sources: Mapping[str, int]) -> dict[str, float]:
+    """Return what a daemon's server and links count, as metrics of our own."""
+    return {f"meseta/{name}": float(count) for source in sources for name, count in source.items()}
 
 
 def help_text(name: str, flags: Iterable[Flag]) -> str:
