@@ -158,10 +158,15 @@ def on_agent_updated(state: State, event: AgentUpdated, now: float) -> None:
 
 
 def set_total(state: State, agent: AgentState, total: Resources, now: float) -> None:
-    """Change what an agent has; offers of what it had before are rescinded."""
+    """Change what an agent has; offers of what it had before are rescinded.
+
+    When only the revocable part has changed, offers without any of it stay.
+    """
     if total == agent.total:
         return
-    rescind_offers(state, agent.offers.values(), now)
+    all_are_stale = total.nonrevocable() != agent.total.nonrevocable()
+    stale = [offer for offer in agent.offers.values() if all_are_stale or offer.resources.revocable()]
+    rescind_offers(state, stale, now)
     agent.total = total
     state.allocator.update_agent(agent.id, total=total)
 

@@ -234,7 +234,8 @@ def on_framework_update_requested(state: State, event: FrameworkUpdateRequested,
     """Describe a framework anew, all or nothing."""
     framework = caller(state, event)
     if framework is None:
-        _reply(state, event, 409, "Framework cannot be found")
+        if event.request is not None:
+            state.effects.append(Reply(event.request, 409, "Framework cannot be found"))
         return
     info = event.info
     if (fault := framework_fault(state, info)) is not None:
@@ -254,8 +255,11 @@ def on_framework_update_requested(state: State, event: FrameworkUpdateRequested,
 
 
 def _reply(state: State, event: FrameworkUpdateRequested, code: int, text: str) -> None:
+    """Answer over HTTP; a driver can only be told that it is refused, which ends it."""
     if event.request is not None:
         state.effects.append(Reply(event.request, code, text))
+    elif code != 200:
+        state.effects.append(SendToFramework(event.sender, Errored(text)))
 
 
 # Disconnecting and removing ---------------------------------------------------------------------------

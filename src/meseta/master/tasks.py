@@ -88,7 +88,9 @@ def update_task(state: State, task: Task, update: StatusUpdate, now: float) -> N
         state.publish(TaskUpdated(task.framework_id, status, task.state))
     if held and not task.holds_resources:
         state.allocator.recover(task.framework_id, task.agent_id, task.role, task.resources, None, now)
-        count_task_end(state.counters, status.state, status.source, status.reason)
+        told = status.state is task.state  # Else only that it has ended is known yet, and not why.
+        reason = status.reason if told else None
+        count_task_end(state.counters, task.state, status.source, reason)
 
 
 def keep_status(state: State, task: Task, status: TaskStatus) -> bool:

@@ -18,7 +18,7 @@ from meseta.master.registry import (
     UpdateAgentInfo,
 )
 from meseta.records import Domain, FrameworkInfo, TaskRecord, TaskState
-from meseta.resources import Resources
+from meseta.resources import Kind, Resources
 from tests.unit.master.master_kit import (
     CAPABLE,
     EPOCH,
@@ -532,6 +532,27 @@ def test_a_new_total_rescinds_offers() -> None:
     assert again.resources == total
     assert play.feed(events.AgentUpdated(sender=A1, agent_id=agent_id)) == []
     assert len(play.feed(events.AgentUpdated(sender=A1, agent_id=AgentId("x")))) == 1
+
+
+def test_oversubscribing_rescinds_only_offers_of_what_is_revocable() -> None:
+    play = Playground()
+    plain, revocable = play.subscribe(StreamId(1)), play.subscribe(StreamId(2), capabilities=CAPABLE | {1})
+    agent_id = play.register()
+    (offer,) = [*play.offers(plain), *play.offers(revocable)]
+    assert offer.framework_id == plain
+    spare = Resources.of([(Kind("cpus", revocable=True), 2000)])
+    assert not told(oversubscribe(play, agent_id, spare), STREAM, effects.Rescinded)
+    (more,) = play.offers(revocable)
+    assert more.resources == spare
+    done = oversubscribe(play, agent_id, Resources.EMPTY)
+    assert told(done, StreamId(2), effects.Rescinded) == [effects.Rescinded(more.id)]
+    assert list(play.state.offers) == [offer.id]
+
+
+def oversubscribe(play: Playground, agent_id: AgentId, resources: Resources) -> list[Any]:
+    """Let an agent say what it has to spare."""
+    sender = play.state.agents[agent_id].pid
+    return play.feed(events.AgentUpdated(sender=sender, agent_id=agent_id, oversubscribed=resources))
 
 
 def test_messages_of_others_about_an_agent_are_ignored() -> None:

@@ -330,6 +330,21 @@ def test_an_invalid_description_changes_nothing(changes: dict[str, Any], text: s
     assert play.state.frameworks[framework_id].info is before
 
 
+def test_a_driver_hears_of_a_refused_description_only() -> None:
+    play = Playground()
+    framework_id = play.subscribe(DRIVER)
+    info = play.state.frameworks[framework_id].info
+    done = play.call(events.FrameworkUpdateRequested, framework_id, info=replaced(info, name="new"))
+    assert kinds(done, DRIVER) == []
+    done = play.call(events.FrameworkUpdateRequested, framework_id, info=replaced(info, user="x"))
+    (error,) = told(done, DRIVER, effects.Errored)
+    assert error.message.startswith("FrameworkInfo update is not valid: Updating 'FrameworkInfo.user'")
+    done = play.feed(
+        events.FrameworkUpdateRequested(framework_id=framework_id, sender=OTHER_DRIVER, info=info)
+    )
+    assert kinds(done, OTHER_DRIVER) == []
+
+
 def test_leaving_a_role_rescinds_its_offers() -> None:
     play = Playground()
     framework_id = play.subscribe()

@@ -28,6 +28,7 @@ def test_latest_state_frees_resources_before_its_own_update_comes() -> None:
     play = Playground()
     framework_id, agent_id = play.running()
     play.update(framework_id, agent_id, "t1", TaskState.TASK_KILLING, latest=TaskState.TASK_KILLED)
+    assert play.state.counters["master/tasks_killed"] == 1
     running = play.state.frameworks[framework_id].tasks[TaskId("t1")]
     assert running.state is TaskState.TASK_KILLED
     assert not running.holds_resources
