@@ -92,9 +92,7 @@ def discard_offer(state: State, offer: Offer, filters: Filters | None, now: floa
     state.allocator.recover(offer.framework_id, offer.agent_id, offer.role, offer.resources, filters, now)
 
 
-def rescind_offers(
-    state: State, offers: Iterable[Offer], now: float, filters: Filters | None = None
-) -> None:
+def rescind_offers(state: State, offers: Iterable[Offer], now: float, filters: Filters | None = None) -> None:
     """End offers, give their resources back, and tell their frameworks."""
     for offer in list(offers):
         discard_offer(state, offer, filters, now)
