@@ -360,13 +360,12 @@ class HierarchicalAllocator:
         constraints: OfferConstraints | None,
     ) -> None:
         """Take over what a framework says of itself."""
-        framework.info = info
-        framework.suppressed = set(suppressed_roles)
+        framework.describe(info, suppressed_roles)
         for role in info.roles:
             client = self.ledger.client(framework, role)
             self._set_terms(client, terms_of(info, role, self.options.min_allocatable_resources, constraints))
         for client in list(framework.clients.values()):
-            if client.role not in info.roles:
+            if client.role not in framework.roles:
                 self._forget(client)
                 self.ledger.leave(framework, client)
         self._set_wants(framework)

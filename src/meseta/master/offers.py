@@ -280,8 +280,9 @@ def on_suppressed(state: State, event: Suppressed, now: float) -> None:
 
 
 def _own_roles(state: State, framework: FrameworkState, roles: tuple[str, ...], what: str) -> bool:
+    own = frozenset(framework.info.roles)
     for role in roles:
-        if role not in framework.info.roles:
+        if role not in own:
             state.warn(
                 f"Dropping call of framework {framework}: {what} role '{role}' is not one of its subscribed"
                 f" roles ({', '.join(framework.info.roles)})"

@@ -120,7 +120,7 @@ _NOT_A_ROLE = "'FrameworkInfo.role' is not a valid role"
 
 def demand_fault(request: SubscribeRequested | FrameworkUpdateRequested) -> str | None:
     """Say what is wrong with what a framework wants to be offered, if anything."""
-    roles = request.info.roles
+    roles = frozenset(request.info.roles)
     if foreign := _foreign(request.suppressed_roles, roles):
         return f"Suppressed roles {foreign} are not contained in the set of roles"
     for role in request.constraints.by_role if request.constraints is not None else ():
@@ -159,7 +159,7 @@ def update_fault(old: FrameworkInfo, new: FrameworkInfo) -> str | None:
     return None
 
 
-def _foreign(roles: tuple[str, ...], allowed: tuple[str, ...] | frozenset[str]) -> str:
+def _foreign(roles: tuple[str, ...], allowed: frozenset[str]) -> str:
     """Write the roles that are not allowed as Mesos writes a set; empty if there are none."""
-    foreign = sorted({role for role in roles if role not in allowed})
+    foreign = sorted(frozenset(roles) - allowed)
     return f"{{ {', '.join(foreign)} }}" if foreign else ""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections import Counter
 from collections.abc import Callable
 
 from meseta.wire.gen import mesos_pb2 as m
@@ -164,7 +165,7 @@ def framework_fault(info: m.FrameworkInfo) -> Fault:
     if multi_role:
         if info.HasField("role"):
             return "'FrameworkInfo.role' must not be set when the framework is MULTI_ROLE capable"
-        repeated = sorted({role for role in info.roles if list(info.roles).count(role) > 1})
+        repeated = sorted(role for role, times in Counter(info.roles).items() if times > 1)
         if repeated:
             return f"'FrameworkInfo.roles' contains duplicate items: {{ {', '.join(repeated)} }}"
     elif info.roles:
