@@ -203,7 +203,7 @@ def test_every_document_is_on_the_map() -> None:
 
 def snippets(document: str) -> list[str]:
     """The Python in a document."""
-    return re.findall(r"^```python\n(.*?)^```", (DOCS / document).read_text(), re.DOTALL | re.MULTILINE)
+    return re.findall(r"^```python\n(.*?)^```", (ROOT / document).read_text(), re.DOTALL | re.MULTILINE)
 
 
 async def execute(snippet: str, names: dict[str, Any]) -> None:
@@ -213,18 +213,19 @@ async def execute(snippet: str, names: dict[str, Any]) -> None:
         await result
 
 
-def test_the_tutorial_runs(
+def test_the_programs_of_readme_and_tutorial_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    look, run_task, message, handlers, echo, launch = snippets("tutorial/first-framework.md")
+    look, run_task, message, handlers, echo, launch = snippets("docs/tutorial/first-framework.md")
+    (hello,) = snippets("README.md")
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {**vars(meseta.sdk), "mesos_pb2": mesos_pb2, "sys": sys, "os": os}
 
     async def tutorial() -> None:
         async with running_cluster(tmp_path) as (master, _):
             address = f"127.0.0.1:{master.port}"
-            program = look.replace("127.0.0.1:5050", address)
-            assert "I am" in await run_program(program)
+            assert "TASK_FINISHED" in await run_program(hello.replace("127.0.0.1:5050", address))
+            assert "I am" in await run_program(look.replace("127.0.0.1:5050", address))
             async with meseta.sdk.Scheduler(address, name="tutorial") as names["scheduler"]:
                 await execute(run_task, names)
                 await execute(message, names)
@@ -252,7 +253,7 @@ async def run_program(text: str) -> str:
 
 
 def test_the_allocator_of_the_guide_can_be_made() -> None:
-    (snippet,) = snippets("howto/write-an-allocator.md")
+    (snippet,) = snippets("docs/howto/write-an-allocator.md")
     names: dict[str, Any] = {}
     asyncio.run(execute(snippet, names))
     assert isinstance(names["make"](random.Random(1), DEFAULT_OPTIONS), HierarchicalAllocator)
