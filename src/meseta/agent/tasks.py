@@ -36,6 +36,7 @@ from meseta.agent.state import (
 from meseta.ids import NO_PID, Pid
 from meseta.records import (
     ExecutorInfo,
+    ExecutorType,
     FrameworkInfo,
     TaskGroupInfo,
     TaskInfo,
@@ -262,7 +263,18 @@ def _refusal(state: State, run: Run, executor: Executor | None) -> Refusal | Non
         return Refusal(terminated, text, False)
     if executor is not None and executor.state in (ExecutorState.TERMINATING, ExecutorState.TERMINATED):
         return Refusal(terminated, f"Executor {executor.state.value}", False)
-    return None
+    return _misfit(run, executor)
+
+
+def _misfit(run: Run, executor: Executor | None) -> Refusal | None:
+    """Say that tasks do not go with their executor. Masters do not send such tasks."""
+    if executor is not None and executor.command_task:
+        text = f"Executor '{executor.id}' is that of a command task, which runs no other"
+    elif run.group is None and run.executor.type is ExecutorType.DEFAULT:
+        text = "A default executor runs task groups only"
+    else:
+        return None
+    return Refusal(TaskReason.REASON_TASK_INVALID, text, False)
 
 
 def _unknown_resources(state: State, run: Run) -> str | None:

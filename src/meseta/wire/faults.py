@@ -294,5 +294,5 @@ def _http_fault(http: m.HealthCheck.HTTPCheckInfo) -> Fault:
 
 
 def _times_fault(check: m.HealthCheck | m.CheckInfo, *names: str) -> Fault:
-    negative = (name for name in names if getattr(check, f"{name}_seconds") < 0)
+    negative = (name for name in names if not getattr(check, f"{name}_seconds") >= 0)
     return next((f"Expecting '{name}_seconds' to be non-negative" for name in negative), None)

@@ -51,6 +51,9 @@ _REASONS = {int(reason): reason for reason in TaskReason}
 _CAPABILITIES = {int(capability): capability for capability in FrameworkCapability}
 _NS = 1_000_000_000
 
+CHECK_INTERVAL_MIN_S = 0.1
+"""Between two health checks of a task, however often they are asked for."""
+
 IdT = TypeVar("IdT")
 
 
@@ -274,15 +277,18 @@ def lift_command(command: m.CommandInfo) -> CommandInfo:
 
 
 def lift_health_check(check: m.HealthCheck) -> HealthCheck:
-    """Lift a health check with Mesos's defaults."""
+    """Lift a health check with Mesos's defaults.
+
+    `max(least, value)` is `least` for NaN too, which would put timers out of order.
+    """
     is_http = check.type == m.HealthCheck.HTTP
     return HealthCheck(
         type=HealthCheckType(check.type),
-        delay_s=check.delay_seconds,
-        interval_s=check.interval_seconds,
-        timeout_s=check.timeout_seconds,
+        delay_s=max(0.0, check.delay_seconds),
+        interval_s=max(CHECK_INTERVAL_MIN_S, check.interval_seconds),
+        timeout_s=max(0.0, check.timeout_seconds),
         consecutive_failures=check.consecutive_failures,
-        grace_period_s=check.grace_period_seconds,
+        grace_period_s=max(0.0, check.grace_period_seconds),
         command=lift_command(check.command) if check.HasField("command") else None,
         scheme=check.http.scheme or "http",
         port=check.http.port if is_http else check.tcp.port,

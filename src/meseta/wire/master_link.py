@@ -5,6 +5,7 @@ The master's side of the same link is `meseta.wire.agent_link`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from meseta.agent import effects as x
 from meseta.agent import events as e
 from meseta.errors import WireError
 from meseta.ids import NO_PID, AgentId, ExecutorId, FrameworkId, Pid, TaskId, id_fault
-from meseta.records import FrameworkInfo, ResourceOperation, TaskRecord
+from meseta.records import ExecutorInfo, FrameworkInfo, ResourceOperation, TaskRecord
 from meseta.resources import EMPTY, Resources
 from meseta.resources.formats import Format
 from meseta.wire.gen import internal_pb2 as i
@@ -81,9 +82,8 @@ def _reregistered(body: bytes, sender: Pid) -> e.AgentEvent:
 
 
 def _ping_timeout_s(message: Any) -> float | None:
-    connection = message.connection
-    has_timeout = connection.HasField("total_ping_timeout_seconds")
-    return connection.total_ping_timeout_seconds if has_timeout else None
+    timeout_s: float = message.connection.total_ping_timeout_seconds
+    return timeout_s if 0 < timeout_s < math.inf else None
 
 
 def _ping(body: bytes, sender: Pid) -> e.AgentEvent:
@@ -92,11 +92,14 @@ def _ping(body: bytes, sender: Pid) -> e.AgentEvent:
 
 def _run_task(body: bytes, sender: Pid) -> e.AgentEvent:
     message = parse(i.RunTaskMessage, body)
+    framework = _framework(message)
     task = lift_task(message.task, with_command=True)
-    _refuse_bad_ids(task.task_id, *(() if task.executor is None else (task.executor.executor_id,)))
+    _refuse_bad_ids(task.task_id)
+    if task.executor is not None:
+        task = replace(task, executor=_executor_of(framework, task.executor))
     return e.RunTaskReceived(
         sender=sender,
-        framework=_framework(message),
+        framework=framework,
         task=task,
         framework_pid=_framework_pid(message),
         launch_executor=message.launch_executor if message.HasField("launch_executor") else None,
@@ -106,13 +109,13 @@ def _run_task(body: bytes, sender: Pid) -> e.AgentEvent:
 
 def _run_task_group(body: bytes, sender: Pid) -> e.AgentEvent:
     message = parse(i.RunTaskGroupMessage, body)
-    executor = lift_executor(message.executor)
+    framework = _framework(message)
     group = lift_task_group(message.task_group, with_command=True)
-    _refuse_bad_ids(executor.executor_id, *(task.task_id for task in group.tasks))
+    _refuse_bad_ids(*(task.task_id for task in group.tasks))
     return e.RunTaskGroupReceived(
         sender=sender,
-        framework=_framework(message),
-        executor=executor,
+        framework=framework,
+        executor=_executor_of(framework, lift_executor(message.executor)),
         group=group,
         launch_executor=message.launch_executor if message.HasField("launch_executor") else None,
         resource_version_uuid=_resource_version(message.resource_version_uuids),
@@ -125,6 +128,14 @@ def _framework(message: Any) -> FrameworkInfo:
         raise WireError("a task of a framework without an id")
     _refuse_bad_ids(info.id)
     return info
+
+
+def _executor_of(framework: FrameworkInfo, executor: ExecutorInfo) -> ExecutorInfo:
+    """Return the executor of a framework that may not have said that it is its own."""
+    _refuse_bad_ids(executor.executor_id)
+    if executor.framework_id not in (None, framework.id):
+        raise WireError(f"executor '{executor.executor_id}' is of framework {executor.framework_id}")
+    return replace(executor, framework_id=framework.id)
 
 
 def _refuse_bad_ids(*ids: str) -> None:
@@ -172,11 +183,14 @@ def _shutdown_framework(body: bytes, sender: Pid) -> e.AgentEvent:
 
 def _update_framework(body: bytes, sender: Pid) -> e.AgentEvent:
     message = parse(i.UpdateFrameworkMessage, body)
+    framework_id = FrameworkId(text(message.framework_id.value))
+    framework = lift_framework(message.framework_info) if message.HasField("framework_info") else None
+    if framework is not None:
+        if framework.id not in (None, framework_id):
+            raise WireError(f"framework {framework_id} is described as {framework.id}")
+        framework = replace(framework, id=framework_id)
     return e.FrameworkUpdated(
-        sender=sender,
-        framework_id=FrameworkId(text(message.framework_id.value)),
-        pid=_framework_pid(message),
-        framework=lift_framework(message.framework_info) if message.HasField("framework_info") else None,
+        sender=sender, framework_id=framework_id, pid=_framework_pid(message), framework=framework
     )
 
 

@@ -62,6 +62,7 @@ from tests.unit.agent.agent_kit import (
     custom_executor,
     executor_task,
     framework,
+    pod_executor,
 )
 
 E1 = ExecutorId("e1")
@@ -381,6 +382,19 @@ def test_a_command_task_needs_an_executor_of_its_own(book: Book) -> None:
     book.run(command_task("e1"))
     text = "Cannot reuse an already existing executor for a command task"
     drop(book, TaskReason.REASON_TASK_INVALID, text)
+
+
+def test_the_executor_of_a_command_task_runs_no_other(book: Book) -> None:
+    book.run(command_task("t1"))
+    book.start()
+    book.run(executor_task("t2", custom_executor("t1")))
+    text = "Executor 't1' is that of a command task, which runs no other"
+    drop(book, TaskReason.REASON_TASK_INVALID, text)
+
+
+def test_a_default_executor_runs_groups_only(book: Book) -> None:
+    book.run(executor_task("t1", pod_executor()))
+    drop(book, TaskReason.REASON_TASK_INVALID, "A default executor runs task groups only")
 
 
 def test_a_task_that_is_here_is_not_run_again(book: Book) -> None:
