@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import bz2
 import encodings.idna
-import gzip
 import http.client
 import json
 import lzma
@@ -24,24 +23,17 @@ import shutil
 import stat
 import subprocess
 import sys
-import tarfile
 import urllib.error
 import urllib.request
-import zipfile
-import zlib
 from typing import Any, BinaryIO, NoReturn
+
+from meseta.runtime.archives import ArchiveError, extract
 
 # Used by other modules in the middle of the work, when the user may have lost the right to read them.
 _NEEDED_LATER = (bz2, encodings.idna, lzma)
 
 COPY_BYTES = 1 << 20
-TAR_SUFFIXES = (".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz")
 NET_SCHEMES = ("http://", "https://", "ftp://")
-ARCHIVE_ERRORS = (
-    *(tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, lzma.LZMAError, zlib.error),
-    *(EOFError, NotImplementedError, RuntimeError),
-)
-"""The last two: a zip file that is compressed in an unknown way, or encrypted."""
 
 
 class StepError(Exception):
@@ -87,15 +79,7 @@ class Helper:
     def step_extract(self, archive: str, directory: str, name: str) -> None:
         """Extract `archive` into `directory`; what it is, is told by `name`."""
         self._log(f"Extracting {name} into {directory}")
-        try:
-            if name.endswith(TAR_SUFFIXES):
-                extract_tar(archive, directory)
-            elif name.endswith(".zip"):
-                extract_zip(archive, directory)
-            else:
-                extract_gzip(archive, os.path.join(directory, os.path.basename(name).removesuffix(".gz")))
-        except ARCHIVE_ERRORS as error:
-            raise StepError(f"the archive cannot be extracted: {error}") from error
+        extract(archive, directory, name)
 
     def _download_net(self, uri: str, path: str) -> None:
         try:
@@ -153,56 +137,6 @@ def download_with_hadoop(uri: str, path: str) -> None:
         raise StepError(f"the hadoop client failed: {done.stderr.strip()[-500:] or done.returncode}")
 
 
-def extract_tar(archive: str, directory: str) -> None:
-    """Extract a tar file; what would land elsewhere, and devices, are refused by the `data` filter."""
-    if not hasattr(tarfile, "data_filter"):
-        raise StepError("this Python cannot extract archives safely: version 3.11.4 or newer is needed")
-    with tarfile.open(archive) as tar:
-        tar.extractall(directory, filter="data")
-
-
-def extract_zip(archive: str, directory: str) -> None:
-    """Extract a zip file with its modes and links; what would land elsewhere is refused."""
-    with zipfile.ZipFile(archive) as file:
-        for member in file.infolist():
-            _extract_member(file, member, directory)
-
-
-def extract_gzip(archive: str, path: str) -> None:
-    """Unpack a file that is compressed and no archive."""
-    with gzip.open(archive, "rb") as source, open(path, "wb") as file:
-        shutil.copyfileobj(source, file, COPY_BYTES)
-
-
-def _extract_member(file: zipfile.ZipFile, member: zipfile.ZipInfo, directory: str) -> None:
-    path = os.path.join(directory, member.filename)
-    if not is_relative_inside(member.filename) or not _is_below(os.path.dirname(path), directory):
-        raise StepError(f"the archive has a file outside of itself: '{member.filename}'")
-    mode = member.external_attr >> 16
-    if stat.S_ISLNK(mode):
-        target = file.read(member).decode(errors="surrogateescape")
-        if not is_relative_inside(target):
-            raise StepError(f"the archive has a link outside of itself: '{member.filename}' to '{target}'")
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        os.symlink(target, path)
-        return
-    if os.path.islink(path):
-        os.unlink(path)
-    file.extract(member, directory)
-    if mode and not member.is_dir():
-        os.chmod(path, mode & 0o755 | stat.S_IRUSR | stat.S_IWUSR)
-
-
-def is_relative_inside(path: str) -> bool:
-    """Tell whether `path` is relative, and never goes up."""
-    return not path.startswith("/") and "\0" not in path and ".." not in path.split("/")
-
-
-def _is_below(path: str, directory: str) -> bool:
-    root = os.path.realpath(directory)
-    return os.path.commonpath([os.path.realpath(path), root]) == root
-
-
 def become(user: str) -> None:
     """Give up all rights but those of `user`."""
     entry = pwd.getpwnam(user)
@@ -231,7 +165,7 @@ def main() -> None:
     for number, step in enumerate(plan["steps"]):
         try:
             helper.run(step)
-        except (StepError, ValueError) as error:
+        except (StepError, ArchiveError, ValueError) as error:
             fail(str(error), number)
         except OSError as error:
             fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), number)
