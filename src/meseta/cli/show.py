@@ -43,8 +43,8 @@ class Column(NamedTuple):
 
 
 def print_json(value: Any) -> None:
-    """Print a value as indented JSON."""
-    print(msgspec.json.format(msgspec.json.encode(value)).decode())
+    """Print a value as indented JSON, at once: a program may wait for it while the command goes on."""
+    print(msgspec.json.format(msgspec.json.encode(value)).decode(), flush=True)
 
 
 def print_table(columns: Sequence[Column], rows: Iterable[Sequence[str]], nothing: str) -> None:
