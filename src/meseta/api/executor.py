@@ -52,6 +52,7 @@ class ExecutorApi:
         self._heartbeat_s = heartbeat_s
         self._heartbeats: dict[int, asyncio.TimerHandle] = {}
         self.subscriptions = Subscriptions()
+        self.counters = {"executor_calls_refused": 0}
 
     # ── requests ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -60,7 +61,7 @@ class ExecutorApi:
         refusal = self._early_refusal(request)
         as_json = refusal or body_format(request)
         if isinstance(as_json, Response):
-            responder.send(as_json)
+            self._refuse(responder, as_json)
             return
         try:
             call = parse_call(v1.Call, request.body, as_json=as_json, api="executor")
@@ -69,7 +70,11 @@ class ExecutorApi:
                 raise WireError(f"Failed to validate Executor::Call: {fault}")
             self._call(call, request, responder)
         except WireError as fault_of_body:
-            responder.send(plain(400, str(fault_of_body)))
+            self._refuse(responder, plain(400, str(fault_of_body)))
+
+    def _refuse(self, responder: Responder, answer: Response) -> None:
+        self.counters["executor_calls_refused"] += 1
+        responder.send(answer)
 
     def _early_refusal(self, request: Request) -> Response | None:
         if self._agent.state.phase is Phase.RECOVERING:
@@ -80,7 +85,7 @@ class ExecutorApi:
         formats = accepted(request)
         subscribes = call.type == v1.Call.SUBSCRIBE
         if subscribes and formats is None:
-            responder.send(plain(406, Formats.REFUSAL))
+            self._refuse(responder, plain(406, Formats.REFUSAL))
             return
         if call.type == v1.Call.HEARTBEAT:
             responder.send(ACCEPTED)
@@ -92,7 +97,7 @@ class ExecutorApi:
             subscribe=subscribes,
         )
         if fault is not None:
-            responder.send(plain(fault.code, fault.text))
+            self._refuse(responder, plain(fault.code, fault.text))
         elif subscribes:
             assert formats is not None, "checked above"
             self._subscribe(call, responder, formats)

@@ -56,17 +56,18 @@ class SchedulerApi:
         self._reply_later = reply_later
         self._constraints_fault = constraints_fault
         self.subscriptions = Subscriptions()
+        self.counters = {"scheduler_calls_refused": 0}
 
     # ── requests ──────────────────────────────────────────────────────────────────────────────────────
 
     def post_call(self, request: Request, responder: Responder, principal: str | None = None) -> None:
         """Answer one POST."""
         if request.method != "POST":
-            responder.send(refuse_method(request))
+            self._refuse(responder, refuse_method(request))
             return
         as_json = body_format(request)
         if isinstance(as_json, Response):
-            responder.send(as_json)
+            self._refuse(responder, as_json)
             return
         try:
             call = parse_call(s.Call, request.body, as_json=as_json, api="scheduler")
@@ -78,20 +79,24 @@ class SchedulerApi:
             else:
                 self._call(call, request, responder, principal)
         except WireError as fault:
-            responder.send(plain(400, str(fault)))
+            self._refuse(responder, plain(400, str(fault)))
+
+    def _refuse(self, responder: Responder, answer: Response) -> None:
+        self.counters["scheduler_calls_refused"] += 1
+        responder.send(answer)
 
     def _subscribe(
         self, call: s.Call, request: Request, responder: Responder, principal: str | None
     ) -> None:
         formats = accepted(request)
         if formats is None:
-            responder.send(plain(406, Formats.REFUSAL))
+            self._refuse(responder, plain(406, Formats.REFUSAL))
             return
         stream_header = request.headers.get("mesos-stream-id")
         event = subscription(call, UNKNOWN_STREAM, principal, self._constraints_fault)
         refusal = subscribe_refusal(event.info, principal, stream_header)
         if refusal is not None:
-            responder.send(plain(refusal.code, refusal.text))
+            self._refuse(responder, plain(refusal.code, refusal.text))
             return
         opened = self.subscriptions.open(
             responder,
@@ -114,7 +119,7 @@ class SchedulerApi:
         if refusal is None and kind in ODD_KINDS:
             refusal = kind_refusal(kind, request)
         if refusal is not None:
-            responder.send(plain(refusal.code, refusal.text))
+            self._refuse(responder, plain(refusal.code, refusal.text))
             return
         assert stream is not None, "a call that is not refused came with its framework's stream"
         if kind == UPDATE_FRAMEWORK:

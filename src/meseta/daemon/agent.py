@@ -35,7 +35,7 @@ from meseta.daemon.config import AGENT_FLAGS
 from meseta.daemon.flags import Flags
 from meseta.daemon.foreign_flags import FOREIGN_AGENT_FLAGS
 from meseta.daemon.host import address_of_host, name_of_host
-from meseta.daemon.logs import log_path, set_verbosity
+from meseta.daemon.logs import log_counters, log_path, set_verbosity
 from meseta.daemon.process import run_daemon, transport_metrics
 from meseta.runtime.agent_recovery import recover
 from meseta.runtime.checkpointer import Checkpointer
@@ -354,7 +354,9 @@ class AgentDaemon:
         }
 
     def _transport_metrics(self) -> dict[str, float]:
-        return transport_metrics(self._server.counters, self._links.counters)
+        return transport_metrics(
+            self._server.counters, self._links.counters, self._executor_api.counters, log_counters
+        )
 
     def _end_what_cannot_be_recovered(self) -> None:
         """Kill what the next agent would not know: that of frameworks that do not checkpoint."""

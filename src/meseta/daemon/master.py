@@ -26,7 +26,7 @@ from meseta.daemon.config import MASTER_FLAGS
 from meseta.daemon.flags import Flags
 from meseta.daemon.foreign_flags import FOREIGN_MASTER_FLAGS
 from meseta.daemon.host import address_of_host, name_of_host
-from meseta.daemon.logs import log_path, set_verbosity
+from meseta.daemon.logs import log_counters, log_path, set_verbosity
 from meseta.daemon.process import run_daemon, transport_metrics
 from meseta.daemon.quantities import parse_names, parse_quantity_sets, parse_weights
 from meseta.daemon.whitelist import read_whitelist, watch_whitelist
@@ -181,7 +181,9 @@ class MasterDaemon:
         return files
 
     def _transport_metrics(self) -> dict[str, float]:
-        return transport_metrics(self._server.counters, self._links.counters)
+        return transport_metrics(
+            self._server.counters, self._links.counters, self._scheduler_api.counters, log_counters
+        )
 
     def _scheduler_call(self, request: Request, responder: Responder, rest: str) -> None:
         self._scheduler_api.post_call(request, responder)
