@@ -46,7 +46,7 @@ from meseta.master.state import (
     new_agent,
 )
 from meseta.master.statuses import latest_update
-from meseta.master.tasks import add_executor, add_task, remove_executor, tell_of_task
+from meseta.master.tasks import add_executor, add_task, kept_statuses, remove_executor, tell_of_task
 from meseta.records import (
     AgentInfo,
     ExecutorInfo,
@@ -304,7 +304,7 @@ def _adopt_task(
     role = record.allocation_role or _only_role(framework)
     executor_id = record.executor_id or None
     task = Task(record, framework.id, agent.id, executor_id, role, record.state)
-    task.statuses = record.statuses[-state.config.statuses_max :]
+    task.statuses = kept_statuses(state.config, record.statuses)
     task.sent_state, task.sent_uuid = record.status_update_state, record.status_update_uuid
     add_task(state, framework, agent, task)
     state.publish(TaskAdded(framework.id, task.task_id))

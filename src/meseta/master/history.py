@@ -5,6 +5,7 @@ from __future__ import annotations
 from meseta.ids import AgentId, FrameworkId
 from meseta.master.events import CompletedFramework
 from meseta.master.state import AgentState, State, Task
+from meseta.master.tasks import kept_statuses
 from meseta.records import TaskRecord
 
 
@@ -37,5 +38,5 @@ def recall_completed(state: State, agent_id: AgentId, archives: tuple[CompletedF
 def _completed(state: State, record: TaskRecord, framework_id: FrameworkId, agent_id: AgentId) -> Task:
     role = record.allocation_role or "*"
     task = Task(record, framework_id, agent_id, record.executor_id or None, role, record.state)
-    task.statuses = record.statuses[-state.config.statuses_max :]
+    task.statuses = kept_statuses(state.config, record.statuses)
     return task

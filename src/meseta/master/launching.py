@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from meseta.ids import AgentId, ExecutorId
 from meseta.master.approval import RUN_TASK
 from meseta.master.counters import count_task_end
@@ -64,7 +66,7 @@ def _launch_task(
     if info.executor is not None:
         executor_id = info.executor.executor_id
         left, starts_executor = _start_executor(framework, agent, role, info.executor, left)
-    add_task(state, framework, agent, Task(info, framework.id, agent.id, executor_id, role))
+    add_task(state, framework, agent, Task(_kept(info), framework.id, agent.id, executor_id, role))
     message = RunTask(
         framework.id, framework.info, framework.pid, info, role, starts_executor, agent.resource_version
     )
@@ -115,7 +117,8 @@ def _launch_group(
     executor = operation.executor
     left, starts_executor = _start_executor(framework, agent, role, executor, left)
     for info in operation.group.tasks:
-        add_task(state, framework, agent, Task(info, framework.id, agent.id, executor.executor_id, role))
+        task = Task(_kept(info), framework.id, agent.id, executor.executor_id, role)
+        add_task(state, framework, agent, task)
         state.publish(TaskAdded(framework.id, info.task_id))
         left -= info.resources
     message = RunTaskGroup(
@@ -123,6 +126,14 @@ def _launch_group(
     )
     state.effects.append(SendToAgent(agent.pid, message))
     return left
+
+
+def _kept(info: TaskInfo) -> TaskInfo:
+    """Return what is to be remembered of a task that is launched: not what only its agent needs."""
+    if info.executor is None and not info.brief:
+        return info
+    raw = info.brief or info.raw
+    return msgspec.structs.replace(info, executor=None, container=b"", raw=raw, brief=b"")
 
 
 def _start_executor(

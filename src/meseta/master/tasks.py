@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from meseta.ids import NO_PID
+from meseta.master.config import MasterConfig
 from meseta.master.counters import count_task_end
 from meseta.master.effects import (
     AcknowledgeUpdate,
@@ -95,14 +96,25 @@ def update_task(state: State, task: Task, update: StatusUpdate, now: float) -> N
 
 def keep_status(state: State, task: Task, status: TaskStatus) -> bool:
     """Remember a status; say whether its state differs from that of the one before."""
-    if len(status.raw) > state.config.status_bytes_max:
-        status = msgspec.structs.replace(status, raw=b"")
+    status = _slim(status, state.config)
     statuses = task.statuses
     if statuses and statuses[-1].state is status.state:
         task.statuses = (*statuses[:-1], status)
         return False
     task.statuses = (*statuses[1 - state.config.statuses_max :], status)
     return True
+
+
+def kept_statuses(config: MasterConfig, statuses: tuple[TaskStatus, ...]) -> tuple[TaskStatus, ...]:
+    """Return the newest of a task's statuses as they are remembered."""
+    return tuple([_slim(status, config) for status in statuses[-config.statuses_max :]])
+
+
+def _slim(status: TaskStatus, config: MasterConfig) -> TaskStatus:
+    """Return a status without its data, which may be large, and without what else is too long."""
+    if len(status.raw) > config.status_bytes_max:
+        return msgspec.structs.replace(status, data=None, raw=b"")
+    return status if status.data is None else msgspec.structs.replace(status, data=None)
 
 
 def remove_task(state: State, framework: FrameworkState, task: Task, *, unreachable: bool = False) -> None:

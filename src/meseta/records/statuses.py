@@ -119,8 +119,10 @@ class TaskStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     healthy: bool | None = None
     unreachable_time: float | None = None
     container_status: ContainerStatus | None = None
+    data: bytes | None = None
+    """What the executor says to the scheduler, opaque and maybe large: passed on, and kept by nobody."""
     raw: bytes = b""
-    """What else the sender said (data, labels, container_status, check_status, …), as v1 TaskStatus bytes.
+    """What else the sender said (labels, container_status, check_status, …), as v1 TaskStatus bytes.
     Fields named above win over those in `raw`, also when they are None. Empty when there is nothing else."""
 
 

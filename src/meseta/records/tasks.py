@@ -69,6 +69,8 @@ class TaskInfo(msgspec.Struct, frozen=True, kw_only=True):
     """First thing wrong with its command or container: Mesos looks at these after the resources."""
     raw: bytes = b""
     """v1 TaskInfo as it came."""
+    brief: bytes = b""
+    """The same without what only its agent needs, to be kept once it runs; empty where that is no shorter."""
 
 
 class TaskGroupInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -54,6 +54,9 @@ _NS = 1_000_000_000
 CHECK_INTERVAL_MIN_S = 0.1
 """Between two health checks of a task, however often they are asked for."""
 
+BRIEF_FROM_BYTES = 1024
+"""A task that is at least so long is kept without its command and data."""
+
 IdT = TypeVar("IdT")
 
 
@@ -196,6 +199,7 @@ def lift_unavailability(window: m.Unavailability) -> Unavailability:
 def lift_task(task: m.TaskInfo, *, with_command: bool) -> TaskInfo:
     """Lift a task. The master needs no command, an agent does (`with_command`)."""
     resources = lift_resources(task.resources)
+    raw = task.SerializeToString()
     has_command = task.HasField("command")
     has_policy = task.HasField("kill_policy") and task.kill_policy.HasField("grace_period")
     return TaskInfo(
@@ -219,8 +223,21 @@ def lift_task(task: m.TaskInfo, *, with_command: bool) -> TaskInfo:
         fault=faults.task_fault(task) or faults.roles_fault("task", resources.roles_fault),
         resources_fault=resources.fault,
         contents_fault=faults.task_contents_fault(task),
-        raw=task.SerializeToString(),
+        raw=raw,
+        brief=b"" if with_command or len(raw) < BRIEF_FROM_BYTES else _brief(task),
     )
+
+
+def _brief(task: m.TaskInfo) -> bytes:
+    """Return what endpoints show of a task that runs."""
+    command = task.command if task.HasField("command") else task.executor.command
+    brief = m.TaskInfo()
+    brief.CopyFrom(task)
+    for name in ("data", "command", "executor"):
+        brief.ClearField(name)
+    if command.user:
+        brief.command.user = command.user
+    return brief.SerializeToString()
 
 
 def lift_task_group(group: m.TaskGroupInfo, *, with_command: bool) -> TaskGroupInfo:
@@ -312,7 +329,7 @@ def lift_task_record(task: m.Task) -> TaskRecord:
         statuses=tuple(lift_status(status) for status in task.statuses),
         status_update_state=_STATES[task.status_update_state] if has_update else None,
         status_update_uuid=task.status_update_uuid or None,
-        raw=task.SerializeToString(),
+        raw=_without(task, "statuses"),
     )
 
 
@@ -322,6 +339,7 @@ def lift_task_record(task: m.Task) -> TaskRecord:
 def lift_status(status: m.TaskStatus) -> TaskStatus:
     """Lift a status; everything that has no field of its own stays in `raw`."""
     has = status.HasField
+    data = status.data if has("data") else None
     return TaskStatus(
         task_id=TaskId(text(status.task_id.value)),
         state=_STATES[status.state],
@@ -334,8 +352,18 @@ def lift_status(status: m.TaskStatus) -> TaskStatus:
         uuid=status.uuid or None,
         healthy=status.healthy if has("healthy") else None,
         unreachable_time=status.unreachable_time.nanoseconds / _NS if has("unreachable_time") else None,
-        raw=status.SerializeToString(),
+        data=data,
+        raw=_without(status, "data") if data is not None else status.SerializeToString(),
     )
+
+
+def _without(message: Any, field: str) -> bytes:
+    """Return the bytes of a message but for one field."""
+    rest = type(message)()
+    rest.CopyFrom(message)
+    rest.ClearField(field)
+    raw: bytes = rest.SerializeToString()
+    return raw
 
 
 def lift_status_update(update: i.StatusUpdate) -> StatusUpdate:

@@ -47,6 +47,8 @@ def fill_status(message: m.TaskStatus, status: TaskStatus) -> None:
             _forget_sender(message)
     message.task_id.value = status.task_id
     message.state = status.state  # type: ignore[assignment]
+    if status.data is not None:
+        message.data = status.data
     _set_or_clear(message, "message", status.message)
     _set_or_clear(message, "source", status.source)
     _set_or_clear(message, "reason", status.reason)

@@ -52,7 +52,7 @@ _SHOWN_TO = FrameworkInfo(
 
 
 def task_message(task: Task) -> m.Task:
-    """Return a task with its statuses, without the data in them."""
+    """Return a task with its statuses."""
     record = TaskRecord(
         task_id=task.task_id,
         name=task.info.name,
@@ -67,10 +67,7 @@ def task_message(task: Task) -> m.Task:
         status_update_uuid=task.sent_uuid,
     )
     info = task.info
-    message = task_of(TaskReport(record, info)) if isinstance(info, TaskInfo) else _reported(info, record)
-    for status in message.statuses:
-        status.ClearField("data")
-    return message
+    return task_of(TaskReport(record, info)) if isinstance(info, TaskInfo) else _reported(info, record)
 
 
 def _reported(info: TaskRecord, newest: TaskRecord) -> m.Task:

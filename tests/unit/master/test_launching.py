@@ -165,6 +165,17 @@ def test_with_one_task_of_malformed_resources_nothing_of_an_operation_is_done() 
     assert refusals(play.launch(framework_id, offer, task("t1", agent_id), malformed)) == ["no resources"] * 2
 
 
+def test_what_only_the_agent_needs_is_sent_and_not_kept() -> None:
+    play = Playground()
+    own = executor("e1", raw=b"e" * 5000)
+    done = launch_one(play, raw=b"r" * 9000, brief=b"b", container=b"c", executor=own)
+    (sent,) = told_agent(done, pid_of("a1"), effects.RunTask)
+    assert (sent.task.raw, sent.task.container, sent.task.executor) == (b"r" * 9000, b"c", own)
+    kept = play.state.frameworks[FrameworkId("m-0000")].tasks[TaskId("t1")].info
+    assert isinstance(kept, TaskInfo)
+    assert (kept.raw, kept.brief, kept.container, kept.executor) == (b"b", b"", b"", None)
+
+
 def test_a_task_id_may_have_a_space() -> None:
     assert states(launch_one(Playground(), {"task_id": TaskId("sp ace")})) == []
 

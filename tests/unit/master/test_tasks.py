@@ -69,6 +69,15 @@ def test_a_status_that_is_too_big_is_kept_without_its_bytes() -> None:
     assert play.state.frameworks[framework_id].tasks[TaskId("t1")].statuses[-1].raw == b""
 
 
+def test_the_data_of_a_status_is_passed_on_and_not_kept() -> None:
+    play = Playground()
+    framework_id, agent_id = play.running()
+    done = play.update(framework_id, agent_id, "t1", TaskState.TASK_KILLING, data=b"d" * 10_000, raw=b"x")
+    assert told(done, STREAM, effects.Updated)[0].update.status.data == b"d" * 10_000
+    kept = play.state.frameworks[framework_id].tasks[TaskId("t1")].statuses[-1]
+    assert (kept.data, kept.raw) == (None, b"x")
+
+
 @pytest.mark.parametrize(
     "event",
     [

@@ -252,3 +252,18 @@ def test_faults_of_other_operations(operation: m.Offer.Operation, fault: str) ->
     (lifted,) = lift_operations([operation], FRAMEWORK)
     assert isinstance(lifted, ResourceOperation)
     assert lifted.fault == fault
+
+
+def test_a_long_task_is_kept_without_its_command_and_data() -> None:
+    long = task(data=b"d" * 2000, executor=custom_executor())
+    long.executor.command.user = "ann"
+    long.labels.labels.add(key="k")
+    (info,) = launch(long).tasks
+    assert m.TaskInfo.FromString(info.raw).data == b"d" * 2000
+    brief = m.TaskInfo.FromString(info.brief)
+    assert brief == task(labels=long.labels, command=m.CommandInfo(user="ann"))
+
+
+def test_a_short_task_is_kept_as_it_is() -> None:
+    (info,) = launch(task(command=m.CommandInfo(value="run"))).tasks
+    assert info.brief == b""
