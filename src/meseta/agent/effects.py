@@ -371,6 +371,8 @@ class TaskCheckpoint(msgspec.Struct, frozen=True):
     """`task.info`: both forms, so that nothing of the request is lost."""
 
     report: TaskReport
+    group: str | None = None
+    """Name of the pod that the task came in, which it shares with the other tasks of that."""
 
 
 class UpdateCheckpoint(msgspec.Struct, frozen=True, kw_only=True):

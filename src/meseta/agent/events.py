@@ -346,6 +346,8 @@ class RecoveredTask(msgspec.Struct, frozen=True, kw_only=True):
     info: TaskInfo
     updates: tuple[TaskStatus, ...] = ()
     acknowledged: tuple[bytes, ...] = ()
+    group: str | None = None
+    """Name of the pod that it came in."""
 
 
 class RecoveredExecutor(msgspec.Struct, frozen=True, kw_only=True):

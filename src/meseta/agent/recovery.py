@@ -33,8 +33,11 @@ from meseta.agent.state import (
 )
 from meseta.agent.stopping import TimerKind, executor_timer
 from meseta.containers.effects import Sandbox
+from meseta.executors.command import CommandExecutor
+from meseta.executors.pod import PodExecutor
+from meseta.executors.run import Past
 from meseta.ids import ContainerId
-from meseta.records import ExecutorType, StatusUpdate, TaskReason, is_terminal
+from meseta.records import ExecutorType, StatusUpdate, TaskReason, TaskState, is_terminal
 
 GONE = Ending(TaskReason.REASON_EXECUTOR_TERMINATED, "Abnormal executor termination: unknown container")
 
@@ -90,7 +93,7 @@ def _recover_executor(
     container = containers.pop(container_id, None)
     state.owners[container_id] = Owner(framework.id, executor.id)
     if recovered.command_task or recovered.info.type is ExecutorType.DEFAULT:
-        _resume_builtin(state, framework, executor, container, containers, now)
+        _resume_builtin(state, framework, executor, recovered, container, containers, now)
     elif container is None or container.exited:
         status = None if container is None else container.wait_status
         ending = GONE if container is None else Ending(None, None)
@@ -103,7 +106,7 @@ def _recover_task(
     state: State, framework: Framework, executor: Executor, recovered: RecoveredTask, now: float
 ) -> None:
     """Replay a task's updates: its state is the newest, and what is not acknowledged waits to be sent."""
-    task = Task(recovered.info, executor.id)
+    task = Task(recovered.info, executor.id, recovered.group)
     task.phase = TaskPhase.LAUNCHED
     task_id = recovered.info.task_id
     executor.tasks[task_id] = task
@@ -141,6 +144,7 @@ def _resume_builtin(
     state: State,
     framework: Framework,
     executor: Executor,
+    recovered: RecoveredExecutor,
     container: RecoveredContainer | None,
     containers: dict[ContainerId, RecoveredContainer],
     now: float,
@@ -153,28 +157,92 @@ def _resume_builtin(
         executor.pid = None if container is None else container.pid
     else:
         state.containers.recover(executor.container_id, _sandbox(state, executor.directory), None)
-    gone: list[tuple[ContainerId, RecoveredContainer | None]] = []
-    for task in [task for task in executor.tasks.values() if not task.over]:
-        container_id, process = executor.container_id, container
-        if not executor.command_task:
-            container_id = task.container_id or ContainerId(
-                f"{executor.container_id}.{state.new_container_id()}"
-            )
-            task.container_id = container_id
-            process = containers.pop(container_id, None)
-        state.owners[container_id] = Owner(framework.id, executor.id)
-        executor.builtin.resume(task.info, container_id, now)
-        if process is None or process.exited:
-            gone.append((container_id, process))
-        else:
-            directory = paths.run_dir(state.agent_id(), framework.id, executor.id, container_id)
-            state.containers.recover(container_id, _sandbox(state, directory), process.pid)
-    for container_id, process in gone:
-        status = None if process is None else process.wait_status
-        ending = GONE if process is None else Ending(None, None)
-        executor.builtin.on_ended(container_id, status, ending.reason, ending.message, now)
+    pasts: list[Past] = []
+    processes: dict[ContainerId, RecoveredContainer] = {}
+    for task in recovered.tasks:
+        here = executor.tasks.get(task.info.task_id)
+        if here is None or here.over:
+            continue
+        past = _past(state, executor, here, task)
+        process = container if executor.command_task else containers.pop(past.container_id, None)
+        if process is not None:
+            processes[past.container_id] = process
+        _recover_container(state, framework, executor, past.container_id, process)
+        pasts.append(past)
+    _resume(executor, pasts, now)
+    for past in pasts:
+        _catch_up(executor.builtin, past, processes.get(past.container_id), now)
+    _kill_broken_pods(executor, executor.builtin, now)
     if all(task.over for task in executor.tasks.values()):
         state.finished.append(Owner(framework.id, executor.id))
+
+
+def _past(state: State, executor: Executor, task: Task, recovered: RecoveredTask) -> Past:
+    """Say what was reported of a task. One of a pod whose container is not known never ran in any."""
+    container_id = executor.container_id
+    if not executor.command_task:
+        container_id = task.container_id or ContainerId(f"{container_id}.{state.new_container_id()}")
+        task.container_id = container_id
+    updates = recovered.updates
+    running = (status.timestamp for status in updates if status.state is TaskState.TASK_RUNNING)
+    return Past(
+        task.info,
+        container_id,
+        started_at=next(running, None),
+        was_healthy=any(status.healthy for status in updates),
+        healthy=updates[-1].healthy if updates else None,
+    )
+
+
+def _recover_container(
+    state: State,
+    framework: Framework,
+    executor: Executor,
+    container_id: ContainerId,
+    process: RecoveredContainer | None,
+) -> None:
+    state.owners[container_id] = Owner(framework.id, executor.id)
+    if process is not None and not process.exited:
+        directory = paths.run_dir(state.agent_id(), framework.id, executor.id, container_id)
+        state.containers.recover(container_id, _sandbox(state, directory), process.pid)
+
+
+def _resume(executor: Executor, pasts: list[Past], now: float) -> None:
+    """Give a hosted machine its tasks back, those of a pod together."""
+    if isinstance(executor.builtin, CommandExecutor):
+        for past in pasts:
+            executor.builtin.resume(past, now)
+    elif executor.builtin is not None:
+        pods: dict[str, list[Past]] = {}
+        for past in pasts:
+            group = executor.tasks[past.task.task_id].group
+            pods.setdefault(group or past.task.task_id, []).append(past)
+        for pod in pods.values():
+            executor.builtin.resume_group(pod, now)
+
+
+def _catch_up(
+    builtin: CommandExecutor | PodExecutor, past: Past, process: RecoveredContainer | None, now: float
+) -> None:
+    """Tell a hosted machine what has become of a task's process since it was last told."""
+    if process is None:
+        builtin.on_ended(past.container_id, None, GONE.reason, GONE.message, now)
+    elif process.exited:
+        builtin.on_ended(past.container_id, process.wait_status, None, None, now)
+    elif past.started_at is None:
+        builtin.on_started(past.container_id, now)
+
+
+def _kill_broken_pods(executor: Executor, builtin: CommandExecutor | PodExecutor, now: float) -> None:
+    """Kill what is left of pods one of whose tasks had failed before the agent ended."""
+    broken = {
+        task.group
+        for task in (*executor.tasks.values(), *executor.completed)
+        if task.over and task.state is not TaskState.TASK_FINISHED
+    }
+    for task in list(executor.tasks.values()):
+        if task.group is not None and task.group in broken and not task.over:
+            builtin.kill(task.info.task_id, None, now)
 
 
 def _await_executor(

@@ -136,6 +136,7 @@ class Task:
     __slots__ = (
         "container_id",
         "executor_id",
+        "group",
         "info",
         "phase",
         "state",
@@ -144,9 +145,11 @@ class Task:
         "update_uuid",
     )
 
-    def __init__(self, info: TaskInfo, executor_id: ExecutorId) -> None:
+    def __init__(self, info: TaskInfo, executor_id: ExecutorId, group: str | None = None) -> None:
         self.info = info
         self.executor_id = executor_id
+        self.group = group
+        """Name of the pod that it came in, the same for all tasks of that and for no others."""
         self.phase = TaskPhase.QUEUED
         self.state = TaskState.TASK_STAGING
         self.statuses: deque[TaskStatus] = deque(maxlen=STATUSES_MAX)

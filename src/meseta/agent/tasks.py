@@ -17,6 +17,7 @@ from meseta.agent.effects import (
     ExecutorExited,
     FrameworkCheckpoint,
     KillTask,
+    RemovePath,
     TaskCheckpoint,
     TaskReport,
     TextCheckpoint,
@@ -33,7 +34,7 @@ from meseta.agent.state import (
     Task,
     TaskPhase,
 )
-from meseta.ids import NO_PID, Pid
+from meseta.ids import NO_PID, Pid, new_uuid_text
 from meseta.records import (
     ExecutorInfo,
     ExecutorType,
@@ -324,8 +325,9 @@ def _say_no_executor(state: State, run: Run) -> None:
 
 
 def _enqueue(state: State, framework: Framework, executor: Executor, run: Run) -> None:
+    group = None if run.group is None else new_uuid_text(state.entropy)
     for info in run.tasks:
-        task = executor.tasks[info.task_id] = Task(info, executor.id)
+        task = executor.tasks[info.task_id] = Task(info, executor.id, group)
         framework.task_executors[info.task_id] = executor.id
         if framework.info.checkpoint:
             _checkpoint_task(state, framework, executor, task)
@@ -338,4 +340,7 @@ def _checkpoint_task(state: State, framework: Framework, executor: Executor, tas
     task_dir = paths.task_dir(
         state.agent_id(), framework.id, executor.id, executor.container_id, task.info.task_id
     )
-    state.checkpoint(f"{task_dir}/task.info", TaskCheckpoint(report))
+    if any(earlier.info.task_id == task.info.task_id for earlier in executor.completed):
+        # What was said of the former task with this id is not to be taken for the new one's.
+        state.out.append(RemovePath(task_dir))
+    state.checkpoint(f"{task_dir}/task.info", TaskCheckpoint(report, task.group))

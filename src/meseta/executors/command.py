@@ -7,7 +7,7 @@ costs one process, not two, and no interpreter start.
 from __future__ import annotations
 
 from meseta.executors.actions import Finish
-from meseta.executors.run import Host, RunTimer, TaskRun
+from meseta.executors.run import Host, Past, RunTimer, TaskRun
 from meseta.ids import ContainerId, TaskId
 from meseta.records import TaskInfo, TaskReason, TaskState
 
@@ -28,10 +28,10 @@ class CommandExecutor:
         self._run = TaskRun(task, self.container_id, self._host)
         self._run.start()
 
-    def resume(self, task: TaskInfo, container_id: ContainerId, now: float) -> None:
-        """Take over a task whose process is there already."""
-        self._run = TaskRun(task, container_id, self._host)
-        self._run.resume(now)
+    def resume(self, past: Past, now: float) -> None:
+        """Take over the task, whose process a former agent has started."""
+        self._run = TaskRun(past.task, past.container_id, self._host)
+        self._run.resume(past, now)
 
     def kill(self, task_id: TaskId, grace_s: float | None, now: float) -> None:
         """Kill the task; a call about another one is ignored."""

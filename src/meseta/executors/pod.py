@@ -6,12 +6,12 @@ ends when no task is left. (Mesos's default executor.)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from meseta.executors.actions import Finish
-from meseta.executors.run import Host, RunTimer, TaskRun
+from meseta.executors.run import Host, Past, RunTimer, TaskRun
 from meseta.ids import ContainerId, TaskId
-from meseta.records import TaskGroupInfo, TaskInfo, TaskReason, TaskState
+from meseta.records import TaskGroupInfo, TaskReason, TaskState
 
 
 class _Group:
@@ -47,11 +47,13 @@ class PodExecutor:
             run.report(TaskState.TASK_STARTING)
             run.start()
 
-    def resume(self, task: TaskInfo, container_id: ContainerId, now: float) -> None:
-        """Take over a task whose process is there already; it forms a group of its own."""
-        run = TaskRun(task, container_id, self._host)
-        self._add(run, _Group())
-        run.resume(now)
+    def resume_group(self, pasts: Iterable[Past], now: float) -> None:
+        """Take over what is left of a pod, whose processes a former agent has started."""
+        members = _Group()
+        for past in pasts:
+            run = TaskRun(past.task, past.container_id, self._host)
+            self._add(run, members)
+            run.resume(past, now)
 
     def kill(self, task_id: TaskId, grace_s: float | None, now: float) -> None:
         """Kill a task, and with its end its group."""

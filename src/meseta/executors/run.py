@@ -50,6 +50,19 @@ class Host(NamedTuple):
     """The framework understands TASK_KILLING."""
 
 
+class Past(NamedTuple):
+    """A task that a former agent had started, and what it had reported of it."""
+
+    task: TaskInfo
+    container_id: ContainerId
+    started_at: float | None = None
+    """When it was reported as running; None if it was not."""
+    was_healthy: bool = False
+    """A health check had succeeded."""
+    healthy: bool | None = None
+    """What the last health check had said, None if there was none."""
+
+
 class TaskRun:
     """The machine of one task. After `on_ended` it is done and must be let go."""
 
@@ -89,10 +102,13 @@ class TaskRun:
         """Ask for the process."""
         self._host.emit(StartTask(self.container_id, self.task))
 
-    def resume(self, now: float) -> None:
-        """Take over a process that runs already and was reported as running."""
-        self._started_at = now
-        self._arm_timers(now)
+    def resume(self, past: Past, now: float) -> None:
+        """Take over a task of which a former agent has reported; its clocks go on. One that was not reported
+        as running is started: what follows is `on_started` or `on_ended`."""
+        self._was_healthy, self.healthy = past.was_healthy, past.healthy
+        if past.started_at is not None:
+            self._started_at = min(past.started_at, now)
+            self._arm_timers(now)
 
     def report(self, state: TaskState, reason: TaskReason | None = None, message: str | None = None) -> None:
         """Send an update."""
@@ -199,10 +215,11 @@ class TaskRun:
             self._arm(TimerKind.ESCALATE, self._kill_at)
 
     def _arm_timers(self, now: float) -> None:
+        assert self._started_at is not None, "the clocks start with the task"
         if self.task.max_completion_s is not None:
-            self._arm(TimerKind.COMPLETE, now + self.task.max_completion_s)
+            self._arm(TimerKind.COMPLETE, max(now, self._started_at + self.task.max_completion_s))
         if self.task.health_check is not None:
-            self._arm(TimerKind.CHECK, now + self.task.health_check.delay_s)
+            self._arm(TimerKind.CHECK, max(now, self._started_at + self.task.health_check.delay_s))
 
     def _arm(self, kind: TimerKind, when: float) -> None:
         self._host.timers.arm(RunTimer(self.container_id, kind), when)

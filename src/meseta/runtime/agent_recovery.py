@@ -42,6 +42,7 @@ from meseta.wire.checkpoints import (
     read_checkpointed_resources,
     read_executor,
     read_framework,
+    read_group,
     read_task,
     read_updates,
 )
@@ -150,7 +151,7 @@ def _tasks(run: str) -> Iterator[RecoveredTask]:
         log = RecordLog(path)
         log.close()
         updates, acknowledged = _read(read_updates, log.recovered.records, path)
-        yield RecoveredTask(info=info, updates=updates, acknowledged=acknowledged)
+        yield RecoveredTask(info=info, updates=updates, acknowledged=acknowledged, group=read_group(records))
 
 
 def _directories(path: str) -> Iterator[str]:

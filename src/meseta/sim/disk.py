@@ -215,6 +215,7 @@ def _task(directory: _Directory) -> RecoveredTask:
         info=info.report.info,
         updates=tuple(_status(record) for record in log if record.update is not None),
         acknowledged=tuple(record.acknowledged for record in log if record.acknowledged is not None),
+        group=info.group,
     )
 
 

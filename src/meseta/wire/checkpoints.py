@@ -1,11 +1,12 @@
 """Checkpoints as messages: what an agent writes down, in the messages of Mesos's files, and back.
 
     slave.info      SlaveInfo                  framework.info   FrameworkInfo
-    executor.info   ExecutorInfo               task.info        Task, then TaskInfo
+    executor.info   ExecutorInfo               task.info        Task, then TaskInfo …
     task.updates    StatusUpdateRecord …       resources_and_operations.state   ResourceState
 
-Mesos reads the first record of `task.info` and leaves the second alone. It is there because a `Task` does not
-say what was to be run, and this agent hosts the executors that know.
+Mesos reads the first record of `task.info` and leaves the others alone. They are there because a `Task` does
+not say what was to be run, and this agent hosts the executors that know: the `TaskInfo`, and for a task of a
+pod the name of the pod as text.
 """
 
 from __future__ import annotations
@@ -93,7 +94,8 @@ def _fill_command(message: m.CommandInfo, command: CommandInfo) -> None:
 
 
 def _task(record: x.TaskCheckpoint) -> list[bytes]:
-    return [task_of(record.report, Format.PRE).SerializeToString(), record.report.info.raw]
+    group = [] if record.group is None else [record.group.encode()]
+    return [task_of(record.report, Format.PRE).SerializeToString(), record.report.info.raw, *group]
 
 
 def _update(record: x.UpdateCheckpoint) -> list[bytes]:
@@ -154,6 +156,11 @@ def read_task(records: list[bytes]) -> TaskInfo:
         if task.HasField(name):
             getattr(info, name).CopyFrom(getattr(task, name))
     return lift_task(info, with_command=True)
+
+
+def read_group(records: list[bytes]) -> str | None:
+    """Return the name of the pod that a task came in."""
+    return records[2].decode(errors="replace") if len(records) > 2 else None
 
 
 def read_updates(records: Iterable[bytes]) -> Updates:

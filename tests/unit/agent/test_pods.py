@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 
 from meseta.agent.effects import (
+    Checkpoint,
     DestroyContainer,
     ExecutorExited,
     PrepareSandbox,
+    RemovePath,
     SignalContainer,
     StartContainer,
+    TaskCheckpoint,
 )
 from meseta.agent.events import (
     ContainerExited,
@@ -146,3 +149,35 @@ def test_a_shutdown_that_is_ignored_ends_in_destruction(book: Book) -> None:
     assert len(book.all(DestroyContainer)) == 2
     book.wait(3.0)
     assert book.all(ExecutorExited)
+
+
+def test_tasks_of_a_pod_are_written_down_with_its_name(book: Book) -> None:
+    info = framework(True)
+    book.run_group(command_task("a"), command_task("b"), info=info)
+    (one,) = {record.group for record in written(book)}
+    book.run_group(command_task("c"), info=info)
+    (other,) = {record.group for record in written(book)}
+    assert None not in (one, other)
+    assert one != other
+
+
+def test_a_new_task_with_an_old_id_begins_with_an_empty_directory(book: Book) -> None:
+    """Else a restarted agent would take the updates of both for those of one."""
+    info = framework(True)
+    book.run_group(command_task("a"), command_task("b"), info=info)
+    container = book.all(StartContainer)[0].plan.container_id
+    book.acknowledge()
+    book.do(ContainerStarted(container_id=container, pid=7))
+    book.acknowledge()
+    exited(book, container, 0)
+    assert book.acknowledge() == [TaskState.TASK_FINISHED]
+    book.run_group(command_task("a"), info=info)
+    changes = [effect for effect in book.effects if isinstance(effect, Checkpoint | RemovePath)]
+    assert isinstance(changes[0], RemovePath)
+    assert isinstance(changes[1], Checkpoint)
+    assert changes[1].path == f"{changes[0].path}/task.info"
+
+
+def written(book: Book) -> list[TaskCheckpoint]:
+    records = [effect.record for effect in book.all(Checkpoint)]
+    return [record for record in records if isinstance(record, TaskCheckpoint)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
@@ -14,10 +16,13 @@ from meseta.agent.effects import (
     RemoveContainer,
     Reregister,
     Resubscribed,
+    RunCheck,
+    SignalContainer,
     Subscribed,
 )
 from meseta.agent.events import (
     AgentReregistered,
+    CheckFinished,
     ContainerExited,
     ExecutorReregistered,
     ExecutorSubscribed,
@@ -31,7 +36,14 @@ from meseta.agent.events import (
 )
 from meseta.agent.executors import command_executor_info
 from meseta.ids import ContainerId, Pid, TaskId, new_uuid
-from meseta.records import ContainerStatus, TaskReason, TaskState, TaskStatus
+from meseta.records import (
+    ContainerStatus,
+    HealthCheck,
+    HealthCheckType,
+    TaskReason,
+    TaskState,
+    TaskStatus,
+)
 from tests.unit.agent.agent_kit import (
     AGENT,
     FRAMEWORK,
@@ -208,26 +220,90 @@ def test_an_executor_that_ended_meanwhile_takes_its_tasks_with_it(book: Book) ->
     assert book.states() == [TaskState.TASK_FAILED]
 
 
-def test_a_pod_goes_on_with_the_tasks_that_are_left(book: Book) -> None:
-    nested = [f"{C1}.a", f"{C1}.b"]
+def pod(book: Book, **states: TaskState) -> RecoveredExecutor:
+    """Tasks of one group, each reported up to its state; task `a` ran in container `c1.a`."""
     tasks = []
-    for name, container in zip("ab", nested, strict=True):
-        update = said(book, RUNNING, container, name)
-        assert update.uuid is not None
-        tasks.append(RecoveredTask(info=command_task(name), updates=(update,), acknowledged=(update.uuid,)))
-    executor = RecoveredExecutor(info=pod_executor(), container_id=C1, command_task=False, tasks=tuple(tasks))
-    recover(
-        book,
-        executor,
-        RecoveredContainer(container_id=ContainerId(nested[0]), pid=7),
-        RecoveredContainer(container_id=ContainerId(nested[1]), pid=8, exited=True, wait_status=0),
-    )
+    for name, state in states.items():
+        updates = [said(book, RUNNING, f"{C1}.{name}", name)]
+        if state is not RUNNING:
+            updates.append(said(book, state, f"{C1}.{name}", name))
+        uuids = tuple(update.uuid for update in updates if update.uuid is not None)
+        task = command_task(name)
+        tasks.append(RecoveredTask(info=task, updates=tuple(updates), acknowledged=uuids, group="g"))
+    return RecoveredExecutor(info=pod_executor(), container_id=C1, command_task=False, tasks=tuple(tasks))
+
+
+def nested(name: str, **ended: Any) -> RecoveredContainer:
+    return RecoveredContainer(container_id=ContainerId(f"{C1}.{name}"), pid=7, **ended)
+
+
+def test_a_pod_goes_on_with_the_tasks_that_are_left(book: Book) -> None:
+    recover(book, pod(book, a=RUNNING, b=RUNNING), nested("a"), nested("b", exited=True, wait_status=0))
     come_back(book)
     assert book.acknowledge() == [TaskState.TASK_FINISHED]
-    book.do(ContainerExited(container_id=ContainerId(nested[0]), wait_status=0))
+    book.do(ContainerExited(container_id=nested("a").container_id, wait_status=0))
     assert book.only(ExecutorExited).status == 0
     assert book.acknowledge() == [TaskState.TASK_FINISHED]
     assert not book.agent.state.frameworks
+
+
+def test_a_task_that_fails_after_a_restart_takes_its_pod_with_it(book: Book) -> None:
+    recover(book, pod(book, a=RUNNING, b=RUNNING), nested("a"), nested("b"))
+    come_back(book)
+    book.do(ContainerExited(container_id=nested("b").container_id, wait_status=5 << 8))
+    assert book.only(SignalContainer).container_id == nested("a").container_id
+
+
+@pytest.mark.parametrize("how", ["meanwhile", "before"])
+def test_a_pod_with_a_task_that_had_failed_is_killed(book: Book, how: str) -> None:
+    if how == "before":
+        recover(book, pod(book, a=RUNNING, b=TaskState.TASK_FAILED), nested("a"))
+    else:
+        ended = nested("b", exited=True, wait_status=1 << 8)
+        recover(book, pod(book, a=RUNNING, b=RUNNING), nested("a"), ended)
+    assert book.only(SignalContainer).container_id == nested("a").container_id
+
+
+def test_another_pod_on_the_executor_is_left_alone(book: Book) -> None:
+    both = pod(book, a=RUNNING, b=RUNNING)
+    first, second = both.tasks
+    recover(book, replace(both, tasks=(first, replace(second, group="h"))), nested("a"), nested("b"))
+    book.do(ContainerExited(container_id=nested("b").container_id, wait_status=5 << 8))
+    assert not book.all(SignalContainer)
+
+
+def test_the_time_that_a_task_may_take_goes_on(book: Book) -> None:
+    executor = command(book, RUNNING, acknowledged=1)
+    (task,) = executor.tasks
+    # It was reported as running at 900, and the book begins at 1000.
+    task = replace(task, info=replace(task.info, max_completion_s=110.0))
+    recover(book, replace(executor, tasks=(task,)), RecoveredContainer(container_id=C1, pid=7))
+    come_back(book)
+    book.wait(8.0)
+    assert not book.all(SignalContainer)
+    book.wait(2.0)
+    book.only(SignalContainer)
+
+
+def test_what_health_checks_said_is_not_forgotten(book: Book) -> None:
+    check = HealthCheck(
+        type=HealthCheckType.TCP, port=80, grace_period_s=1e6, consecutive_failures=1, delay_s=0.0
+    )
+    executor = command(book, RUNNING, acknowledged=1)
+    (task,) = executor.tasks
+    updates = tuple(replace(update, healthy=True) for update in task.updates)
+    task = replace(task, info=replace(task.info, health_check=check), updates=updates)
+    recover(book, replace(executor, tasks=(task,)), RecoveredContainer(container_id=C1, pid=7))
+    book.wait(0.0)
+    # It was well once: so the grace period is over.
+    book.do(CheckFinished(check=book.only(RunCheck).check, fault="no answer"))
+    book.only(SignalContainer)
+
+
+def test_a_task_that_started_unreported_is_reported(book: Book) -> None:
+    recover(book, command(book), RecoveredContainer(container_id=C1, pid=7))
+    come_back(book)
+    assert book.acknowledge() == [TaskState.TASK_STARTING, RUNNING]
 
 
 def test_the_end_of_an_orphan_is_forgotten(book: Book) -> None:

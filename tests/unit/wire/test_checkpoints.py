@@ -25,6 +25,7 @@ from meseta.wire.checkpoints import (
     read_checkpointed_resources,
     read_executor,
     read_framework,
+    read_group,
     read_task,
     read_updates,
 )
@@ -110,6 +111,8 @@ def test_a_task_keeps_what_was_to_be_run() -> None:
         "web",
     )
     assert read_task(written) == info
+    assert read_group(written) is None
+    assert read_group(records(x.TaskCheckpoint(x.TaskReport(record, info), "pod 1"))) == "pod 1"
     from_mesos = read_task(written[:1])
     assert from_mesos.command is None
     assert (from_mesos.resources, from_mesos.kill_grace_period_s) == (info.resources, 7.0)
