@@ -385,7 +385,7 @@ class FrameworkAdded(_Effect, frozen=True, gc=False):
 
 
 class FrameworkUpdated(_Effect, frozen=True, gc=False):
-    """FRAMEWORK_UPDATED: a framework has subscribed again, changed, or lost its scheduler."""
+    """FRAMEWORK_UPDATED: a framework has subscribed again or has described itself anew."""
 
     framework_id: FrameworkId
 

@@ -13,8 +13,10 @@ from meseta.master.tasks import NEVER_FROM_AGENTS
 from meseta.master.validation import description_fault
 from meseta.records import ExecutorInfo, FrameworkInfo, TaskRecord, TaskState, is_terminal
 from meseta.resources.faults import is_overlapping
+from meseta.roles import role_fault
 from meseta.wire.faults import Fault, first
 from meseta.wire.gen import internal_pb2 as i
+from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.resources import lift_resources
 
 
@@ -29,15 +31,16 @@ def registration_fault(message: i.RegisterSlaveMessage | i.ReregisterSlaveMessag
 def reregistration_fault(message: i.ReregisterSlaveMessage, event: ReregistrationRequested) -> Fault:
     """Check the agent, and what it says that it runs; `event` is the message, lifted."""
     frameworks = {info.id for info in event.frameworks if info.id is not None}
+    executors = {(info.framework_id, info.executor_id) for info in event.executors}
     return first(
         registration_fault(message),
         first(*(_framework_fault(info) for info in event.frameworks)),
         "a framework is there twice" if len(frameworks) < len(event.frameworks) else None,
         first(*(_executor_fault(info, frameworks) for info in event.executors)),
-        first(*(lift_resources(info.resources).fault for info in message.executor_infos)),
+        first(*(_held_fault("Executor", info) for info in message.executor_infos)),
         _repeated_executor_fault(event),
-        first(*(_task_fault(task, event, frameworks) for task in event.tasks)),
-        first(*(_task_resources_fault(task.resources) for task in message.tasks)),
+        first(*(_task_fault(task, event, frameworks, executors) for task in event.tasks)),
+        first(*(_held_fault("Task", task) for task in message.tasks)),
         _overlap_fault(event),
     )
 
@@ -64,7 +67,12 @@ def _repeated_executor_fault(event: ReregistrationRequested) -> Fault:
     return None
 
 
-def _task_fault(task: TaskRecord, event: ReregistrationRequested, frameworks: set[FrameworkId]) -> Fault:
+def _task_fault(
+    task: TaskRecord,
+    event: ReregistrationRequested,
+    frameworks: set[FrameworkId],
+    executors: set[tuple[FrameworkId | None, ExecutorId]],
+) -> Fault:
     if (fault := id_fault(task.task_id)) is not None:
         return f"Task has an invalid TaskID: {fault}"
     if task.agent_id != event.info.id:
@@ -73,21 +81,17 @@ def _task_fault(task: TaskRecord, event: ReregistrationRequested, frameworks: se
         return f"Task has an invalid FrameworkID '{task.framework_id}'"
     if task.state in NEVER_FROM_AGENTS:
         return f"Task '{task.task_id}' is said to be in {task.state.name}"
-    if task.executor_id and task.state is TaskState.TASK_RUNNING and not _has_executor(task, event):
+    runs = task.state is TaskState.TASK_RUNNING
+    if runs and task.executor_id and (task.framework_id, task.executor_id) not in executors:
         return f"Task has an invalid ExecutorID '{task.executor_id}'"
     return None
 
 
-def _has_executor(task: TaskRecord, event: ReregistrationRequested) -> bool:
-    return any(
-        info.executor_id == task.executor_id and info.framework_id == task.framework_id
-        for info in event.executors
-    )
-
-
-def _task_resources_fault(resources: object) -> Fault:
-    fault = lift_resources(resources).fault  # type: ignore[arg-type]
-    return None if fault is None else f"Task uses invalid resources: {fault}"
+def _held_fault(what: str, holder: m.Task | m.ExecutorInfo) -> Fault:
+    """Say why a task or executor cannot hold what it is said to hold, in the role that it is said to."""
+    held = lift_resources(holder.resources)
+    fault = held.fault or held.roles_fault or (role_fault(held.role) if held.role is not None else None)
+    return None if fault is None else f"{what} uses invalid resources: {fault}"
 
 
 def _overlap_fault(event: ReregistrationRequested) -> Fault:

@@ -21,6 +21,9 @@ from meseta.wire.gen import mesos_pb2 as m
 LIFTED_MAX = 50_000
 """Vectors that are remembered; then the memory is emptied."""
 
+LIFTED_BYTES_MAX = 4096
+"""A vector that is longer is not remembered."""
+
 
 class Lifted(msgspec.Struct, frozen=True):
     """Resources, the role that they are allocated to, and what is wrong with them, if anything.
@@ -47,9 +50,10 @@ def lift_resources(messages: Sequence[m.Resource]) -> Lifted:
     known = _lifted.get(key)
     if known is None:
         known = _lift(messages)
-        if len(_lifted) >= LIFTED_MAX:
-            _lifted.clear()
-        _lifted[key] = known
+        if sum(map(len, key)) <= LIFTED_BYTES_MAX:
+            if len(_lifted) >= LIFTED_MAX:
+                _lifted.clear()
+            _lifted[key] = known
     return known
 
 

@@ -119,6 +119,16 @@ def _task_resources(message: Any) -> None:
     add_resource(message.tasks[0].resources, amount=float("nan"))
 
 
+def _allocated_to_no_role(message: Any) -> None:
+    message.tasks[0].resources[0].allocation_info.role = "web/."
+
+
+def _allocated_to_two_roles(message: Any) -> None:
+    resources = message.executor_infos[0].resources
+    add_resource(resources, name="mem")
+    resources[0].allocation_info.role, resources[1].allocation_info.role = "web", "db"
+
+
 def _overlap(message: Any) -> None:
     for task in message.tasks:
         add_port(task.resources, 31000)
@@ -144,6 +154,11 @@ def _overlap(message: Any) -> None:
         (_lost_executor, "Task has an invalid ExecutorID 'e2'"),
         (_state, "Task 't1' is said to be in TASK_UNREACHABLE"),
         (_task_resources, "Task uses invalid resources"),
+        (
+            _allocated_to_no_role,
+            "Task uses invalid resources: Role 'web/.' cannot include '.' as a component",
+        ),
+        (_allocated_to_two_roles, "Executor uses invalid resources"),
         (_overlap, "overlaps"),
     ],
 )
