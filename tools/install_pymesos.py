@@ -45,7 +45,7 @@ def main() -> int:
         subprocess.run([*PIP, "download", "--no-deps", "-d", scratch, HTTP_PARSER], check=True)
         [sdist] = Path(scratch).glob("*.tar.gz")
         unpack_pure_modules(sdist, Path(sysconfig.get_paths()["purelib"]))
-    subprocess.run([*PIP, "install", "--no-deps", *PYMESOS], check=True)
+    subprocess.run([*PIP, "install", "--no-deps", "--use-pep517", *PYMESOS], check=True)
     return 0
 
 

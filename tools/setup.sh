@@ -1,44 +1,93 @@
 #!/bin/sh
 # Make the virtual environment that a make target needs: setup.sh PYTHON VENV run|test|bench
+#
+# Returns at once when nothing has changed since the last set-up. VENV/.home names the checkout that a
+# whole environment belongs to: it is absent while something is being installed, so an environment whose
+# set-up was cut short, or that was moved, is made again from nothing. VENV/.run, .test and .bench say
+# from which files each purpose was set up.
 # Debian packages are installed only where something is missing and we may (root, apt-get present);
 # otherwise a sentence says what to install.
 set -eu
 python=$1 venv=$2 purpose=$3
+log=
 
-fail() { echo "meseta: $*" >&2; exit 1; }
+say() { echo "meseta: $*" >&2; }
+fail() { say "$@"; exit 1; }
+trap 'rm -f "$log"' EXIT
+trap 'exit 130' INT TERM
 
-may_install() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; }
+sources() { cksum pyproject.toml tools/setup.sh tools/install_pymesos.py; }
+is_ours() { [ "$(cat "$venv/.home" 2>/dev/null)" = "$(pwd)" ] && [ -x "$venv/bin/python" ]; }
+is_done() { is_ours && [ "$(cat "$venv/.$purpose" 2>/dev/null)" = "$(sources)" ]; }
 
-install_packages() {
-    may_install || fail "cannot install Debian packages here (not root, or no apt-get): please install $*"
-    echo "meseta: installing Debian packages: $*"
-    apt-get update -qq >/dev/null 2>&1 || true
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null ||
-        fail "apt-get could not install $*: please install them by hand"
+# Two runs of make may start at once: the second waits for what the first one makes.
+await_our_turn() {
+    command -v flock >/dev/null || return 0
+    exec 9<tools/setup.sh
+    flock -n 9 || { say "waiting for another set-up of $venv to end"; flock 9; }
 }
 
-command -v "$python" >/dev/null 2>&1 || install_packages python3 python3-venv
-"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
-    fail "Python 3.11 or newer is needed, but $python is $("$python" -V 2>&1): set PYTHON=/path/to/python3.11"
+# install_packages REASON PACKAGE...
+install_packages() {
+    reason=$1
+    shift
+    command -v apt-get >/dev/null || fail "$reason: please install what Debian calls $*, then run make again"
+    [ "$(id -u)" = 0 ] || fail "$reason: please run 'apt-get install $*' as root, then run make again"
+    say "$reason: installing the Debian packages $*"
+    log=$(mktemp)
+    {
+        apt-get update -q || true
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
+    } >"$log" 2>&1 </dev/null || {
+        tail -n 5 "$log" >&2
+        fail "apt-get could not install $* (see above): please install them by hand, then run make again"
+    }
+}
 
-if ! [ -x "$venv/bin/pip" ]; then
-    rm -rf "$venv"
-    if ! "$python" -m venv "$venv" >/dev/null 2>&1; then
-        rm -rf "$venv"
-        install_packages python3-venv
-        "$python" -m venv "$venv" || fail "$python cannot make a virtual environment"
+# Let $python name the interpreter itself: one in an activated environment may be about to be removed.
+find_python() {
+    if ! command -v "$python" >/dev/null; then
+        [ "$python" = python3 ] || fail "there is no $python: give the path of Python 3.11 or newer as PYTHON=..."
+        install_packages "there is no python3" python3 python3-venv
     fi
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "$python is $("$python" -V 2>&1)," \
+        "and 3.11 or newer is needed: give the path of one as PYTHON=..."
+    python=$("$python" -c 'import os, sys; print(os.path.realpath(sys.executable))')
+}
+
+make_venv() {
+    find_python
+    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+        [ "$python" = "$(realpath /usr/bin/python3)" ] ||
+            fail "$python cannot make virtual environments: it has no module ensurepip"
+        install_packages "$python cannot make virtual environments" python3-venv
+    fi
+    rm -rf "$venv"
+    "$python" -m venv "$venv" || fail "$python could not make a virtual environment (see above)"
+}
+
+# Run a command that installs Python packages. After an error of its own pip leaves all as it was.
+run_installer() {
+    "$venv/bin/python" "$@" && return
+    pwd >"$venv/.home"
+    fail "the Python packages could not be installed (see above): is the network up? Then run make again"
+}
+
+is_done && exit 0
+await_our_turn
+is_done && exit 0
+
+if ! is_ours || ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
+    make_venv
 fi
-
-pip() { "$venv/bin/pip" install -q "$@" 2>&1 | grep -v '^WARNING: Location' || true; }
-
+say "setting up $venv to $purpose: this takes a minute, once"
+rm -f "$venv/.home"
 case $purpose in
-    run)   echo "meseta: setting up $venv"; pip -e . ;;
-    test)  echo "meseta: setting up $venv for the tests"; pip -e '.[test]'
-           "$venv/bin/python" tools/install_pymesos.py ;;
-    bench) echo "meseta: setting up $venv for the benchmarks"; pip -e '.[bench]' ;;
+    run)   run_installer -m pip install -q -e . ;;
+    test)  run_installer -m pip install -q -e '.[test]'
+           run_installer tools/install_pymesos.py ;;
+    bench) run_installer -m pip install -q -e '.[bench]' ;;
 esac
-"$venv/bin/python" -c 'import meseta, msgspec, httptools, google.protobuf' ||
-    fail "the Python packages could not be installed: see the messages above"
-touch "$venv/.$purpose"
-[ "$purpose" = run ] || touch "$venv/.run"
+sources >"$venv/.$purpose"
+[ "$purpose" = run ] || cp "$venv/.$purpose" "$venv/.run"
+pwd >"$venv/.home"
