@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from meseta.daemon.flags import Flag
 
+TICK_S = 0.001
+"""Nothing is done over and over again with less time between."""
+
 COMMON_FLAGS = (
     Flag("config", "path", None, "TOML file with flags; the command line and the environment win over it"),
     Flag("ip", "text", None, "IPv4 address to listen on; default: that of this host"),
@@ -17,13 +20,13 @@ COMMON_FLAGS = (
 
 MASTER_FLAGS = (
     *COMMON_FLAGS,
-    Flag("port", "int", "5050", "port to listen on; 0 picks a free one"),
+    Flag("port", "int", "5050", "port to listen on; 0 picks a free one", most=65535),
     Flag("cluster", "text", None, "name of the cluster, shown in state"),
     Flag("registry", "text", "in_memory", "where admitted agents are remembered: in_memory"),
-    Flag("agent_ping_timeout", "duration", "15secs", "how long an agent may take to answer a ping"),
-    Flag("max_agent_ping_timeouts", "int", "5", "so many missed pings in a row make an agent unreachable"),
+    Flag("agent_ping_timeout", "duration", "15secs", "how long an agent may take to answer a ping", TICK_S),
+    Flag("max_agent_ping_timeouts", "int", "5", "so many missed pings in a row make an agent unreachable", 1),
     Flag("agent_reregister_timeout", "duration", "10mins", "how long after a failover agents may come back"),
-    Flag("allocation_interval", "duration", "1secs", "time between batches of allocations"),
+    Flag("allocation_interval", "duration", "1secs", "time between batches of allocations", TICK_S),
     Flag("allocator", "text", "HierarchicalDRF", "allocation module, by name of its entry point"),
     Flag(
         "min_allocatable_resources",
@@ -46,7 +49,7 @@ MASTER_FLAGS = (
 
 AGENT_FLAGS = (
     *COMMON_FLAGS,
-    Flag("port", "int", "5051", "port to listen on; 0 picks a free one"),
+    Flag("port", "int", "5051", "port to listen on; 0 picks a free one", most=65535),
     Flag("master", "text", None, "the master's address, host:port"),
     Flag("runtime_dir", "path", None, "directory for what a reboot may lose; default: below --work_dir"),
     Flag("resources", "text", None, "what this agent has, such as cpus:4;mem:2048;ports:[31000-32000]"),
@@ -66,7 +69,7 @@ AGENT_FLAGS = (
     Flag("recovery_timeout", "duration", "15mins", "executors end themselves if the agent is away longer"),
     Flag("gc_delay", "duration", "1weeks", "how old a sandbox may become"),
     Flag("gc_disk_headroom", "float", "0.1", "share of the disk to keep free by collecting earlier"),
-    Flag("disk_watch_interval", "duration", "1mins", "time between looks at the disk"),
+    Flag("disk_watch_interval", "duration", "1mins", "time between looks at the disk", TICK_S),
     Flag("executor_environment_variables", "text", None, "JSON object: the environment of executors"),
     Flag("max_completed_executors_per_framework", "int", "150", "how many ended executors are remembered"),
 )

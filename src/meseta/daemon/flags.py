@@ -11,6 +11,7 @@ an unknown one is refused with the nearest name.
 from __future__ import annotations
 
 import difflib
+import math
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -42,6 +43,9 @@ class Flag(msgspec.Struct, frozen=True):
     """bool, int, float, duration, bytes, text or path."""
     default: str | None
     help: str
+    least: float = 0
+    """The smallest number, or seconds, or bytes, that can be used."""
+    most: float = math.inf
 
 
 class Flags:
@@ -108,9 +112,18 @@ def parse_value(flag: Flag, text: str) -> Any:
         ConfigError: the text is not of the flag's kind; says what would be.
     """
     try:
-        return _PARSERS[flag.kind](text)
-    except (ValueError, KeyError):
+        value = _PARSERS[flag.kind](text)
+    except (ValueError, KeyError, OverflowError):
         raise ConfigError(f"--{flag.name}={text} is not usable: expected {_EXPECTED[flag.kind]}") from None
+    if isinstance(value, int | float) and not flag.least <= value <= flag.most:
+        raise ConfigError(f"--{flag.name}={text} is not usable: expected {_bounds(flag)}")
+    return value
+
+
+def _bounds(flag: Flag) -> str:
+    unit = {"duration": "secs", "bytes": "B"}.get(flag.kind, "")
+    least = f"at least {flag.least:g}{unit}"
+    return least if flag.most == math.inf else f"{least} and at most {flag.most:g}{unit}"
 
 
 def parse_duration_s(text: str) -> float:
@@ -200,9 +213,7 @@ def _from_environment(
 
 def _from_file(path: str) -> dict[str, str]:
     try:
-        table = tomllib.loads(Path(path).read_text())
-    except OSError as fault:
-        raise ConfigError(f"--config={path} cannot be read: {fault.strerror}") from None
+        table = tomllib.loads(read_text(f"--config={path}", path))
     except tomllib.TOMLDecodeError as fault:
         raise ConfigError(f"--config={path} is not TOML: {fault}") from None
     return {name.replace("-", "_"): _toml_text(value) for name, value in table.items()}
@@ -215,11 +226,21 @@ def _toml_text(value: object) -> str:
 def _contents(name: str, text: str) -> str:
     if not text.startswith("file://"):
         return text
-    path = text.removeprefix("file://")
+    return read_text(f"--{name}={text}", text.removeprefix("file://")).strip()
+
+
+def read_text(given: str, path: str) -> str:
+    """Return what is in a file that the flag `given` names.
+
+    Raises:
+        ConfigError: it cannot be read, or is no text.
+    """
     try:
-        return Path(path).read_text().strip()
+        return Path(path).read_text("utf-8")
     except OSError as fault:
-        raise ConfigError(f"--{name}={text} cannot be read: {fault.strerror}") from None
+        raise ConfigError(f"{given} cannot be read: {fault.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{given} cannot be read: it is no UTF-8 text") from None
 
 
 def _unknown(name: str, known: Mapping[str, Flag]) -> str:

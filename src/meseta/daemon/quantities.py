@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from meseta.errors import ConfigError
@@ -24,7 +25,7 @@ def _quantities(flag: str, text: str) -> dict[str, int]:
         name, colon, amount = piece.partition(":")
         try:
             found[name.strip()] = round(float(amount) * 1000)
-        except ValueError:
+        except (ValueError, OverflowError):
             colon = ""
         if not colon or not name.strip():
             raise ConfigError(f"--{flag}: '{piece}' is not usable: expected name:amount, such as cpus:0.1")
@@ -44,10 +45,8 @@ def parse_weights(text: str | None) -> dict[str, float]:
             weights[role.strip()] = float(weight)
         except ValueError:
             weights[role.strip()] = 0.0
-        if not weights[role.strip()] > 0:
-            raise ConfigError(
-                f"--weights: '{piece}' is not usable: expected role=weight, above 0"
-            )
+        if not 0 < weights[role.strip()] < math.inf:
+            raise ConfigError(f"--weights: '{piece}' is not usable: expected role=weight, above 0")
     return weights
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 
 import structlog
 
+from meseta.daemon.flags import read_text
 from meseta.errors import ConfigError
 
 POLL_S = 5.0
@@ -22,10 +22,7 @@ def read_whitelist(path: str) -> frozenset[str]:
     Raises:
         ConfigError: the file cannot be read.
     """
-    try:
-        lines = Path(path).read_text().splitlines()
-    except OSError as fault:
-        raise ConfigError(f"--whitelist={path} cannot be read: {fault.strerror}") from None
+    lines = read_text(f"--whitelist={path}", path).splitlines()
     return frozenset(line.strip() for line in lines if line.strip())
 
 

@@ -43,6 +43,14 @@ def test_a_value_can_be_read_from_a_file(tmp_path: Path) -> None:
     assert master(f"--cluster=file://{tmp_path}/name")[0]["cluster"] == "blue"
 
 
+@pytest.mark.parametrize("flag", ["config", "cluster"])
+def test_a_file_that_is_no_text_is_refused(flag: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"\xff\xfe")
+    prefix = "" if flag == "config" else "file://"
+    with pytest.raises(ConfigError, match=f"--{flag}=.* cannot be read: it is no UTF-8 text"):
+        master(f"--{flag}={prefix}{tmp_path}/file")
+
+
 def test_a_flag_of_mesos_without_meaning_is_accepted_with_a_warning() -> None:
     flags, warnings = master("--log_auto_initialize", "--quorum=2", "--port=1")
     assert flags["port"] == 1
@@ -64,6 +72,10 @@ def test_an_unknown_flag_is_refused_with_the_nearest_name() -> None:
         ("--agent_ping_timeout=15", "--agent_ping_timeout=15 is not usable: expected a number and one of ns"),
         ("--quiet=perhaps", "expected true or false"),
         ("stray", "'stray' is no flag"),
+        ("--port=65536", "--port=65536 is not usable: expected at least 0 and at most 65535"),
+        ("--max_completed_frameworks=-1", "expected at least 0"),
+        ("--max_agent_ping_timeouts=0", "expected at least 1"),
+        ("--allocation_interval=0secs", "expected at least 0.001secs"),
     ],
 )
 def test_an_unusable_value_is_refused_in_words(argument: str, words: str) -> None:

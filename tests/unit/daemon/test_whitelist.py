@@ -21,6 +21,12 @@ def test_a_file_that_is_not_there_is_refused_at_start(tmp_path: Path) -> None:
         whitelist.read_whitelist(str(tmp_path / "hosts"))
 
 
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "hosts").write_bytes(b"\xff")
+    with pytest.raises(ConfigError, match="it is no UTF-8 text"):
+        whitelist.read_whitelist(str(tmp_path / "hosts"))
+
+
 def test_changes_are_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(whitelist, "POLL_S", 0.001)
     path = tmp_path / "hosts"

@@ -1,0 +1,34 @@
+"""Values of flags that are small languages: what they mean, and what cannot be used."""
+
+from __future__ import annotations
+
+import pytest
+
+from meseta.daemon.quantities import parse_names, parse_quantity_sets, parse_weights
+from meseta.errors import ConfigError
+
+
+def test_quantities_are_alternatives_of_sums() -> None:
+    assert parse_quantity_sets("f", "cpus:0.01|mem:32;disk: 1") == (
+        {"cpus": 10},
+        {"mem": 32_000, "disk": 1000},
+    )
+    assert parse_quantity_sets("f", " ") == ()
+
+
+@pytest.mark.parametrize("text", ["cpus", "cpus:", ":1", "cpus:many", "cpus:inf", "cpus:nan", "cpus:1|"])
+def test_unusable_quantities_are_refused_in_words(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"--f: '.*' is not usable: expected name:amount, such as cpus:0.1"):
+        parse_quantity_sets("f", text)
+
+
+def test_weights_and_names() -> None:
+    assert parse_weights("web=2, eng/db = 0.5") == {"web": 2.0, "eng/db": 0.5}
+    assert parse_weights(None) == {}
+    assert parse_names("a, b,,") == {"a", "b"}
+
+
+@pytest.mark.parametrize("text", ["web", "web=", "web=0", "web=-1", "web=inf", "web=nan"])
+def test_a_weight_is_a_number_above_zero(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"--weights: '.*' is not usable: expected role=weight, above 0"):
+        parse_weights(text)
