@@ -67,7 +67,8 @@ def _recover_framework(
     containers: dict[ContainerId, RecoveredContainer],
     now: float,
 ) -> None:
-    framework = Framework(recovered.info, recovered.pid)
+    completed_max = state.config.max_completed_executors_per_framework
+    framework = Framework(recovered.info, recovered.pid, completed_max=completed_max)
     state.frameworks[framework.id] = framework
     for executor in recovered.executors:
         if not executor.completed:

@@ -47,7 +47,6 @@ from meseta.resources import Resources
 from meseta.updates import Streams
 
 COMPLETED_FRAMEWORKS_MAX = 50
-COMPLETED_EXECUTORS_MAX = 150
 COMPLETED_TASKS_MAX = 200
 MILLI = 1000.0
 """Scalars are kept in thousandths."""
@@ -93,6 +92,7 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
     disk_watch_interval_s: float = 60.0
     switch_user: bool = True
     isolation: tuple[str, ...] = DEFAULT_ISOLATION
+    max_completed_executors_per_framework: int = 150
     http_command_executor: bool = False
     libprocess_ip: str | None = None
     """Value of LIBPROCESS_IP for executors; left out if None."""
@@ -247,14 +247,14 @@ class Framework:
 
     __slots__ = ("completed", "executors", "info", "pid", "task_executors", "terminating")
 
-    def __init__(self, info: FrameworkInfo, pid: Pid | None) -> None:
+    def __init__(self, info: FrameworkInfo, pid: Pid | None, *, completed_max: int) -> None:
         self.info = info
         self.pid = pid
         """None for frameworks on HTTP."""
         self.terminating = False
         self.executors: dict[ExecutorId, Executor] = {}
         self.task_executors: dict[TaskId, ExecutorId] = {}
-        self.completed: deque[Executor] = deque(maxlen=COMPLETED_EXECUTORS_MAX)
+        self.completed: deque[Executor] = deque(maxlen=completed_max)
 
     @property
     def id(self) -> FrameworkId:

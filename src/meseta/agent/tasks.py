@@ -224,9 +224,12 @@ def _run(state: State, run: Run, now: float) -> None:
 
 def _add_framework(state: State, run: Run) -> Framework:
     pid = None if run.framework_pid in (None, NO_PID) else run.framework_pid
-    framework = Framework(run.framework, pid)
+    completed_max = state.config.max_completed_executors_per_framework
+    framework = Framework(run.framework, pid, completed_max=completed_max)
     state.frameworks[framework.id] = framework
-    state.completed_frameworks.pop(framework.id, None)
+    earlier = state.completed_frameworks.pop(framework.id, None)
+    if earlier is not None:
+        framework.completed.extend(earlier.completed)
     directory = paths.framework_dir(state.agent_id(), framework.id)
     for path in (directory, f"{paths.META}/{directory}"):
         gc.unschedule(state, path)

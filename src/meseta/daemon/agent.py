@@ -187,6 +187,7 @@ class AgentDaemon:
             gc_disk_headroom=flags["gc_disk_headroom"],
             disk_watch_interval_s=flags["disk_watch_interval"],
             switch_user=switch_user,
+            max_completed_executors_per_framework=flags["max_completed_executors_per_framework"],
             isolation=isolation,
             libprocess_ip=flags["ip"] or os.environ.get("LIBPROCESS_IP"),
             path=os.environ.get("PATH", os.defpath),

@@ -226,3 +226,17 @@ def test_updates_come_again_until_they_are_acknowledged(book: Book) -> None:
     assert (again.uuid, again.status, again.latest_state) == (first.uuid, first.status, RUNNING)
     book.wait(20.0)
     assert book.updates() == [again]
+
+
+def test_what_a_framework_had_run_is_remembered_when_it_comes_back() -> None:
+    book = Book(max_completed_executors_per_framework=2).register()
+    for name in ("t1", "t2", "t3"):
+        book.run(command_task(name))
+        container = book.only(StartContainer).plan.container_id
+        book.start()
+        assert book.acknowledge() == [STARTING, RUNNING]
+        book.do(ContainerExited(container_id=container, wait_status=0))
+        assert book.acknowledge() == [FINISHED]
+        assert not book.agent.state.frameworks
+    (gone,) = book.agent.state.completed_frameworks.values()
+    assert [executor.id for executor in gone.completed] == ["t2", "t3"]
