@@ -7,14 +7,12 @@ Values of sets are accepted here; Mesos's agent aborts on them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from enum import IntEnum
 
 import msgspec
 
 from meseta.errors import ConfigError
 from meseta.resources import Ranges
-from meseta.resources.describe import scalar_text, set_text
 from meseta.resources.values import Value, parse_value
 
 
@@ -44,16 +42,6 @@ def parse_attributes(text: str) -> tuple[Attribute, ...]:
     return tuple(_parse_one(piece) for piece in re.split("[;\n]", text) if piece)
 
 
-def format_attributes(attributes: Iterable[Attribute]) -> str:
-    """Return attributes in the form of the flag."""
-    return ";".join(f"{attribute.name}:{_value_text(attribute.value)}" for attribute in attributes)
-
-
-def json_value(attribute: Attribute) -> float | str:
-    """Return the value as the v0 endpoints show it: scalars as numbers, everything else as text."""
-    return attribute.value if isinstance(attribute.value, float) else _value_text(attribute.value)
-
-
 def _parse_one(piece: str) -> Attribute:
     name, colon, value = piece.partition(":")
     if not (name and colon and value):
@@ -71,9 +59,3 @@ def _type_of(value: Value) -> AttributeType:
     if isinstance(value, Ranges):
         return AttributeType.RANGES
     return AttributeType.SET if isinstance(value, frozenset) else AttributeType.TEXT
-
-
-def _value_text(value: Value) -> str:
-    if isinstance(value, float):
-        return scalar_text(value)
-    return set_text(sorted(value)) if isinstance(value, frozenset) else str(value)

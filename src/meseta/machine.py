@@ -47,8 +47,6 @@ class Entropy(Protocol):
 
     def getrandbits(self, k: int, /) -> int: ...
 
-    def shuffle(self, x: list[Any], /) -> None: ...
-
 
 class Deadlines:
     """Named one-shot timers of one machine: at most one per key, cheap to move and to cancel."""

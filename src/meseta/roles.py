@@ -10,9 +10,6 @@ from __future__ import annotations
 STAR = "*"
 """The default role; resources "reserved" to it are unreserved."""
 
-VIRTUAL_LEAF = "."
-"""Name of the leaf that stands for an inner role's own frameworks; no valid role contains it."""
-
 _FORBIDDEN = frozenset("\t\n\v\f\r \x7f")
 
 
@@ -34,12 +31,6 @@ def role_fault(role: str) -> str | None:
     return None
 
 
-def parent(role: str) -> str | None:
-    """Return the role one level up, None for a role at the top: `eng` for `eng/web`."""
-    path, slash, _ = role.rpartition("/")
-    return path if slash else None
-
-
 def ancestors(role: str) -> tuple[str, ...]:
     """Return the roles above `role`, nearest first: `a/b` and `a` for `a/b/c`."""
     components = role.split("/")
@@ -59,17 +50,6 @@ def is_refinement(role: str, of: str) -> bool:
 def is_within(role: str, root: str) -> bool:
     """Tell whether `role` is `root` or below it."""
     return role == root or is_ancestor(root, role)
-
-
-def tree_path(role: str, *, is_inner: bool = False) -> tuple[str, ...]:
-    """Return the path of the leaf that holds the frameworks of `role`, which is also its sort key.
-
-    An inner role (one that has roles below it) competes through a virtual leaf with its children: the
-    frameworks of `a` are at `("a", ".")`, those of `a/b` at `("a", "b")`. As a sort key it keeps each
-    subtree together, which plain text order does not: `a`, `a-b`, `a/b`.
-    """
-    path = tuple(role.split("/"))
-    return (*path, VIRTUAL_LEAF) if is_inner else path
 
 
 def _component_fault(role: str, component: str) -> str | None:

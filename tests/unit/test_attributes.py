@@ -1,6 +1,6 @@
 import pytest
 
-from meseta.attributes import Attribute, AttributeType, format_attributes, json_value, parse_attributes
+from meseta.attributes import Attribute, AttributeType, parse_attributes
 from meseta.errors import ConfigError
 from meseta.resources import Ranges
 
@@ -32,14 +32,3 @@ def test_a_bad_piece_is_named(text: str) -> None:
 
 def test_no_text_means_no_attributes() -> None:
     assert parse_attributes("") == ()
-
-
-def test_what_is_formatted_parses_to_the_same() -> None:
-    attributes = parse_attributes("rack:r1;slot:2.5;range:[1-10,20-30];zones:{b,a}")
-    assert format_attributes(attributes) == "rack:r1;slot:2.5;range:[1-10, 20-30];zones:{a, b}"
-    assert parse_attributes(format_attributes(attributes)) == attributes
-
-
-def test_v0_endpoints_show_numbers_and_texts() -> None:
-    attributes = parse_attributes("rack:r1;slot:3;range:[1-10];zones:{a}")
-    assert [json_value(attribute) for attribute in attributes] == ["r1", 3.0, "[1-10]", "{a}"]

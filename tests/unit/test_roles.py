@@ -1,6 +1,6 @@
 import pytest
 
-from meseta.roles import ancestors, is_ancestor, is_refinement, is_within, parent, role_fault, tree_path
+from meseta.roles import ancestors, is_ancestor, is_refinement, is_within, role_fault
 
 
 @pytest.mark.parametrize("role", ["*", "web", "eng/web", "a.b", "...", "a*", "a-b", "eng/web/front", "ö"])
@@ -31,8 +31,6 @@ def test_invalid_roles_are_told_why(role: str, fault: str) -> None:
 def test_ancestors_come_nearest_first() -> None:
     assert ancestors("a/b/c") == ("a/b", "a")
     assert ancestors("a") == ()
-    assert parent("a/b/c") == "a/b"
-    assert parent("a") is None
 
 
 def test_ancestry_goes_by_components_not_by_letters() -> None:
@@ -42,10 +40,3 @@ def test_ancestry_goes_by_components_not_by_letters() -> None:
     assert is_within("a", "a")
     assert is_refinement("a/b", of="a")
     assert not is_refinement("a", of="a/b")
-
-
-def test_tree_paths_keep_subtrees_together_with_the_virtual_leaf_first() -> None:
-    inner = {"a", "a/b"}
-    roles = ["a/b/c", "a-b", "a/b", "a/x", "a"]
-    paths = sorted(tree_path(role, is_inner=role in inner) for role in roles)
-    assert paths == [("a", "."), ("a", "b", "."), ("a", "b", "c"), ("a", "x"), ("a-b",)]

@@ -195,10 +195,6 @@ class RoleTree:
         """Iterate over all clients in the order of their bits."""
         return (client for client in self._clients if client is not None)
 
-    def role_paths(self) -> list[str]:
-        """Return the paths of all roles in the tree, inner ones included."""
-        return [path for path in self._roles if path]
-
     def node(self, role: str) -> Node | None:
         """Return the node of a role; "" is the root."""
         return self._roles.get(role)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from meseta.ids import AgentId, ExecutorId, FrameworkId
+from meseta.ids import ExecutorId, FrameworkId
 from meseta.master.state import AgentState, Executor, FrameworkState, Offer, State, Task
 from meseta.records import TaskState
 from meseta.resources import Resources
@@ -55,37 +55,12 @@ def offered_on_agent(agent: AgentState) -> Resources:
     return total_of(agent.offers.values())
 
 
-def allocated_by_role(framework: FrameworkState) -> dict[str, Resources]:
-    """Return what the framework holds in each role: used and offered."""
-    sums: dict[str, Resources] = {}
-    for thing in (
-        *_users(framework.tasks.values(), framework.executors.values()),
-        *framework.offers.values(),
-    ):
-        sums[thing.role] = sums.get(thing.role, Resources.EMPTY) + thing.resources
-    return sums
-
-
-def frameworks_by_role(state: State) -> dict[str, list[FrameworkState]]:
-    """Return the frameworks of every role that is in use: subscribed to, or still held in."""
-    roles: dict[str, list[FrameworkState]] = {}
-    for framework in state.frameworks.values():
-        for role in dict.fromkeys((*framework.info.roles, *allocated_by_role(framework))):
-            roles.setdefault(role, []).append(framework)
-    return roles
-
-
 def task_counts(tasks: Iterable[Task]) -> dict[TaskState, int]:
     """Return how many of these tasks are in each state; states without tasks are left out."""
     counts: dict[TaskState, int] = {}
     for task in tasks:
         counts[task.state] = counts.get(task.state, 0) + 1
     return counts
-
-
-def agent_task_counts(agent: AgentState) -> dict[TaskState, int]:
-    """Return how many tasks on the agent are in each state."""
-    return task_counts(task for by_id in agent.tasks.values() for task in by_id.values())
 
 
 def gauges(state: State, now: float) -> dict[str, float]:
@@ -153,13 +128,6 @@ def total_quantities(many: Iterable[Resources]) -> dict[tuple[str, bool], int]:
                 key = (kind.name, kind.revocable)
                 sums[key] = sums.get(key, 0) + value
     return sums
-
-
-def agents_of(state: State, framework: FrameworkState) -> Iterator[AgentState]:
-    """Yield the agents on which something of the framework runs."""
-    ids: dict[AgentId, None] = dict.fromkeys(task.agent_id for task in framework.tasks.values())
-    ids.update(dict.fromkeys(framework.executors))
-    return (state.agents[id] for id in ids)
 
 
 def _users(

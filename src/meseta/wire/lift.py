@@ -35,7 +35,6 @@ from meseta.records import (
     TaskSource,
     TaskState,
     TaskStatus,
-    Unavailability,
     Uri,
 )
 from meseta.resources import Ranges
@@ -185,12 +184,6 @@ def agent_capabilities(capabilities: Iterable[m.AgentInfo.Capability]) -> tuple[
     """Return the names of an agent's capabilities; unknown ones are dropped."""
     names = m.AgentInfo.Capability.Type
     return tuple(names.Name(c.type) for c in capabilities if c.type)
-
-
-def lift_unavailability(window: m.Unavailability) -> Unavailability:
-    """Lift a maintenance window."""
-    duration_ns = window.duration.nanoseconds if window.HasField("duration") else None
-    return Unavailability(window.start.nanoseconds, duration_ns)
 
 
 # ── tasks ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -37,17 +37,12 @@ def test_sums() -> None:
     assert views.used_on_agent(agent, FrameworkId("x")) == Resources.EMPTY
     assert views.offered_to_framework(framework) == agent.total - used
     assert views.offered_on_agent(agent) == agent.total - used
-    by_role = views.allocated_by_role(framework)
-    assert sum(by_role.values(), Resources.EMPTY) == agent.total
-    assert list(views.agents_of(play.state, framework)) == [agent]
 
 
-def test_roles_and_counts() -> None:
+def test_counts() -> None:
     play, framework_id = playing()
-    framework = play.state.frameworks[framework_id]
-    (agent,) = play.state.agents.values()
-    assert views.frameworks_by_role(play.state) == {"web": [framework], "db": [framework]}
-    assert views.agent_task_counts(agent) == {TaskState.TASK_RUNNING: 1, TaskState.TASK_FINISHED: 1}
+    tasks = play.state.frameworks[framework_id].tasks.values()
+    assert views.task_counts(tasks) == {TaskState.TASK_RUNNING: 1, TaskState.TASK_FINISHED: 1}
 
 
 def test_gauges() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from meseta.ids import TaskId
 from meseta.sdk.executor_events import (
     CloseStream,
@@ -46,9 +44,6 @@ class Dice:
 
     def getrandbits(self, k: int, /) -> int:
         return 0
-
-    def shuffle(self, x: list[Any], /) -> None:
-        pass
 
 
 class Play:

@@ -62,9 +62,6 @@ class Dice:
     def getrandbits(self, k: int, /) -> int:
         return 0
 
-    def shuffle(self, x: list[Any], /) -> None:
-        pass
-
 
 class Play:
     """Runs a session by hand, with a clock that only tests move."""
