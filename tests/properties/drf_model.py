@@ -1,8 +1,9 @@
 """The textbook algorithm: Mesos's hierarchical DRF allocator, literal, slow and obvious.
 
 It keeps one sorter for the roles and one for the frameworks of each role, sorts both anew for every agent,
-and asks every framework about every agent in every cycle. The allocator proper has to make the same
-choices. Shared resources and quota are left out.
+and asks every framework about every agent in every cycle. What a role consumes of its quota and what is
+free is added up anew for every question. The allocator proper has to make the same choices. Shared
+resources are left out.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from collections.abc import Iterable, Mapping
 
 from meseta.allocator.terms import amount
 from meseta.records import Filters, FrameworkCapability, FrameworkInfo
-from meseta.resources import EMPTY, Resources
+from meseta.resources import EMPTY, Kind, Quantity, Resources
 
 MINIMUM: tuple[Mapping[str, int], ...] = ({"cpus": 10}, {"mem": 32_000})
+Quantities = Mapping[str, int]
 Choice = tuple[str, str, str, Resources]
 """Framework, role, agent, resources."""
 
@@ -137,6 +139,15 @@ class Sorter:
         return node
 
 
+def _contested(resources: Resources) -> dict[str, int]:
+    """Return what quota is about: unreserved, non-revocable scalars."""
+    return {
+        kind.name: quantity
+        for kind, quantity in resources
+        if isinstance(quantity, int) and not kind.is_reserved and not kind.revocable
+    }
+
+
 def _subtract(totals: dict[str, int], quantities: Mapping[str, int]) -> None:
     for name, quantity in quantities.items():
         totals[name] -= quantity
@@ -169,6 +180,7 @@ class TextbookAllocator:
         self.agents: dict[str, Agent] = {}
         self.frameworks: dict[str, Framework] = {}
         self.whitelist: frozenset[str] | None = None
+        self.quotas: dict[str, tuple[Quantities, Quantities]] = {}
 
     def add_framework(self, framework_id: str, info: FrameworkInfo, suppressed: Iterable[str] = ()) -> None:
         framework = self.frameworks[framework_id] = Framework(info)
@@ -270,35 +282,105 @@ class TextbookAllocator:
     def update_weights(self, weights: Mapping[str, float]) -> None:
         self.roles.weights.update(weights)
 
-    def allocate(self, now: float, order: Iterable[str]) -> list[Choice]:
-        """Run one batch at `now` over all agents, in this order."""
+    def update_quota(self, role: str, guarantees: Quantities, limits: Quantities) -> None:
+        self.quotas[role] = (guarantees, limits)
+
+    def allocate(self, now: float, order: Iterable[str], first: Iterable[str] = ()) -> list[Choice]:
+        """Run one batch at `now` over all agents, in `first` order for guarantees, then in `order`."""
         choices: list[Choice] = []
+        for agent_id in first:
+            self._allocate_agent(now, agent_id, choices, guaranteed=True)
         for agent_id in order:
-            agent = self.agents[agent_id]
-            if not agent.active or (self.whitelist is not None and agent.hostname not in self.whitelist):
-                continue
-            for role in self.roles.sort():
-                if not agent.available:
-                    break
-                for framework_id in self.sorters[role].sort():
-                    available = agent.available.allocatable_to(role)
-                    if not available:
-                        break
-                    offer = self._offer(framework_id, role, agent_id, available, now)
-                    if offer:
-                        choices.append((framework_id, role, agent_id, offer))
-                        self.hold(framework_id, role, agent_id, offer)
+            self._allocate_agent(now, agent_id, choices, guaranteed=False)
         return choices
 
+    def _allocate_agent(self, now: float, agent_id: str, choices: list[Choice], guaranteed: bool) -> None:
+        agent = self.agents[agent_id]
+        if not agent.active or (self.whitelist is not None and agent.hostname not in self.whitelist):
+            return
+        for role in self.roles.sort():
+            if not agent.available:
+                break
+            for framework_id in self.sorters[role].sort():
+                if guaranteed and not self._missing(role.split("/")[0]):
+                    break
+                available = agent.available.allocatable_to(role)
+                if not available:
+                    break
+                offer = self._offer(framework_id, role, agent_id, available, now, guaranteed)
+                if offer:
+                    choices.append((framework_id, role, agent_id, offer))
+                    self.hold(framework_id, role, agent_id, offer)
+
+    def consumed(self, top: str) -> dict[str, int]:
+        """Add up what a top-level role consumes of its quota."""
+        total: dict[str, int] = {}
+        for agent in self.agents.values():
+            for kind, quantity in agent.total:
+                if kind.is_reserved and kind.role.split("/")[0] == top and isinstance(quantity, int):
+                    total[kind.name] = total.get(kind.name, 0) + quantity
+        for framework in self.frameworks.values():
+            for (_, role), resources in framework.held.items():
+                if role.split("/")[0] == top:
+                    for name, quantity in _contested(resources).items():
+                        total[name] = total.get(name, 0) + quantity
+        return total
+
+    def _missing(self, top: str) -> dict[str, int]:
+        guarantees, _ = self.quotas.get(top, ({}, {}))
+        consumed = self.consumed(top)
+        missing = {name: quantity - consumed.get(name, 0) for name, quantity in guarantees.items()}
+        return {name: quantity for name, quantity in missing.items() if quantity > 0}
+
+    def _room(self, top: str) -> dict[str, int]:
+        _, limits = self.quotas.get(top, ({}, {}))
+        consumed = self.consumed(top)
+        return {name: limit - consumed.get(name, 0) for name, limit in limits.items()}
+
+    def _surplus(self) -> dict[str, int]:
+        required: dict[str, int] = {}
+        for top in self.quotas:
+            for name, quantity in self._missing(top).items():
+                required[name] = required.get(name, 0) + quantity
+        free = dict.fromkeys(required, 0)
+        for agent in self.agents.values():
+            for name, quantity in _contested(agent.available).items():
+                if name in free:
+                    free[name] += quantity
+        return {name: free[name] - required[name] for name in required}
+
+    def _quota(self, offer: Resources, role: str, guaranteed: bool) -> Resources:
+        """Cut what quota is about down to what the role may have."""
+        if not self.quotas:
+            return offer
+        top = role.split("/")[0]
+        missing, room, surplus = self._missing(top), self._room(top), self._surplus()
+        kept: list[tuple[Kind, Quantity]] = []
+        helps = False
+        for kind, quantity in offer:
+            if kind.name not in _contested(Resources.of([(kind, quantity)])):
+                kept.append((kind, quantity))
+                continue
+            assert isinstance(quantity, int)
+            given = min(quantity, missing.get(kind.name, 0)) if guaranteed else 0
+            helps = helps or given > 0
+            more = quantity - given
+            if kind.name in room:
+                more = min(more, max(0, room[kind.name] - given))
+            if kind.name in surplus:
+                more = min(more, max(0, surplus[kind.name]))
+            kept.append((kind, given + more))
+        return EMPTY if guaranteed and not helps else Resources.of(kept)
+
     def _offer(
-        self, framework_id: str, role: str, agent_id: str, available: Resources, now: float
+        self, framework_id: str, role: str, agent_id: str, available: Resources, now: float, guaranteed: bool
     ) -> Resources:
         framework = self.frameworks[framework_id]
         if not self._is_enough(available, role, framework):
             return EMPTY
         if not self._copes(framework, role, self.agents[agent_id]):
             return EMPTY
-        offer = self._strip(available, framework)
+        offer = self._quota(self._strip(available, framework), role, guaranteed)
         if not self._is_enough(offer, role, framework):
             return EMPTY
         if self._is_refused(framework, role, agent_id, offer, now):

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
+from functools import partial
+from typing import Any
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from meseta.allocator import sorter
+from meseta.allocator import hierarchical, sorter
+from meseta.allocator.agenda import draw
 from meseta.allocator.allocator import Allocation, AllocatorOptions
 from meseta.allocator.hierarchical import HierarchicalAllocator
 from meseta.allocator.invariants import check
+from meseta.allocator.quota import contested
 from meseta.attributes import Attribute, AttributeType
 from meseta.ids import AgentId, FrameworkId
+from meseta.machine import Entropy
 from meseta.records import (
     AgentInfo,
     AttributeConstraint,
@@ -24,7 +29,7 @@ from meseta.records import (
     FrameworkInfo,
     OfferConstraints,
 )
-from meseta.resources import Disk, Kind, Ranges, Reservation, Resources, ValueType
+from meseta.resources import Disk, Kind, Quantity, Ranges, Reservation, Resources, ValueType
 from tests.properties.drf_model import Choice, TextbookAllocator
 
 EVERYTHING = 1_000_000
@@ -41,7 +46,7 @@ def reserved(name: str, *roles: str) -> Kind:
 def some_resources(chance: random.Random) -> Resources:
     """Return an agent's total: plain or with reservations, revocable resources, gpus and ports."""
     few = chance.choice
-    items: list[tuple[Kind, object]] = [
+    items: list[tuple[Kind, Quantity]] = [
         (Kind("cpus"), few((0, 5, 1000, 2000, 8000))),
         (Kind("mem"), few((0, 16_000, 64_000, 256_000))),
     ]
@@ -66,10 +71,23 @@ def some_framework(chance: random.Random, name: str) -> FrameworkInfo:
     )
 
 
+def some_quota(chance: random.Random) -> tuple[dict[str, int], dict[str, int]]:
+    """Return guarantees and limits of a role, often none."""
+    guarantees, limits = {}, {}
+    for name, most in (("cpus", 12_000), ("mem", 500_000)):
+        if chance.random() < 0.4:
+            guarantees[name] = chance.randrange(1, most)
+        if chance.random() < 0.4:
+            limits[name] = guarantees.get(name, 0) + chance.randrange(most)
+    return (guarantees, limits) if chance.random() < 0.8 else ({}, {})
+
+
 class Twins:
     """The allocator and the textbook side by side, doing the same."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, orders: list[list[str]]) -> None:
+        self.orders = orders
+        """In which orders the allocator looked at agents, by stage."""
         self.chance = random.Random(seed)
         self.ours = HierarchicalAllocator(random.Random(seed), AllocatorOptions())
         self.textbook = TextbookAllocator()
@@ -84,7 +102,7 @@ class Twins:
             + [self.add_framework] * 3
             + [self.allocate] * 5
             + [self.give_back] * 8
-            + [self.suppress, self.revive, self.weigh]
+            + [self.suppress, self.revive, self.weigh, self.set_quota]
             + [self.toggle, self.remove_framework, self.remove_agent]
         )
         self.chance.choice(steps)()
@@ -107,10 +125,10 @@ class Twins:
 
     def allocate(self) -> None:
         self.now += self.chance.choice((1.0, 1.0, 2.0, 7.0))
+        self.orders.clear()
         ours = self.ours.allocate(self.now, EVERYTHING)
-        order = list(dict.fromkeys([str(one.agent_id) for one in ours]))
-        order += [agent for agent in self.textbook.agents if agent not in order]
-        assert [_choice(one) for one in ours] == self.textbook.allocate(self.now, order)
+        first, order = self.whole(self.orders[0]), self.whole(self.orders[-1])
+        assert [_choice(one) for one in ours] == self.textbook.allocate(self.now, order, first)
         self.offers += [_choice(one) for one in ours]
 
     def give_back(self) -> None:
@@ -145,6 +163,16 @@ class Twins:
         self.ours.update_weights(weights)
         self.textbook.update_weights(weights)
 
+    def set_quota(self) -> None:
+        role = self.chance.choice(("a", "e", "g"))
+        guarantees, limits = some_quota(self.chance)
+        self.ours.update_quota(role, guarantees, limits)
+        self.textbook.update_quota(role, guarantees, limits)
+
+    def whole(self, order: list[str]) -> list[str]:
+        """Append the agents that the allocator had no need to look at."""
+        return [*order, *(agent for agent in self.textbook.agents if agent not in order)]
+
     def toggle(self) -> None:
         for name in self._some_framework():
             if self.textbook.frameworks[name].active:
@@ -172,6 +200,12 @@ class Twins:
         return [self.chance.choice(names)] if names else []
 
 
+def recorded_draw(orders: list[list[str]], items: list[Any], count: int, entropy: Entropy) -> None:
+    """Draw, and note what came out."""
+    draw(items, count, entropy)
+    orders.append([agent.id for agent in items[:count]])
+
+
 def _choice(allocation: Allocation) -> Choice:
     return allocation.framework_id, allocation.role, allocation.agent_id, allocation.resources
 
@@ -181,8 +215,10 @@ def _choice(allocation: Allocation) -> Choice:
 def test_same_choices_as_the_textbook(block: int, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether candidates are sorted among themselves or taken from the tree."""
     monkeypatch.setattr(sorter, "FEW", few)
+    orders: list[list[str]] = []
+    monkeypatch.setattr(hierarchical, "draw", partial(recorded_draw, orders))
     for seed in range(block * 30, block * 30 + 30):
-        twins = Twins(seed)
+        twins = Twins(seed, orders)
         for _ in range(150):
             twins.step()
         check(twins.ours)
@@ -301,6 +337,11 @@ class AnyCalls(RuleBasedStateMachine):
     def weigh(self, role: str, weight: float) -> None:
         self.allocator.update_weights({role: weight})
 
+    @rule(seed=SEEDS, role=st.sampled_from(("a", "e", "g")))
+    def set_quota(self, seed: int, role: str) -> None:
+        guarantees, limits = some_quota(random.Random(seed))
+        self.allocator.update_quota(role, guarantees, limits)
+
     @rule(seed=SEEDS)
     def set_whitelist(self, seed: int) -> None:
         chance = random.Random(seed)
@@ -312,7 +353,18 @@ class AnyCalls(RuleBasedStateMachine):
         self.now += after_s
         decided = self.allocator.allocate(self.now, agents_max)
         assert len({one.agent_id for one in decided}) <= agents_max
+        self.limits_hold(decided)
         self.held += [_choice(one) for one in decided]
+
+    def limits_hold(self, decided: list[Allocation]) -> None:
+        """Whoever was offered contested resources of a limited name is within the limit."""
+        quotas = self.allocator.ledger.quotas
+        for one in decided:
+            top = one.role.split("/")[0]
+            consumed = quotas.consumed.get(top, {})
+            for name, limit in quotas.of(top).limits.items():
+                if contested(one.resources).get(name):
+                    assert consumed[name] <= limit
 
     @precondition(lambda self: self.held)
     @rule(seed=SEEDS, refuse_s=st.sampled_from(REFUSALS))

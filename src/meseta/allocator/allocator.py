@@ -184,6 +184,13 @@ class Allocator(Protocol):
         """Set the weights of these roles."""
         ...
 
+    def update_quota(self, role: str, guarantees: Mapping[str, int], limits: Mapping[str, int]) -> None:
+        """Set the quota of a top-level role, in milli-units by name; both empty: it has none any more.
+
+        Sub-roles share it. Legacy quota is one whose guarantees are its limits.
+        """
+        ...
+
     def allocate(self, now: float, agents_max: int) -> list[Allocation]:
         """Decide, looking at no more than `agents_max` agents; account the result as allocated."""
         ...

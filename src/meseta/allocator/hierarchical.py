@@ -3,7 +3,8 @@
 An allocation looks only at the agents on its agenda: those where something changed that could turn a no
 into a yes (resources came back, a refusal ended, a client appeared that was never asked). For everything
 else the last answer stands. On each such agent the clients have turns in the order of `sorter.RoleTree`; the
-first for which `verdict.offerable` has something gets all of it, and the next are asked about the rest.
+first for which `verdict.offerable` has something gets all of it, and the next are asked about the rest
+(`rounds.Round`). With quota, roles that miss some of their guarantees have turns before all others.
 
 Each agent remembers the clients that said no as bits, together with what was available then: a no holds
 for anything less too. So an agent that comes back to what it was, when an offer is declined, does not ask
@@ -31,15 +32,20 @@ from meseta.allocator.allocator import (
 )
 from meseta.allocator.filters import Refusals, refuse_s
 from meseta.allocator.frameworks import FrameworkAccount
+from meseta.allocator.held import ALL, HeldBack
 from meseta.allocator.ledger import Ledger
 from meseta.allocator.policies import dominant_share
+from meseta.allocator.quota import Quota
+from meseta.allocator.rounds import Round
 from meseta.allocator.sorter import Client, RoleTree, Share
 from meseta.allocator.terms import Terms, terms_of
 from meseta.allocator.verdict import Reason, offerable, sentence
 from meseta.ids import AgentId, FrameworkId
 from meseta.machine import Entropy
 from meseta.records import AgentInfo, Filters, FrameworkInfo, OfferConstraints
-from meseta.resources import EMPTY, Resources
+from meseta.resources import Resources
+
+NOTHING: Mapping[str, int] = {}
 
 
 class HierarchicalAllocator:
@@ -52,10 +58,14 @@ class HierarchicalAllocator:
         share: Share = dominant_share,
     ) -> None:
         self.options = options
-        self.ledger = Ledger(RoleTree(share, options.fair_sharing_excluded_resource_names))
+        tree = RoleTree(share, options.fair_sharing_excluded_resource_names)
+        self._held = HeldBack(options.allocation_interval_s)
+        self.ledger = Ledger(tree, self._held)
         self.refusals = Refusals(options.allocation_interval_s)
         self._entropy = entropy
         self._terms: dict[Client, Terms] = {}
+        self._ordinary = 0
+        """Bits of the clients that take offers from the global minimum on."""
         self._whitelist: frozenset[str] | None = None
         self._now = 0.0
         """The latest time that a call has told."""
@@ -82,6 +92,7 @@ class HierarchicalAllocator:
             agent = self.ledger.agents.get(agent_id)
             if agent is not None:
                 self._hold_used(agent, framework_id, by_role)
+        self._held.grow(ALL, self._now)
 
     def update_framework(
         self,
@@ -105,6 +116,7 @@ class HierarchicalAllocator:
             self._forget(client)
         for agent in self.ledger.close(framework):
             self._touch(agent)
+        self._held.grow(ALL, self._now)
 
     def activate_framework(self, framework_id: FrameworkId) -> None:
         """See `Allocator`."""
@@ -157,6 +169,7 @@ class HierarchicalAllocator:
         for framework_id, by_role in used.items():
             self._hold_used(agent, framework_id, by_role)
         self._touch(agent)
+        self._held.grow(ALL, self._now)
 
     def update_agent(
         self,
@@ -179,12 +192,14 @@ class HierarchicalAllocator:
         self._set_traits(agent)
         agent.blocked = 0
         self._touch(agent)
+        self._held.grow(ALL, self._now)
 
     def remove_agent(self, agent_id: AgentId) -> None:
         """See `Allocator`."""
         self.ledger.remove_agent(self.ledger.agents[agent_id])
         self.refusals.remove_agent(agent_id)
         self._agenda.forget(agent_id)
+        self._held.grow(ALL, self._now)
 
     def activate_agent(self, agent_id: AgentId) -> None:
         """See `Allocator`."""
@@ -215,6 +230,7 @@ class HierarchicalAllocator:
         agent = self.ledger.agents[agent_id]
         client = self.ledger.frameworks[framework_id].clients[role]
         self.ledger.convert(agent, client, consumed, converted)
+        self._held.grow(ALL, self._now)
         if agent.available:
             self._touch(agent)
 
@@ -225,6 +241,7 @@ class HierarchicalAllocator:
             return False
         self.ledger.set_total(agent, agent.total - consumed + converted)
         self._touch(agent)
+        self._held.grow(ALL, self._now)
         return True
 
     def recover(
@@ -244,6 +261,7 @@ class HierarchicalAllocator:
         if agent is None or client is None or not resources:
             return
         self.ledger.release(agent, client, resources)
+        self._make_room(client)
         refused_s = refuse_s(filters, self.options.allocation_interval_s) if filters is not None else None
         if refused_s == 0.0:
             self._agenda.wait_for_batch(agent_id, now)
@@ -258,28 +276,49 @@ class HierarchicalAllocator:
         for role, weight in weights.items():
             self.ledger.tree.set_weight(role, weight)
 
+    def update_quota(
+        self, role: str, guarantees: Mapping[str, int] = NOTHING, limits: Mapping[str, int] = NOTHING
+    ) -> None:
+        """See `Allocator`."""
+        assert "/" not in role, f"{role} is not a top-level role"
+        self.ledger.set_quota(role, Quota(dict(guarantees), dict(limits)))
+        self._held.grow(ALL, self._now)
+
     # Decisions.
 
     def deadline(self) -> float | None:
         """See `Allocator`."""
-        due = (self._agenda.deadline(), self.refusals.next_s())
+        due = (self._agenda.deadline(), self.refusals.next_s(), self._held.deadline())
         return min((when for when in due if when is not None), default=None)
 
     def allocate(self, now: float, agents_max: int) -> list[Allocation]:
         """See `Allocator`."""
         self._now = now
         self._end_refusals(now)
-        decided: list[Allocation] = []
-        for agent in self._take_agents(now, agents_max):
-            self._allocate_agent(agent, decided)
-        return decided
+        self._look_again(now)
+        agents = self._take_agents(now, agents_max)
+        if not agents:
+            return []
+        ledger, minimum = self.ledger, self.options.min_allocatable_resources
+        decisions = Round(ledger, self._terms, self.refusals, self._ordinary, minimum)
+        if ledger.quotas.needy:
+            for agent in agents:
+                decisions.give_guarantees(agent)
+            agents = [agent for agent in agents if agent.available]
+            draw(agents, len(agents), self._entropy)
+        for agent in agents:
+            decisions.share(agent)
+        for agent_id in decisions.taken:
+            self._agenda.wait_for_batch(agent_id, now)
+        return decisions.decided
 
     def explain(self, framework_id: FrameworkId, now: float) -> list[Skip]:
         """See `Allocator`."""
         skips = []
         for client in self.ledger.frameworks[framework_id].clients.values():
             for agent in self.ledger.agents.values():
-                text = sentence(self.reason(client, agent), agent, client, self.refusals, now)
+                reason = self.reason(client, agent)
+                text = sentence(reason, agent, client, self.refusals, self.ledger.quotas, now)
                 skips.append(Skip(agent.id, client.role, text))
         return skips
 
@@ -296,33 +335,34 @@ class HierarchicalAllocator:
             return Reason.AGENT_INACTIVE
         if not self._is_whitelisted(agent):
             return Reason.NOT_WHITELISTED
-        offer = offerable(agent, client, self._terms[client], self.refusals)
+        terms, refusals, quotas = self._terms[client], self.refusals, self.ledger.quotas
+        if client.top in quotas.needy:
+            offer = offerable(agent, client, terms, refusals, quotas, guaranteed=True)
+            if not isinstance(offer, Reason):
+                return Reason.NEXT
+        offer = offerable(agent, client, terms, refusals, quotas)
         return offer if isinstance(offer, Reason) else Reason.NEXT
 
-    def is_pending(self, agent: AgentAccount) -> bool:
-        """Tell whether the agent will be looked at in the next allocation or the next batch."""
-        return agent.id in self._agenda
+    def pending(self, agent: AgentAccount) -> int:
+        """Return the bits of the clients that will be asked about an agent with the next batch or before."""
+        blocked = agent.blocked if agent.is_blocked_at(agent.available) else 0
+        needy = ALL if self.ledger.quotas.needy else 0
+        lasting = blocked & ~(needy & self._held.bits(agent.id))
+        return (~lasting if agent.id in self._agenda else 0) | self._held.pending(agent.id)
 
-    def _allocate_agent(self, agent: AgentAccount, decided: list[Allocation]) -> None:
-        """Offer one agent to those whose turn it is until nothing is left or nobody wants it."""
-        available = agent.available
-        tree = self.ledger.tree
-        if agent.blocked and not agent.is_blocked_at(available):
-            agent.blocked = 0
-        taken = EMPTY
-        for client in tree.turns(tree.root.mask & ~agent.blocked):
-            offer = offerable(agent, client, self._terms[client], self.refusals, taken)
-            if isinstance(offer, Reason):
-                if agent.available is available:
-                    agent.block(client, available)
-                continue
-            self.ledger.hold(agent, client, offer)
-            decided.append(Allocation(client.framework_id, client.role, agent.id, offer))
-            if not agent.available:
-                return
-            taken += offer.shared()
-        if taken:
-            self._agenda.wait_for_batch(agent.id, self._now)
+    def _make_room(self, client: Client) -> None:
+        """Note that a client has given something back, which may leave more for others."""
+        quotas = self.ledger.quotas
+        if quotas.enforced:
+            node = self.ledger.tree.node(client.top)
+            self._held.grow(ALL if quotas.required or node is None else node.mask, self._now)
+
+    def _look_again(self, now: float) -> None:
+        """Look at agents again from which quota kept clients, when there may be more room."""
+        for agent_id, bits in self._held.take(now):
+            agent = self.ledger.agents[agent_id]
+            agent.blocked &= ~bits
+            self._touch(agent)
 
     def _is_whitelisted(self, agent: AgentAccount) -> bool:
         return self._whitelist is None or agent.info.hostname in self._whitelist
@@ -373,6 +413,9 @@ class HierarchicalAllocator:
     def _set_terms(self, client: Client, terms: Terms) -> None:
         known = self._terms.get(client)
         self._terms[client] = terms
+        self._ordinary &= ~client.bit
+        if terms.minimum == self.options.min_allocatable_resources:
+            self._ordinary |= client.bit
         if known is not None and known != terms:
             self.ledger.unblock(client)
             if client.mask:
@@ -382,6 +425,7 @@ class HierarchicalAllocator:
         """Drop what is remembered of a client but for its holdings."""
         self.refusals.remove_client(client)
         self._terms.pop(client, None)
+        self._ordinary &= ~client.bit
 
     def _set_wants(self, framework: FrameworkAccount) -> None:
         """Let those clients of a framework have turns that want offers."""
@@ -389,6 +433,7 @@ class HierarchicalAllocator:
             wants = framework.wants(role)
             if wants and not client.mask:
                 self.ledger.tree.want(client)
+                self._held.grow(client.bit, self._now)
                 self._agenda.touch_all(self._now)
             elif not wants and client.mask:
                 self.ledger.tree.unwant(client)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from meseta.allocator.agents import AgentAccount
 from meseta.allocator.hierarchical import HierarchicalAllocator
 from meseta.allocator.ledger import Ledger, charges
+from meseta.allocator.quota import stake_of
 from meseta.allocator.sorter import OWN, Client, Node
 from meseta.allocator.verdict import Reason
 from meseta.resources import EMPTY, Resources
@@ -23,8 +24,10 @@ def check(allocator: HierarchicalAllocator) -> None:
     bits = sum(client.bit for client in clients)
     for agent in ledger.agents.values():
         _check_agent(agent, clients, bits)
+        assert not ledger.held_back.bits(agent.id) & ~bits, f"{agent.id}: is kept from clients that are gone"
     _check_tree(ledger)
     _check_clients(ledger)
+    _check_quotas(ledger)
     _check_refusals(allocator)
     _check_nothing_is_forgotten(allocator)
 
@@ -96,6 +99,30 @@ def _check_clients(ledger: Ledger) -> None:
     assert not clients, f"clients of no framework: {[client.path for client in clients]}"
 
 
+def _check_quotas(ledger: Ledger) -> None:
+    """What is consumed, free and missing is what the agents and quotas add up to."""
+    quotas = ledger.quotas
+    consumed: dict[str, dict[str, int]] = {}
+    free: dict[str, int] = {}
+    required: dict[str, int] = {}
+    if quotas.enforced:
+        for agent in ledger.agents.values():
+            stake = stake_of(agent)
+            _add(free, stake.free)
+            for role, quantities in stake.consumed.items():
+                _add(consumed.setdefault(role, {}), quantities)
+        for role in quotas.roles():
+            _add(required, quotas.missing(role))
+    kept = {role: _nonzero(quantities) for role, quantities in quotas.consumed.items()}
+    expected = {role: _nonzero(quantities) for role, quantities in consumed.items()}
+    expected = {role: quantities for role, quantities in expected.items() if quantities}
+    assert kept == expected, f"consumed is {kept}, should be {expected}"
+    assert _nonzero(quotas.free) == _nonzero(free), f"free is {quotas.free}, should be {free}"
+    assert quotas.required == required, f"required is {quotas.required}, should be {required}"
+    needy = [role for role in quotas.roles() if quotas.missing(role)]
+    assert sorted(quotas.needy) == sorted(needy), f"needy are {list(quotas.needy)}, should be {needy}"
+
+
 def _check_refusals(allocator: HierarchicalAllocator) -> None:
     ledger = allocator.ledger
     for refusal in allocator.refusals:
@@ -108,10 +135,9 @@ def _check_refusals(allocator: HierarchicalAllocator) -> None:
 def _check_nothing_is_forgotten(allocator: HierarchicalAllocator) -> None:
     """Whoever will not be asked about an agent would say no."""
     for agent in allocator.ledger.agents.values():
-        pending = allocator.is_pending(agent)
-        blocked = agent.blocked if agent.is_blocked_at(agent.available) else 0
+        pending = allocator.pending(agent)
         for client in allocator.ledger.tree.clients():
-            if pending and not client.bit & blocked:
+            if client.bit & pending:
                 continue
             reason = allocator.reason(client, agent)
             assert reason is not Reason.NEXT, f"{agent.id} has something for {client.path} and will not ask"

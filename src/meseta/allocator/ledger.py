@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from meseta.allocator.agents import AgentAccount
 from meseta.allocator.frameworks import FrameworkAccount
+from meseta.allocator.held import HeldBack
+from meseta.allocator.quota import NO_STAKE, Quota, Quotas, Stake, contested, stake_of
 from meseta.allocator.sorter import Client, Node, RoleTree, lineage
 from meseta.ids import AgentId, FrameworkId
 from meseta.resources import EMPTY, Resources
@@ -20,10 +22,12 @@ Charges = dict[Node, dict[str, int]]
 class Ledger:
     """The books. Every change of a holding or a total goes through here."""
 
-    __slots__ = ("agents", "frameworks", "tree")
+    __slots__ = ("agents", "frameworks", "held_back", "quotas", "tree")
 
-    def __init__(self, tree: RoleTree) -> None:
+    def __init__(self, tree: RoleTree, held_back: HeldBack) -> None:
         self.tree = tree
+        self.held_back = held_back
+        self.quotas = Quotas()
         self.agents: dict[AgentId, AgentAccount] = {}
         self.frameworks: dict[FrameworkId, FrameworkAccount] = {}
 
@@ -34,18 +38,22 @@ class Ledger:
         assert agent.id not in self.agents, f"agent {agent.id} is known already"
         self.agents[agent.id] = agent
         self.tree.change_total(agent.total.quantities(), {})
+        self._restake(agent, NO_STAKE)
 
     def set_total(self, agent: AgentAccount, total: Resources) -> None:
         """Replace an agent's total."""
-        before = agent.total.quantities()
+        before, stake = agent.total.quantities(), self._stake(agent)
         agent.set_total(total)
         self.tree.change_total(total.quantities(), before)
+        self._restake(agent, stake)
 
     def remove_agent(self, agent: AgentAccount) -> None:
         """Forget an agent and all that is held of it."""
         for client, resources in list(agent.held.items()):
             self.release(agent, client, resources)
         self.tree.change_total({}, agent.total.quantities())
+        self.quotas.exchange(self._stake(agent), NO_STAKE)
+        self.held_back.forget_agent(agent.id)
         del self.agents[agent.id]
 
     # Frameworks and their clients.
@@ -69,6 +77,7 @@ class Ledger:
         del framework.clients[client.role]
         self.tree.remove(client)
         self.unblock(client)
+        self.held_back.forget_client(client.bit)
 
     def unblock(self, client: Client) -> None:
         """Let the client be asked again about all agents."""
@@ -105,33 +114,54 @@ class Ledger:
         if agent.simple:
             agent.hold(client, resources)
             self.tree.charge(client, resources.quantities())
+            if self.quotas.enforced:
+                self.quotas.hold(client.top, contested(resources))
         else:
-            before = charges(agent)
+            before, stake = charges(agent), self._stake(agent)
             agent.hold(client, resources)
             self.tree.charge(client, {})
             self._recharge(agent, before)
+            self._restake(agent, stake)
 
     def release(self, agent: AgentAccount, client: Client, resources: Resources) -> None:
         """Take back what a client holds of an agent; a client that is then of no use is forgotten."""
         if agent.simple:
             agent.release(client, resources)
             self.tree.discharge(client, resources.quantities())
+            if self.quotas.enforced:
+                self.quotas.release(client.top, contested(resources))
         else:
-            before = charges(agent)
+            before, stake = charges(agent), self._stake(agent)
             agent.release(client, resources)
             self._recharge(agent, before)
+            self._restake(agent, stake)
         if client not in agent.held:
             self._left(client)
 
     def convert(self, agent: AgentAccount, client: Client, consumed: Resources, converted: Resources) -> None:
         """Turn what a client holds of an agent into something else."""
         total = agent.total.quantities()
-        before = charges(agent)
+        before, stake = charges(agent), self._stake(agent)
         agent.convert(client, consumed, converted)
         self._recharge(agent, before)
+        self._restake(agent, stake)
         self.tree.change_total(agent.total.quantities(), total)
         if client not in agent.held:
             self._left(client)
+
+    # Quota.
+
+    def set_quota(self, role: str, quota: Quota) -> None:
+        """Replace the quota of a top-level role."""
+        self.quotas.set(role, quota, self.agents.values())
+
+    def _stake(self, agent: AgentAccount) -> Stake:
+        return stake_of(agent) if self.quotas.enforced else NO_STAKE
+
+    def _restake(self, agent: AgentAccount, before: Stake) -> None:
+        """Bring the quotas up to date after an agent's stake was `before`."""
+        if self.quotas.enforced:
+            self.quotas.exchange(before, stake_of(agent))
 
     def _recharge(self, agent: AgentAccount, before: Charges) -> None:
         """Bring the tree up to date after an agent's charges were `before`."""

@@ -86,12 +86,14 @@ class Node:
 class Client(Node):
     """A framework in one role."""
 
-    __slots__ = ("bit", "framework_id", "holdings", "role")
+    __slots__ = ("bit", "framework_id", "holdings", "role", "top")
 
     def __init__(self, framework_id: FrameworkId, role: str, parent: Node, bit: int) -> None:
         super().__init__(framework_id, f"{parent.path}/{framework_id}", parent)
         self.framework_id = framework_id
         self.role = role
+        self.top = role.partition("/")[0]
+        """The top-level role that the role is or is below."""
         self.bit = bit
         """The one bit, in place, that stands for this client in masks."""
         self.holdings = 0

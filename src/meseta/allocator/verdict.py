@@ -6,14 +6,18 @@ questions is from cheap and lasting to costly and passing.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import Enum
 
 from meseta.allocator.agents import AgentAccount
 from meseta.allocator.constraints import is_excluded
 from meseta.allocator.filters import Refusals
+from meseta.allocator.quota import Quotas
 from meseta.allocator.sorter import Client
 from meseta.allocator.terms import Terms, Trait, is_enough
 from meseta.resources import EMPTY, Resources
+
+ROLES_NAMED_MAX = 3
 
 
 class Reason(Enum):
@@ -33,9 +37,16 @@ class Reason(Enum):
     NOTHING_FOR_ROLE = "what is free on the agent is reserved for other roles"
     INCAPABLE = "what is free on the agent needs capabilities that the framework lacks"
     TOO_LITTLE = "what is free on the agent is below the minimum that is worth an offer"
+    QUOTA_LIMIT = "the quota limit of the role leaves too little of the agent"
+    HEADROOM = "what is free on the agent is kept back for the guarantees of other roles"
+    NO_GUARANTEE = "the agent has nothing of what the role misses of its guarantees"
     REFUSED = "the framework has refused what is free on the agent"
+    REFUSED_PART = "the framework has refused the part of the agent that quota leaves it"
     NEXT = "the agent will be offered in the next allocation, unless others are served first"
 
+
+QUOTA_REASONS = frozenset((Reason.QUOTA_LIMIT, Reason.HEADROOM, Reason.REFUSED_PART))
+"""Such a no holds until the quota has more room; others hold as long as there is no more on the agent."""
 
 TRAIT_REASONS = {
     Trait.GPUS: Reason.GPUS,
@@ -46,11 +57,19 @@ TRAIT_REASONS = {
 
 
 def offerable(
-    agent: AgentAccount, client: Client, terms: Terms, refusals: Refusals, taken: Resources = EMPTY
+    agent: AgentAccount,
+    client: Client,
+    terms: Terms,
+    refusals: Refusals,
+    quotas: Quotas,
+    taken: Resources = EMPTY,
+    *,
+    guaranteed: bool = False,
 ) -> Resources | Reason:
     """Return what of `agent` is to be offered to `client`, or why nothing is.
 
-    `taken` are the shared resources that this allocation has offered to others already.
+    `taken` are the shared resources that this allocation has offered to others already. If `guaranteed`,
+    the client's role misses some of its guarantees, and is to be offered only what helps.
     """
     hindrance = agent.traits & ~terms.copes_with
     if hindrance:
@@ -69,18 +88,53 @@ def offerable(
         return Reason.NOTHING_FREE
     if not is_enough(offer, terms.minimum):
         return Reason.TOO_LITTLE
+    whole = offer
+    if quotas.enforced:
+        cut = _within_quota(offer, client, terms, quotas, guaranteed)
+        if isinstance(cut, Reason):
+            return cut
+        offer = cut
     for refusal in refusals.of(client, agent.id):
         if refusal.resources.contains(offer):
-            return Reason.REFUSED
+            return Reason.REFUSED if offer is whole else Reason.REFUSED_PART
     return offer
 
 
-def sentence(reason: Reason, agent: AgentAccount, client: Client, refusals: Refusals, now: float) -> str:
+def sentence(
+    reason: Reason, agent: AgentAccount, client: Client, refusals: Refusals, quotas: Quotas, now: float
+) -> str:
     """Put a reason in words, with the longest time that it may last where that is known."""
-    if reason is not Reason.REFUSED:
+    if reason is Reason.QUOTA_LIMIT:
+        return f"the quota limit of role {client.top} leaves too little of the agent"
+    if reason is Reason.HEADROOM:
+        return f"what is free on the agent is kept back for the guarantees of {_some_of(quotas.needy)}"
+    if reason not in (Reason.REFUSED, Reason.REFUSED_PART):
         return str(reason.value)
     until = max(refusals.ends_s(refusal) for refusal in refusals.of(client, agent.id))
     return f"{reason.value}, for another {max(0.0, until - now):.0f} s at most"
+
+
+def _within_quota(
+    offer: Resources, client: Client, terms: Terms, quotas: Quotas, guaranteed: bool
+) -> Resources | Reason:
+    """Cut an offer down to what quota allows; say what leaves too little."""
+    if guaranteed:
+        given = quotas.with_guarantee(client.top, offer)
+        if given is None:
+            return Reason.NO_GUARANTEE
+        return given if is_enough(given, terms.minimum) else Reason.QUOTA_LIMIT
+    allowed = quotas.within_limit(client.top, offer)
+    if not is_enough(allowed, terms.minimum):
+        return Reason.QUOTA_LIMIT
+    allowed = quotas.within_surplus(allowed)
+    return allowed if is_enough(allowed, terms.minimum) else Reason.HEADROOM
+
+
+def _some_of(roles: Collection[str]) -> str:
+    """Name some roles, and say how many more there are."""
+    names = sorted(roles)
+    more = f" and {len(names) - ROLES_NAMED_MAX} more" if len(names) > ROLES_NAMED_MAX else ""
+    return f"role {', '.join(names[:ROLES_NAMED_MAX])}{more}"
 
 
 def _within(offer: Resources, terms: Terms) -> Resources:

@@ -367,7 +367,7 @@ def test_cost_follows_the_change() -> None:
         cluster.decline(offer, refuse_s=1000.0)
     assert cluster.allocate() == []
     agents = cluster.allocator.ledger.agents.values()
-    assert not any(cluster.allocator.is_pending(agent) for agent in agents)
+    assert not any(cluster.allocator.pending(agent) for agent in agents)
     assert cluster.allocator.allocate(500.0, EVERYTHING) == []
 
 

@@ -1,0 +1,143 @@
+"""One allocation over some agents: first what roles miss of their guarantees, then fair shares.
+
+In the first stage only roles have turns that miss some of their guarantees, and an agent is offered to one
+only if it helps. In the second all have turns, and what they are offered is cut down to the limit of their
+role and to what the guarantees of others leave. Without quota there is only the second.
+
+With thousands of roles that have reached their limits, asking each about each agent would cost what it
+costs Mesos. So the clients of a role whose limit leaves less than the usual minimum that is worth an offer
+are masked out at once, and all clients when the headroom is used up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from meseta.allocator.agents import AgentAccount
+from meseta.allocator.allocator import Allocation
+from meseta.allocator.filters import Refusals
+from meseta.allocator.ledger import Ledger
+from meseta.allocator.sorter import Client
+from meseta.allocator.terms import Minimum, Terms
+from meseta.allocator.verdict import QUOTA_REASONS, Reason, offerable
+from meseta.ids import AgentId
+from meseta.resources import EMPTY, Resources
+
+
+class Round:
+    """One allocation. No client must be added, removed or made to want while it lasts."""
+
+    __slots__ = (
+        "_ledger",
+        "_minimum",
+        "_needy",
+        "_ordinary",
+        "_refusals",
+        "_shut",
+        "_terms",
+        "decided",
+        "taken",
+    )
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        terms: Mapping[Client, Terms],
+        refusals: Refusals,
+        ordinary: int,
+        minimum: Minimum,
+    ) -> None:
+        """`ordinary` are the bits of the clients that take offers from `minimum` on."""
+        self._ledger = ledger
+        self._terms = terms
+        self._refusals = refusals
+        self._ordinary = ordinary
+        self._minimum = minimum
+        self.decided: list[Allocation] = []
+        self.taken: dict[AgentId, Resources] = {}
+        """Shared resources that have been offered: each only once in a round."""
+        self._needy = self._shut = 0
+        quotas = ledger.quotas
+        if quotas.enforced:
+            self._needy = sum(self._bits(role) for role in quotas.needy)
+            for role in quotas.roles():
+                self._shut_out(role)
+
+    def give_guarantees(self, agent: AgentAccount) -> None:
+        """Offer an agent to those whose roles miss some of their guarantees, as far as it helps them."""
+        quotas = self._ledger.quotas
+        lasting = self._blocked(agent) & ~self._ledger.held_back.bits(agent.id)
+        for client in self._ledger.tree.turns(self._needy & ~lasting):
+            if client.top not in quotas.needy:
+                continue
+            offer = self._ask(agent, client, guaranteed=True)
+            if not isinstance(offer, Reason):
+                self._give(agent, client, offer)
+                if not agent.available:
+                    return
+
+    def share(self, agent: AgentAccount) -> None:
+        """Offer an agent to those whose turn it is until nothing is left or nobody wants it."""
+        available = agent.available
+        enforced = self._ledger.quotas.enforced
+        tree = self._ledger.tree
+        candidates = tree.root.mask & ~self._blocked(agent)
+        shut = self._shut & candidates if agent.plain else 0
+        held = shut
+        for client in tree.turns(candidates & ~shut):
+            offer = self._ask(agent, client)
+            if isinstance(offer, Reason):
+                if enforced and offer in QUOTA_REASONS:
+                    held |= client.bit
+                if agent.available is available:
+                    agent.block(client, available)
+                continue
+            self._give(agent, client, offer)
+            if not agent.available:
+                break
+            if enforced:
+                held |= client.bit
+        if held:
+            self._ledger.held_back.add(agent.id, held)
+
+    def _ask(self, agent: AgentAccount, client: Client, *, guaranteed: bool = False) -> Resources | Reason:
+        return offerable(
+            agent,
+            client,
+            self._terms[client],
+            self._refusals,
+            self._ledger.quotas,
+            self.taken.get(agent.id, EMPTY),
+            guaranteed=guaranteed,
+        )
+
+    def _give(self, agent: AgentAccount, client: Client, offer: Resources) -> None:
+        self._ledger.hold(agent, client, offer)
+        self.decided.append(Allocation(client.framework_id, client.role, agent.id, offer))
+        shared = offer.shared()
+        if shared:
+            self.taken[agent.id] = self.taken.get(agent.id, EMPTY) + shared
+        quotas = self._ledger.quotas
+        if quotas.enforced:
+            if self._needy and client.top not in quotas.needy:
+                self._needy &= ~self._bits(client.top)
+            self._shut_out(client.top)
+
+    def _blocked(self, agent: AgentAccount) -> int:
+        """Return the bits of the clients that need not be asked about an agent."""
+        if agent.blocked and not agent.is_blocked_at(agent.available):
+            agent.blocked = 0
+        return agent.blocked
+
+    def _shut_out(self, role: str) -> None:
+        """Mask out those for whom quota leaves nothing any more."""
+        quotas = self._ledger.quotas
+        if quotas.shuts_out(role, self._minimum):
+            self._shut |= self._bits(role) & self._ordinary
+        if self._shut != self._ordinary and quotas.shuts_out_all(self._minimum):
+            self._shut = self._ordinary
+
+    def _bits(self, role: str) -> int:
+        """Return the bits of the clients of a top-level role that want offers."""
+        node = self._ledger.tree.node(role)
+        return 0 if node is None else node.mask
