@@ -54,7 +54,8 @@ def run_daemon(
         print(f"meseta {name}: {fault}", file=sys.stderr)
         return EXIT_CONFIG
     except OSError as fault:
-        print(f"meseta {name}: cannot start: {fault.strerror or fault}", file=sys.stderr)
+        where = "" if fault.filename is None else f"{fault.filename}: "
+        print(f"meseta {name}: cannot start: {where}{fault.strerror or fault}", file=sys.stderr)
         return EXIT_CONFIG
 
 

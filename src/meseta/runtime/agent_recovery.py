@@ -23,7 +23,7 @@ from meseta.errors import ConfigError, WireError
 from meseta.ids import NO_PID, ContainerId, Pid
 from meseta.records import AgentInfo
 from meseta.resources import Resources
-from meseta.runtime.checkpoints import RecordLog, read_record, read_records, read_text
+from meseta.runtime.checkpoints import read_record, read_records, read_text, recover_records
 from meseta.runtime.sandbox import (
     AGENT_INFO,
     EXECUTOR_GENERATED,
@@ -148,9 +148,7 @@ def _tasks(run: str) -> Iterator[RecoveredTask]:
             continue
         info = _read(read_task, records, path)
         path = os.path.join(directory, TASK_UPDATES)
-        log = RecordLog(path)
-        log.close()
-        updates, acknowledged = _read(read_updates, log.recovered.records, path)
+        updates, acknowledged = _read(read_updates, recover_records(path), path)
         yield RecoveredTask(info=info, updates=updates, acknowledged=acknowledged, group=read_group(records))
 
 

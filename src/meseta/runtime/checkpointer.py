@@ -14,7 +14,6 @@ another thread. What a killed agent had not got to is removed at the next start.
 from __future__ import annotations
 
 import asyncio
-import errno
 import itertools
 import os
 import shutil
@@ -30,7 +29,7 @@ import structlog
 
 from meseta.agent.effects import AgentCheckpoint, Checkpoint, RemovePath, UpdateCheckpoint
 from meseta.errors import MesetaError
-from meseta.runtime.checkpoints import FILE_MODE, frame, replace_file
+from meseta.runtime.checkpoints import append, frame, replace_file
 from meseta.runtime.sandbox import point_latest
 from meseta.wire.checkpoints import checkpoint_records
 
@@ -209,27 +208,6 @@ class Checkpointer:
 
     def _delete(self, place: str) -> None:
         self._remover.do(lambda: shutil.rmtree(place, ignore_errors=True))
-
-
-def append(path: str, data: bytes, flags: int = 0) -> None:
-    """Add `data` to the file at `path` by one write. Raises OSError, and then the file is as it was.
-
-    With O_EXCL the file is new. It needs no detour by another name: a reader takes one that is cut off for
-    one that is not there. Others may not read it: what frameworks say of their tasks can be secret.
-    """
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | flags, FILE_MODE)
-    try:
-        written = os.write(fd, data)
-        if written < len(data):
-            os.ftruncate(fd, os.fstat(fd).st_size - written)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    except OSError as error:
-        if flags & os.O_EXCL:
-            os.unlink(path)
-        error.filename = path
-        raise
-    finally:
-        os.close(fd)
 
 
 def _make_directory(directory: str) -> None:

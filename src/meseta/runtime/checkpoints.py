@@ -7,10 +7,10 @@ appends leaves half a record at the end: reading stops before it, and a log cuts
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import tempfile
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from meseta.errors import MesetaError
@@ -39,20 +39,16 @@ def frame(record: bytes) -> bytes:
 
 
 def write_text(path: str, text: str) -> None:
-    """Replace the file at `path`, such as `boot_id` or `forked.pid`, by `text`."""
-    replace_file(path, text.encode())
+    """Give the file at `path`, such as `boot_id`, the content `text`; one that has it is left alone."""
+    if read_text(path) != text:
+        replace_file(path, text.encode())
 
 
-def write_records(path: str, records: Iterable[bytes]) -> None:
-    """Replace the file at `path` by these records."""
-    replace_file(path, b"".join(map(frame, records)))
-
-
-def replace_file(path: str, data: bytes, *, sync: bool = False) -> None:
+def replace_file(path: str, data: bytes) -> None:
     """Give the file at `path` new content, so that a reader sees the old one or the new one.
 
-    Missing directories are made. With `sync` the content also survives a crash of the machine; Mesos does
-    not do that by default, as a crash ends every task anyway. Raises `OSError`.
+    Missing directories are made. It is not synced: a crash of the machine ends every task anyway (and Mesos
+    does not by default). Raises `OSError`.
     """
     directory = os.path.dirname(path) or "."
     os.makedirs(directory, exist_ok=True)
@@ -60,15 +56,33 @@ def replace_file(path: str, data: bytes, *, sync: bool = False) -> None:
     try:
         with open(fd, "wb") as file:
             file.write(data)
-            if sync:
-                file.flush()
-                os.fsync(fd)
         os.rename(temporary, path)
-    except BaseException:
+    except BaseException as error:
         os.unlink(temporary)
+        if isinstance(error, OSError):
+            error.filename = path
         raise
-    if sync:
-        _sync_directory(directory)
+
+
+def append(path: str, data: bytes, flags: int = 0) -> None:
+    """Add `data` to the file at `path` by one write. Raises OSError, and then the file is as it was.
+
+    With O_EXCL the file is new. It needs no detour by another name: a reader takes one that is cut off for
+    one that is not there. Others may not read it: what frameworks say of their tasks can be secret.
+    """
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | flags, FILE_MODE)
+    try:
+        written = os.write(fd, data)
+        if written < len(data):
+            os.ftruncate(fd, os.fstat(fd).st_size - written)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError as error:
+        if flags & os.O_EXCL:
+            os.unlink(path)
+        error.filename = path
+        raise
+    finally:
+        os.close(fd)
 
 
 def read_text(path: str) -> str | None:
@@ -92,6 +106,15 @@ def read_records(path: str) -> Records:
     return Records([], 0, False) if data is None else split_records(data, path)
 
 
+def recover_records(path: str) -> list[bytes]:
+    """Return the complete records of a log, such as `task.updates`, and remove what a crash had cut off, so
+    that the next one is appended in its place. Raises as `read_records`, and `OSError`."""
+    found = read_records(path)
+    if found.truncated:
+        os.truncate(path, found.whole_bytes)
+    return found.records
+
+
 def split_records(data: bytes, path: str) -> Records:
     """Cut `data`, the content of `path`, into records."""
     records = []
@@ -107,52 +130,9 @@ def split_records(data: bytes, path: str) -> Records:
     return Records(records, start, start < len(data))
 
 
-class RecordLog:
-    """A file of records that grows, such as `task.updates`; what a crash had cut off is gone.
-
-    `recovered` holds the records that were there. Each append is one write, so that what is appended
-    survives the death of this process; it is not synced.
-    """
-
-    __slots__ = ("_fd", "_path", "_size", "recovered")
-
-    def __init__(self, path: str) -> None:
-        os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
-        self._path = path
-        self.recovered = read_records(path)
-        self._size = self.recovered.whole_bytes
-        self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, FILE_MODE)
-        if self.recovered.truncated:
-            os.ftruncate(self._fd, self._size)
-
-    def append(self, record: bytes) -> None:
-        """Add `record`; raises `OSError`, and then the file is as it was."""
-        data = frame(record)
-        written = 0
-        try:
-            while written < len(data):
-                written += os.write(self._fd, data[written:])
-        except OSError:
-            os.ftruncate(self._fd, self._size)
-            raise
-        self._size += len(data)
-
-    def close(self) -> None:
-        """Close the file."""
-        os.close(self._fd)
-
-
 def _read(path: str) -> bytes | None:
     try:
         with open(path, "rb") as file:
             return file.read()
     except FileNotFoundError:
         return None
-
-
-def _sync_directory(directory: str) -> None:
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -12,7 +12,7 @@ import pytest
 
 from meseta.agent.effects import Checkpoint, RemovePath, TextCheckpoint, UpdateCheckpoint
 from meseta.runtime import checkpointer
-from meseta.runtime.checkpointer import Checkpointer, CheckpointerError, append
+from meseta.runtime.checkpointer import Checkpointer, CheckpointerError
 from meseta.runtime.checkpoints import split_records
 
 RUN = "meta/slaves/a/frameworks/f/executors/e/runs/c"
@@ -111,11 +111,3 @@ def test_what_is_removed_goes_in_its_turn(tmp_path: Path) -> None:
         assert os.listdir(tmp_path / "meta/slaves/a") == ["y"]
 
     check(tmp_path, body)
-
-
-def test_a_full_disk_is_reported_with_the_file(tmp_path: Path) -> None:
-    path = tmp_path / "full"
-    path.symlink_to("/dev/full")
-    with pytest.raises(OSError, match="No space left on device") as raised:
-        append(str(path), b"data")
-    assert raised.value.filename == str(path)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from pathlib import Path
@@ -10,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meseta.runtime import checkpoints
-from meseta.runtime.checkpoints import CheckpointError, RecordLog, frame, split_records
+from meseta.runtime.checkpoints import CheckpointError, append, frame, split_records
 
 RECORDS = [b"one", b"", b"three" * 1000]
 GOLDEN_ACK = bytes.fromhex("1400000008011a1005dedbb34a4848eeacc477c7252d69f9")
@@ -41,10 +40,9 @@ def test_an_impossible_length_is_damage() -> None:
 
 def test_files_are_replaced_whole_and_private(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "slave.info"
-    for sync in (False, True):
-        checkpoints.replace_file(str(path), b"x", sync=sync)
+    checkpoints.replace_file(str(path), b"x")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    checkpoints.write_records(str(path), RECORDS)
+    checkpoints.replace_file(str(path), b"".join(map(frame, RECORDS)))
     assert checkpoints.read_records(str(path)).records == RECORDS
     assert checkpoints.read_record(str(path)) == b"one"
     assert os.listdir(path.parent) == ["slave.info"]
@@ -63,6 +61,13 @@ def test_text_files_have_no_frame(tmp_path: Path) -> None:
     assert checkpoints.read_text(str(tmp_path / "boot_id")) == "some-boot"
 
 
+def test_a_text_that_is_there_already_needs_no_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = str(tmp_path / "boot_id")
+    checkpoints.write_text(path, "some-boot")
+    monkeypatch.setattr(checkpoints, "replace_file", lambda path, data: pytest.fail("written again"))
+    checkpoints.write_text(path, "some-boot")
+
+
 def test_missing_files_hold_nothing(tmp_path: Path) -> None:
     path = str(tmp_path / "nope")
     assert checkpoints.read_text(path) is None
@@ -71,41 +76,35 @@ def test_missing_files_hold_nothing(tmp_path: Path) -> None:
 
 
 def test_a_log_grows_and_is_recovered(tmp_path: Path) -> None:
-    path = tmp_path / "tasks" / "t" / "task.updates"
+    path = str(tmp_path / "task.updates")
     for expected in ([], RECORDS):
-        log = RecordLog(str(path))
-        assert log.recovered.records == expected
+        assert checkpoints.recover_records(path) == expected
         for record in RECORDS:
-            log.append(record)
-        log.close()
-    assert checkpoints.read_records(str(path)).records == RECORDS * 2
+            append(path, frame(record))
+    assert checkpoints.read_records(path).records == RECORDS * 2
 
 
 def test_a_log_goes_on_after_half_a_record(tmp_path: Path) -> None:
     path = tmp_path / "task.updates"
     path.write_bytes(frame(b"one") + frame(b"two")[:-1])
-    log = RecordLog(str(path))
-    assert log.recovered == ([b"one"], 7, True)
-    log.append(b"new")
-    log.close()
+    assert checkpoints.recover_records(str(path)) == [b"one"]
+    append(str(path), frame(b"new"))
     assert checkpoints.read_records(str(path)) == ([b"one", b"new"], 14, False)
 
 
-def test_a_full_disk_leaves_no_half_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    log = RecordLog(str(tmp_path / "log"))
-    log.append(b"one")
+def test_a_log_that_a_full_disk_cuts_off_is_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(tmp_path / "log")
+    append(path, frame(b"one"))
     write = os.write
-    calls = iter([2])
-
-    def short(fd: int, data: bytes) -> int:
-        for count in calls:
-            return write(fd, data[:count])
-        raise OSError(errno.ENOSPC, "No space left on device")
-
     with monkeypatch.context() as full:
-        full.setattr(os, "write", short)
+        full.setattr(os, "write", lambda fd, data: write(fd, data[:2]))
+        with pytest.raises(OSError, match="No space") as raised:
+            append(path, frame(b"lost"))
+        assert raised.value.filename == path
         with pytest.raises(OSError, match="No space"):
-            log.append(b"lost")
-    log.append(b"two")
-    log.close()
-    assert checkpoints.read_records(str(tmp_path / "log")).records == [b"one", b"two"]
+            append(str(tmp_path / "new"), frame(b"lost"), os.O_EXCL)
+    append(path, frame(b"two"))
+    assert checkpoints.read_records(path).records == [b"one", b"two"]
+    assert os.listdir(tmp_path) == ["log"]
