@@ -31,7 +31,6 @@ SUBSCRIBE = '{"type":"SUBSCRIBE","subscribe":{"framework_info":{"user":"root","n
 
 DIFFERENT = {
     "SUBSCRIBE constraint without predicate": "map entries are named by their key, not by their position",
-    "SUBSCRIBE constraints with a broken regex": "expressions are refused altogether, with another sentence",
     "SUBSCRIBE failover_timeout as string": "a JSON parser's words about a number",
     "gzip encoded request body": "the recorded ids are inside of the compressed body, so it names a stranger",
     "Expect: 100-continue": "the interim answer that HTTP asks for is sent, as Mesos does not",

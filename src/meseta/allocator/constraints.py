@@ -4,11 +4,18 @@ A role's constraints are alternatives, each of which is a conjunction of predica
 over the host name, region or zone. Of several attributes with one name the first counts. A predicate on
 text holds for an attribute that is not text, negated or not (src/master/allocator/mesos/
 offer_constraints_filter.cpp).
+
+Expressions are RE2's, which match in time linear in the text whatever the expression. They have to match
+the whole text, and are limited in size, since every agent is held against them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import re2
 
 from meseta.attributes import Attribute
 from meseta.records import AgentInfo, AttributeConstraint, OfferConstraints
@@ -19,11 +26,20 @@ NOT_TEXT = object()
 Predicate = Callable[[object, str | None], bool]
 """From what the agent has (None: nothing there; NOT_TEXT; a text) and the wanted text to a verdict."""
 
+EXPRESSION_MEMORY_MAX = 4096
+"""Bytes that RE2 may use for one expression."""
+EXPRESSION_SIZE_MAX = 100
+"""Of its compiled form, in instructions."""
+COMPILED_MAX = 1024
+"""How many expressions are kept compiled."""
+
 PREDICATES: dict[str, Predicate] = {
     "exists": lambda found, wanted: found is not None,
     "not_exists": lambda found, wanted: found is None,
     "text_equals": lambda found, wanted: found is NOT_TEXT or found == wanted,
     "text_not_equals": lambda found, wanted: found is NOT_TEXT or found != wanted,
+    "text_matches": lambda found, wanted: found is NOT_TEXT or _matches(found, wanted),
+    "text_not_matches": lambda found, wanted: found is NOT_TEXT or not _matches(found, wanted),
 }
 EXPRESSIONS = ("text_matches", "text_not_matches")
 PSEUDO_ATTRIBUTES = ("HOSTNAME", "REGION", "ZONE")
@@ -60,7 +76,8 @@ def _constraint_fault(constraint: AttributeConstraint) -> str | None:
     if kind not in ("pseudo", "attribute"):
         return "Exactly one of 'attribute_name' or 'pseudoattribute_type' must be set in 'selector'"
     if constraint.predicate in EXPRESSIONS:
-        return f"'{constraint.predicate}' needs regular expressions, which this master does not evaluate"
+        compiled = _compiled(constraint.value or "")
+        return compiled if isinstance(compiled, str) else None
     if constraint.predicate not in PREDICATES:
         return f"Unknown predicate type '{constraint.predicate}': use one of {', '.join(PREDICATES)}"
     return None
@@ -68,6 +85,34 @@ def _constraint_fault(constraint: AttributeConstraint) -> str | None:
 
 def _holds(constraint: AttributeConstraint, agent: AgentInfo) -> bool:
     return PREDICATES[constraint.predicate](_found(constraint.selector, agent), constraint.value)
+
+
+def _matches(found: object, expression: str | None) -> bool:
+    compiled = _compiled(expression or "")
+    assert not isinstance(compiled, str), compiled
+    return found is not None and compiled.fullmatch(found) is not None
+
+
+@lru_cache(maxsize=COMPILED_MAX)
+def _compiled(expression: str) -> Any:
+    """Return an expression compiled, or why it cannot be used."""
+    options = re2.Options()
+    options.max_mem = EXPRESSION_MEMORY_MAX
+    options.log_errors = False
+    try:
+        compiled = re2.compile(expression, options)
+    except re2.error as error:
+        reason = error.args[0]
+        text = reason.decode(errors="replace") if isinstance(reason, bytes) else reason
+        return f"Failed to construct regex from pattern '{expression}': {text}"
+    except UnicodeEncodeError:
+        return f"Failed to construct regex from pattern {expression!a}: it is not valid Unicode"
+    if compiled.programsize > EXPRESSION_SIZE_MAX:
+        return (
+            f"Regex '{expression}' is too complex: program size of {compiled.programsize}"
+            f" is larger than maximum of {EXPRESSION_SIZE_MAX} allowed"
+        )
+    return compiled
 
 
 def _found(selector: tuple[str, str], agent: AgentInfo) -> object:
