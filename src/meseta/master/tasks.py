@@ -150,7 +150,8 @@ def bury_unreachable_task(state: State, framework: FrameworkState, task: Task, u
     """Note the end of a task that was on an unreachable agent: it holds nothing any more."""
     if task.state not in TERMINAL_STATES:
         task.state = update.status.state
-    keep_status(state, task, update.status)
+    if keep_status(state, task, update.status):
+        state.publish(TaskUpdated(framework.id, update.status, task.state))
     del framework.unreachable_tasks[task.task_id]
     framework.completed_tasks.append(task)
 
