@@ -51,6 +51,7 @@ JSON = (("Content-Type", "application/json"),)
             "Content-Encoding Date Content-Length Content-Type",
         ),
     ],
+    ids=["length first", "length last", "accepted", "not found", "other headers", "stream", "compressed"],
 )
 def test_headers_come_in_the_order_of_mesos(data: bytes, expected: str) -> None:
     assert names(data) == expected.split()
@@ -147,7 +148,7 @@ def test_gzip_is_what_others_understand() -> None:
     assert gzip_decompress(gzip.compress(body), len(body) - 1) is None
 
 
-@pytest.mark.parametrize("body", [b"nonsense", gzip.compress(b"cut off")[:-3]])
+@pytest.mark.parametrize("body", [b"nonsense", gzip.compress(b"cut off", mtime=0)[:-3]])
 def test_what_is_not_gzip_is_refused(body: bytes) -> None:
     with pytest.raises(ValueError, match="not gzip"):
         gzip_decompress(body, 1000)
