@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -57,10 +57,14 @@ class DaemonProcess:
 
 @contextmanager
 def cluster(
-    directory: Path, *, agents: int = 1, resources: str = "cpus:4;mem:2048;disk:1024"
+    directory: Path,
+    *,
+    agents: int = 1,
+    resources: str = "cpus:4;mem:2048;disk:1024",
+    flags: Sequence[str] = (),
 ) -> Iterator[tuple[DaemonProcess, list[DaemonProcess]]]:
-    """A master and agents as real processes; nothing of them is left behind."""
-    master = DaemonProcess("master", directory, "--port=0")
+    """A master and agents as real processes, all with `flags`; nothing of them is left behind."""
+    master = DaemonProcess("master", directory, "--port=0", *flags)
     started: list[DaemonProcess] = []
     try:
         for number in range(agents):
@@ -75,6 +79,7 @@ def cluster(
                     f"--work_dir={place}/work",
                     f"--runtime_dir={place}/run",
                     f"--resources={resources}",
+                    *flags,
                 )
             )
         wait_for(lambda: len(master.get("/slaves")["slaves"]) == agents, "all agents to register")

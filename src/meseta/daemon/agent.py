@@ -37,6 +37,7 @@ from meseta.daemon.foreign_flags import FOREIGN_AGENT_FLAGS
 from meseta.daemon.host import address_of_host, name_of_host
 from meseta.daemon.logs import log_counters, log_path, set_verbosity
 from meseta.daemon.process import run_daemon, transport_metrics
+from meseta.daemon.quantities import parse_domain
 from meseta.runtime.agent_recovery import recover
 from meseta.runtime.checkpointer import Checkpointer
 from meseta.runtime.checkpoints import write_text
@@ -177,6 +178,7 @@ class AgentDaemon:
             resources=agent_resources(flags, host),
             work_dir=self._places.work,
             attributes=parse_attributes(flags["attributes"] or ""),
+            domain=parse_domain(flags["domain"]),
             version=MESOS_VERSION,
             registration_backoff_factor_s=flags["registration_backoff_factor"],
             executor_registration_timeout_s=flags["executor_registration_timeout"],

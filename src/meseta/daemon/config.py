@@ -15,6 +15,7 @@ COMMON_FLAGS = (
     Flag("work_dir", "path", None, "directory for what must survive; made if missing"),
     Flag("logging_level", "text", "INFO", "least level to log: INFO, WARNING or ERROR"),
     Flag("quiet", "bool", "false", "log nothing to stderr"),
+    Flag("domain", "text", None, "where this host stands: region and zone, as Mesos's DomainInfo in JSON"),
     Flag("log_dir", "path", None, "directory for log files; also shows them under /files"),
 )
 
@@ -34,6 +35,7 @@ MASTER_FLAGS = (
         "cpus:0.01|mem:32",
         "least worth offering: `;` is and, `|` is or",
     ),
+    Flag("require_agent_domain", "bool", "false", "whether agents must say where they stand (--domain)"),
     Flag("offer_timeout", "duration", None, "offers not answered for so long are rescinded; default: never"),
     Flag("roles", "text", None, "the only roles frameworks may have, with commas; default: any"),
     Flag("weights", "text", None, "weights of roles: role=weight, with commas"),

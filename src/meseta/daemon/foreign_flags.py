@@ -6,14 +6,14 @@ FOREIGN_MASTER_FLAGS = """
     acls advertise_ip advertise_port agent_removal_rate_limit allocator_agent_recovery_factor
     allocator_recovery_timeout authenticate_agents authenticate_frameworks
     authenticate_http_frameworks authenticate_http_readonly authenticate_http_readwrite
-    authentication_v0_timeout authenticators authorizers credentials domain external_log_file
+    authentication_v0_timeout authenticators authorizers credentials external_log_file
     firewall_rules framework_sorter hooks http_authenticators http_framework_authenticators
     initialize_driver_logging ip_discovery_command log_auto_initialize logbufsecs master_contender
     master_detector max_executors_per_agent memory_profiling modules modules_dir
     offer_constraints_re2_max_mem offer_constraints_re2_max_program_size
     publish_per_framework_metrics quorum rate_limits recovery_agent_removal_limit
     registry_fetch_timeout registry_gc_interval registry_max_agent_age registry_max_agent_count
-    registry_store_timeout registry_strict require_agent_domain role_sorter webui_dir zk
+    registry_store_timeout registry_strict role_sorter webui_dir zk
     zk_session_timeout
 """.split()
 
@@ -31,7 +31,7 @@ FOREIGN_AGENT_FLAGS = """
     disallow_sharing_agent_pid_namespace disk_profile_adaptor docker docker_config
     docker_ignore_runtime docker_kill_orphans docker_mesos_image docker_registry docker_remove_delay
     docker_socket docker_stop_timeout docker_store_dir docker_volume_checkpoint_dir
-    docker_volume_chown domain domain_socket_location effective_capabilities egress_burst
+    docker_volume_chown domain_socket_location effective_capabilities egress_burst
     egress_ceil_limit egress_flow_classifier_parent egress_rate_limit_per_container
     egress_rate_per_cpu egress_unique_flow_per_container enforce_container_disk_quota
     enforce_container_ports ephemeral_ports_per_container eth0_name

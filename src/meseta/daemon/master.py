@@ -28,7 +28,7 @@ from meseta.daemon.foreign_flags import FOREIGN_MASTER_FLAGS
 from meseta.daemon.host import address_of_host, name_of_host
 from meseta.daemon.logs import log_counters, log_path, set_verbosity
 from meseta.daemon.process import run_daemon, transport_metrics
-from meseta.daemon.quantities import parse_names, parse_quantity_sets, parse_weights
+from meseta.daemon.quantities import parse_domain, parse_names, parse_quantity_sets, parse_weights
 from meseta.daemon.whitelist import read_whitelist, watch_whitelist
 from meseta.master import effects as x
 from meseta.master import events as e
@@ -59,6 +59,7 @@ class MasterDaemon:
             log.warning(f"--registry={flags['registry']} is not there yet: agents are remembered in memory")
         self.ip = address_of_host(flags["ip"])
         self.hostname = name_of_host(flags["hostname"], self.ip, lookup=flags["hostname_lookup"])
+        self.domain = parse_domain(flags["domain"])
         self._on_bug = on_bug
         self._replies = Replies()
         self._entropy = random.SystemRandom()
@@ -103,6 +104,8 @@ class MasterDaemon:
             id=ids.MasterId(ids.new_uuid_text(self._entropy)),
             pid=self._pid,
             hostname=self.hostname,
+            domain=self.domain,
+            require_agent_domain=flags["require_agent_domain"],
             root_submissions=flags["root_submissions"],
             roles=parse_names(flags["roles"]) or None,
             agent_ping_timeout_s=flags["agent_ping_timeout"],
@@ -124,6 +127,7 @@ class MasterDaemon:
             ),
             fair_sharing_excluded_resource_names=parse_names(flags["fair_sharing_excluded_resource_names"]),
             filter_gpu_resources=flags["filter_gpu_resources"],
+            region=self.domain.region if self.domain is not None else None,
         )
         allocator = load_allocator(flags["allocator"])(self._entropy, options)
         allocator.update_weights(parse_weights(flags["weights"]))
@@ -139,7 +143,7 @@ class MasterDaemon:
 
     def _make_apis(self) -> None:
         state = self.machine.state
-        info = master_info(state.config.id, self.ip, self.port, self.hostname, MESOS_VERSION)
+        info = master_info(state.config.id, self.ip, self.port, self.hostname, MESOS_VERSION, self.domain)
         self._events = SchedulerEvents(info)
         self._messages = MasterMessages(self._feed, self._count, constraints_fault)
         self._scheduler_api = SchedulerApi(

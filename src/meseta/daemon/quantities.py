@@ -1,11 +1,14 @@
-"""Flag values that are small languages of their own: quantities of resources, weights, names."""
+"""Flag values that are small languages of their own: quantities of resources, weights, names, domains."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 
+import msgspec
+
 from meseta.errors import ConfigError
+from meseta.records import Domain
 
 
 def parse_quantity_sets(flag: str, text: str) -> tuple[Mapping[str, int], ...]:
@@ -53,3 +56,34 @@ def parse_weights(text: str | None) -> dict[str, float]:
 def parse_names(text: str | None) -> frozenset[str]:
     """Return the names of a comma-separated list."""
     return frozenset(name.strip() for name in (text or "").split(",") if name.strip())
+
+
+class _Named(msgspec.Struct):
+    name: str
+
+
+class _FaultDomain(msgspec.Struct):
+    region: _Named
+    zone: _Named
+
+
+class _DomainInfo(msgspec.Struct):
+    """The JSON of Mesos's DomainInfo."""
+
+    fault_domain: _FaultDomain
+
+
+def parse_domain(text: str | None) -> Domain | None:
+    """Return the fault domain of `--domain`, None if it is unset.
+
+    Raises:
+        ConfigError: the text is no DomainInfo in JSON.
+    """
+    if text is None:
+        return None
+    try:
+        fault_domain = msgspec.json.decode(text, type=_DomainInfo).fault_domain
+    except msgspec.DecodeError as fault:
+        example = '{"fault_domain": {"region": {"name": "eu"}, "zone": {"name": "a"}}}'
+        raise ConfigError(f"--domain={text} is not usable: expected {example} ({fault})") from None
+    return Domain(fault_domain.region.name, fault_domain.zone.name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from meseta.ids import FrameworkId
 from meseta.records import (
     AgentInfo,
+    Domain,
     ExecutorInfo,
     FrameworkInfo,
     OperationStatus,
@@ -165,8 +166,7 @@ def _describe_agent(message: m.AgentInfo | i.SlaveInfo, info: AgentInfo, format:
     for attribute in info.attributes:
         fill_attribute(message.attributes.add(), attribute)
     if info.domain is not None:
-        message.domain.fault_domain.region.name = info.domain.region
-        message.domain.fault_domain.zone.name = info.domain.zone
+        fill_domain(message.domain, info.domain)
 
 
 def task_message(task: TaskInfo, role: str) -> m.TaskInfo:
@@ -207,6 +207,12 @@ def task_group_message(group: TaskGroupInfo, role: str) -> m.TaskGroupInfo:
         if task.HasField("executor"):
             fill_allocation_role(task.executor.resources, role)
     return message
+
+
+def fill_domain(message: m.DomainInfo, domain: Domain) -> None:
+    """Write a fault domain into an empty message."""
+    message.fault_domain.region.name = domain.region
+    message.fault_domain.zone.name = domain.zone
 
 
 def fill_unavailability(message: m.Unavailability, window: Unavailability) -> None:

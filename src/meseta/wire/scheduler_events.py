@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from meseta.master import effects as x
-from meseta.records import FrameworkCapability, FrameworkInfo, StatusUpdate
+from meseta.records import Domain, FrameworkCapability, FrameworkInfo, StatusUpdate
 from meseta.resources.formats import Format
 from meseta.wire import json
 from meseta.wire.gen import internal_pb2 as i
@@ -20,6 +20,7 @@ from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.gen import scheduler_pb2 as s
 from meseta.wire.gen import scheduler_v0_pb2 as v0
 from meseta.wire.lower import (
+    fill_domain,
     fill_unavailability,
     operation_status_message,
     status_message,
@@ -251,8 +252,7 @@ class SchedulerEvents:
         if agent.unavailability is not None:
             fill_unavailability(message.unavailability, agent.unavailability)
         if agent.info.domain is not None:
-            message.domain.fault_domain.region.name = agent.info.domain.region
-            message.domain.fault_domain.zone.name = agent.info.domain.zone
+            fill_domain(message.domain, agent.info.domain)
         part = message.SerializePartialToString()
         if len(self._agent_parts) >= AGENT_PARTS_MAX:
             self._agent_parts.clear()
@@ -291,7 +291,9 @@ def fill_agent_url(message: m.URL, agent: x.OfferedAgent) -> None:
     message.path = "/" + name
 
 
-def master_info(master_id: str, ip: str, port: int, hostname: str, version: str) -> m.MasterInfo:
+def master_info(
+    master_id: str, ip: str, port: int, hostname: str, version: str, domain: Domain | None = None
+) -> m.MasterInfo:
     """Return how a master describes itself to schedulers and in ZooKeeper.
 
     `ip` as a number is in network byte order read as little-endian: 192.168.0.1 is 16820416.
@@ -310,4 +312,6 @@ def master_info(master_id: str, ip: str, port: int, hostname: str, version: str)
     kinds = m.MasterInfo.Capability
     for kind in (kinds.AGENT_UPDATE, kinds.AGENT_DRAINING, kinds.QUOTA_V2):
         info.capabilities.add(type=kind)
+    if domain is not None:
+        fill_domain(info.domain, domain)
     return info

@@ -14,7 +14,7 @@ from meseta.wire import v1_operator as v1
 from meseta.wire.executor_link import fill_container_id
 from meseta.wire.gen import agent_pb2 as a
 from meseta.wire.gen import mesos_pb2 as m
-from meseta.wire.lower import agent_message, executor_message, framework_message
+from meseta.wire.lower import agent_message, executor_message, fill_domain, framework_message
 from meseta.wire.lower_attributes import fill_attribute
 from meseta.wire.master_link import operation_of, task_of
 from meseta.wire.resources import fill_resources
@@ -76,8 +76,7 @@ def agent_info(info: AgentInfo) -> m.AgentInfo:
     for attribute in info.attributes:
         fill_attribute(message.attributes.add(), attribute)
     if info.domain is not None:
-        message.domain.fault_domain.region.name = info.domain.region
-        message.domain.fault_domain.zone.name = info.domain.zone
+        fill_domain(message.domain, info.domain)
     return message
 
 

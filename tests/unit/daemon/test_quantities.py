@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from meseta.daemon.quantities import parse_names, parse_quantity_sets, parse_weights
+from meseta.daemon.quantities import parse_domain, parse_names, parse_quantity_sets, parse_weights
 from meseta.errors import ConfigError
+from meseta.records import Domain
 
 
 def test_quantities_are_alternatives_of_sums() -> None:
@@ -32,3 +33,15 @@ def test_weights_and_names() -> None:
 def test_a_weight_is_a_number_above_zero(text: str) -> None:
     with pytest.raises(ConfigError, match=r"--weights: '.*' is not usable: expected role=weight, above 0"):
         parse_weights(text)
+
+
+def test_a_domain_is_a_region_and_a_zone() -> None:
+    text = '{"fault_domain": {"region": {"name": "eu"}, "zone": {"name": "a"}}}'
+    assert parse_domain(text) == Domain("eu", "a")
+    assert parse_domain(None) is None
+
+
+@pytest.mark.parametrize("text", ["eu", "{}", '{"fault_domain": {"region": {"name": "eu"}}}'])
+def test_half_a_domain_is_none(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"--domain=.* is not usable: expected .*fault_domain"):
+        parse_domain(text)
