@@ -85,7 +85,7 @@ def _fill_container_status(message: m.ContainerStatus, status: TaskStatus) -> No
         target.value = parents[0]
     if known.executor_pid is not None and not message.HasField("executor_pid"):
         message.executor_pid = known.executor_pid
-    if not message.network_infos:
+    if known.ip_addresses and not message.network_infos:
         network = message.network_infos.add()
         for address in known.ip_addresses:
             network.ip_addresses.add(ip_address=address)

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from meseta.ids import AgentId, FrameworkId, TaskId
+from meseta.ids import AgentId, ContainerId, FrameworkId, TaskId
 from meseta.master.effects import Updated
-from meseta.records import FrameworkInfo, StatusUpdate, TaskSource, TaskState, TaskStatus
+from meseta.records import (
+    ContainerStatus,
+    FrameworkInfo,
+    StatusUpdate,
+    TaskSource,
+    TaskState,
+    TaskStatus,
+)
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.lift import lift_framework, lift_status
@@ -42,6 +49,15 @@ def test_what_a_status_does_not_say_is_not_said() -> None:
         "source",
         "container_status",
     }
+
+
+def test_a_container_without_addresses_has_no_networks() -> None:
+    """Frameworks take the first address of the first network, if there is one."""
+    where = ContainerStatus(container_id=ContainerId("pod.task"))
+    status = TaskStatus(task_id=TaskId("t"), state=TaskState.TASK_STARTING, container_status=where)
+    message = status_message(status).container_status
+    assert (message.container_id.value, message.container_id.parent.value) == ("task", "pod")
+    assert not message.network_infos
 
 
 def test_a_driver_is_told_each_part_of_a_status_once() -> None:
