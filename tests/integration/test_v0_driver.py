@@ -6,6 +6,7 @@ A driver and an agent are played message by message against a real master on rea
 from __future__ import annotations
 
 import asyncio
+import json
 import uuid
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from meseta.runtime.client import HttpClient
 from meseta.runtime.loop import run
 from meseta.testing.process import Process
 from meseta.wire.gen import internal_pb2 as i
@@ -295,6 +297,17 @@ async def test_garbage_is_dropped_and_counted() -> None:
         broken.update.status.state = m.TASK_RUNNING
         driver.send(broken)
         await launch(driver, agent, task("t1", agent.id))
+        counted = await metrics(driver.master)
+        assert counted["master/dropped_messages"] == len(garbage)
+        assert counted["master/invalid_status_updates"] == 1
+
+
+async def metrics(master: str) -> dict[str, float]:
+    """What a master has counted."""
+    async with HttpClient() as http:
+        answer = await http.request("GET", f"http://{master.partition('@')[2]}/metrics/snapshot")
+    counted: dict[str, float] = json.loads(answer.body)
+    return counted
 
 
 @case
