@@ -227,9 +227,11 @@ def test_same_choices_as_the_textbook(block: int, few: int, monkeypatch: pytest.
 class AnyCalls(RuleBasedStateMachine):
     """Every call of the protocol in any order, as a master would make them."""
 
+    options = AllocatorOptions()
+
     def __init__(self) -> None:
         super().__init__()
-        self.allocator = HierarchicalAllocator(random.Random(1), AllocatorOptions())
+        self.allocator = HierarchicalAllocator(random.Random(1), self.options)
         self.now = 0.0
         self.serial = 0
         self.agents: list[AgentId] = []
@@ -432,5 +434,13 @@ def _agent_info(agent: AgentId, total: Resources, *attributes: Attribute) -> Age
     return AgentInfo(hostname=f"{agent}.example.org", port=1, resources=total, attributes=attributes)
 
 
+class AnyCallsByLot(AnyCalls):
+    """The same, when lots decide."""
+
+    options = AllocatorOptions(role_sorter="random", framework_sorter="random")
+
+
+TestAnyCallsByLot = AnyCallsByLot.TestCase
+TestAnyCallsByLot.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
 TestAnyCalls = AnyCalls.TestCase
 TestAnyCalls.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)

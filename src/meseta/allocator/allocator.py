@@ -11,7 +11,7 @@ asked for (`allocate`) instead of called back, and time is an argument.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -21,6 +21,9 @@ from meseta.resources import Resources
 
 RoleResources = Mapping[str, Resources]
 """What is allocated, by role."""
+
+
+Sorter = Literal["drf", "random"]
 
 
 class AllocatorOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +36,10 @@ class AllocatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     min_allocatable_resources: tuple[Mapping[str, int], ...] = ({"cpus": 10}, {"mem": 32_000})
     """What is worth offering: alternatives of minimum quantities in milli-units; (): anything."""
     fair_sharing_excluded_resource_names: frozenset[str] = frozenset()
+    role_sorter: Sorter = "drf"
+    """Whether roles have turns by share or by lot."""
+    framework_sorter: Sorter = "drf"
+    """Whether the frameworks of a role have turns by share or by lot."""
     filter_gpu_resources: bool = True
     """Offer agents with gpus only to frameworks that ask for such."""
     region: str | None = None

@@ -36,7 +36,8 @@ from meseta.allocator.held import ALL, HeldBack
 from meseta.allocator.ledger import Ledger
 from meseta.allocator.policies import dominant_share
 from meseta.allocator.quota import Quota
-from meseta.allocator.rounds import Round
+from meseta.allocator.rounds import Round, Turns
+from meseta.allocator.shuffle import Shuffle
 from meseta.allocator.sorter import Client, RoleTree, Share
 from meseta.allocator.terms import Terms, terms_of
 from meseta.allocator.verdict import Reason, offerable, sentence
@@ -63,6 +64,7 @@ class HierarchicalAllocator:
         self.ledger = Ledger(tree, self._held)
         self.refusals = Refusals(options.allocation_interval_s)
         self._entropy = entropy
+        self._turns = _turns(tree, entropy, options)
         self._terms: dict[Client, Terms] = {}
         self._ordinary = 0
         """Bits of the clients that take offers from the global minimum on."""
@@ -300,7 +302,7 @@ class HierarchicalAllocator:
         if not agents:
             return []
         ledger, minimum = self.ledger, self.options.min_allocatable_resources
-        decisions = Round(ledger, self._terms, self.refusals, self._ordinary, minimum)
+        decisions = Round(ledger, self._terms, self.refusals, self._turns, self._ordinary, minimum)
         if ledger.quotas.needy:
             for agent in agents:
                 decisions.give_guarantees(agent)
@@ -457,3 +459,11 @@ class HierarchicalAllocator:
                     # An agent may report more than it has: then what is free is worked out anew each time.
                     agent.simple = agent.simple and agent.available.contains(resources)
                     self.ledger.hold(agent, client, resources)
+
+
+def _turns(tree: RoleTree, entropy: Entropy, options: AllocatorOptions) -> Turns:
+    """Return what decides whose turn it is: shares, lots, or both."""
+    roles, frameworks = options.role_sorter == "random", options.framework_sorter == "random"
+    if roles or frameworks:
+        return Shuffle(tree, entropy, roles=roles, frameworks=frameworks).turns
+    return tree.turns

@@ -11,7 +11,7 @@ are masked out at once, and all clients when the headroom is used up.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from meseta.allocator.agents import AgentAccount
 from meseta.allocator.allocator import Allocation
@@ -22,6 +22,9 @@ from meseta.allocator.terms import Minimum, Terms
 from meseta.allocator.verdict import QUOTA_REASONS, Reason, offerable
 from meseta.ids import AgentId
 from meseta.resources import EMPTY, Resources
+
+Turns = Callable[[int], Iterator[Client]]
+"""From candidates (a mask) to the order of their turns on one agent."""
 
 
 class Round:
@@ -35,6 +38,7 @@ class Round:
         "_refusals",
         "_shut",
         "_terms",
+        "_turns",
         "decided",
         "taken",
     )
@@ -44,11 +48,13 @@ class Round:
         ledger: Ledger,
         terms: Mapping[Client, Terms],
         refusals: Refusals,
+        turns: Turns,
         ordinary: int,
         minimum: Minimum,
     ) -> None:
         """`ordinary` are the bits of the clients that take offers from `minimum` on."""
         self._ledger = ledger
+        self._turns = turns
         self._terms = terms
         self._refusals = refusals
         self._ordinary = ordinary
@@ -67,7 +73,7 @@ class Round:
         """Offer an agent to those whose roles miss some of their guarantees, as far as it helps them."""
         quotas = self._ledger.quotas
         lasting = self._blocked(agent) & ~self._ledger.held_back.bits(agent.id)
-        for client in self._ledger.tree.turns(self._needy & ~lasting):
+        for client in self._turns(self._needy & ~lasting):
             if client.top not in quotas.needy:
                 continue
             offer = self._ask(agent, client, guaranteed=True)
@@ -80,11 +86,10 @@ class Round:
         """Offer an agent to those whose turn it is until nothing is left or nobody wants it."""
         available = agent.available
         enforced = self._ledger.quotas.enforced
-        tree = self._ledger.tree
-        candidates = tree.root.mask & ~self._blocked(agent)
+        candidates = self._ledger.tree.root.mask & ~self._blocked(agent)
         shut = self._shut & candidates if agent.plain else 0
         held = shut
-        for client in tree.turns(candidates & ~shut):
+        for client in self._turns(candidates & ~shut):
             offer = self._ask(agent, client)
             if isinstance(offer, Reason):
                 if enforced and offer in QUOTA_REASONS:

@@ -121,6 +121,7 @@ class RoleTree:
         "_version",
         "_weights",
         "root",
+        "shape",
         "totals",
         "units",
     )
@@ -140,6 +141,8 @@ class RoleTree:
         self._moved: dict[Node, None] = {}
         """Nodes whose entries are out of date and wait for repair."""
         self._version = 0
+        self.shape = 0
+        """Changes with who is there, who wants offers, and weights."""
 
     # Who takes part.
 
@@ -177,6 +180,7 @@ class RoleTree:
 
     def want(self, client: Client) -> None:
         """Let the client have turns."""
+        self.shape += 1
         node: Node | None = client
         while node is not None:
             first, node.mask = not node.mask, node.mask | client.bit
@@ -186,6 +190,7 @@ class RoleTree:
 
     def unwant(self, client: Client) -> None:
         """Give the client no more turns; what it holds goes on to count."""
+        self.shape += 1
         node: Node | None = client
         while node is not None:
             node.mask &= ~client.bit
@@ -253,6 +258,7 @@ class RoleTree:
         """Set a role's weight; it divides the share at the role's own level only."""
         assert weight > 0, f"the weight of {role} is {weight}"
         self._weights[role] = weight
+        self.shape += 1
         node = self._roles.get(role)
         if node is not None:
             node.weight = weight

@@ -46,6 +46,8 @@ MASTER_FLAGS = (
     Flag("max_completed_tasks_per_framework", "int", "1000", "how many ended tasks of each"),
     Flag("max_unreachable_tasks_per_framework", "int", "1000", "how many unreachable tasks of each"),
     Flag("max_operator_event_stream_subscribers", "int", "1000", "how many event streams operators may open"),
+    Flag("role_sorter", "text", "drf", "whose turn it is among roles: drf (by share) or random (by lot)"),
+    Flag("framework_sorter", "text", "drf", "whose turn it is among the frameworks of a role: drf or random"),
     Flag("whitelist", "path", None, "file of host names, one a line; only these are offered"),
 )
 

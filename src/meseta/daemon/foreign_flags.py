@@ -7,13 +7,13 @@ FOREIGN_MASTER_FLAGS = """
     allocator_recovery_timeout authenticate_agents authenticate_frameworks
     authenticate_http_frameworks authenticate_http_readonly authenticate_http_readwrite
     authentication_v0_timeout authenticators authorizers credentials external_log_file
-    firewall_rules framework_sorter hooks http_authenticators http_framework_authenticators
+    firewall_rules hooks http_authenticators http_framework_authenticators
     initialize_driver_logging ip_discovery_command log_auto_initialize logbufsecs master_contender
     master_detector max_executors_per_agent memory_profiling modules modules_dir
     offer_constraints_re2_max_mem offer_constraints_re2_max_program_size
     publish_per_framework_metrics quorum rate_limits recovery_agent_removal_limit
     registry_fetch_timeout registry_gc_interval registry_max_agent_age registry_max_agent_count
-    registry_store_timeout registry_strict role_sorter webui_dir zk
+    registry_store_timeout registry_strict webui_dir zk
     zk_session_timeout
 """.split()
 

@@ -28,7 +28,13 @@ from meseta.daemon.foreign_flags import FOREIGN_MASTER_FLAGS
 from meseta.daemon.host import address_of_host, name_of_host
 from meseta.daemon.logs import log_counters, log_path, set_verbosity
 from meseta.daemon.process import run_daemon, transport_metrics
-from meseta.daemon.quantities import parse_domain, parse_names, parse_quantity_sets, parse_weights
+from meseta.daemon.quantities import (
+    parse_domain,
+    parse_names,
+    parse_quantity_sets,
+    parse_sorter,
+    parse_weights,
+)
 from meseta.daemon.whitelist import read_whitelist, watch_whitelist
 from meseta.master import effects as x
 from meseta.master import events as e
@@ -126,6 +132,8 @@ class MasterDaemon:
                 "min_allocatable_resources", flags["min_allocatable_resources"]
             ),
             fair_sharing_excluded_resource_names=parse_names(flags["fair_sharing_excluded_resource_names"]),
+            role_sorter=parse_sorter("role_sorter", flags["role_sorter"]),
+            framework_sorter=parse_sorter("framework_sorter", flags["framework_sorter"]),
             filter_gpu_resources=flags["filter_gpu_resources"],
             region=self.domain.region if self.domain is not None else None,
         )

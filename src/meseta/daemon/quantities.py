@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from meseta.allocator.allocator import Sorter
 from meseta.errors import ConfigError
 from meseta.records import Domain
 
@@ -56,6 +57,19 @@ def parse_weights(text: str | None) -> dict[str, float]:
 def parse_names(text: str | None) -> frozenset[str]:
     """Return the names of a comma-separated list."""
     return frozenset(name.strip() for name in (text or "").split(",") if name.strip())
+
+
+def parse_sorter(flag: str, text: str) -> Sorter:
+    """Return what decides whose turn it is.
+
+    Raises:
+        ConfigError: there is no such sorter.
+    """
+    if text == "drf":
+        return "drf"
+    if text == "random":
+        return "random"
+    raise ConfigError(f"--{flag}: there is no sorter '{text}': use drf or random")
 
 
 class _Named(msgspec.Struct):

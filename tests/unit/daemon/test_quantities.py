@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from meseta.daemon.quantities import parse_domain, parse_names, parse_quantity_sets, parse_weights
+from meseta.daemon.quantities import (
+    parse_domain,
+    parse_names,
+    parse_quantity_sets,
+    parse_sorter,
+    parse_weights,
+)
 from meseta.errors import ConfigError
 from meseta.records import Domain
 
@@ -45,3 +51,9 @@ def test_a_domain_is_a_region_and_a_zone() -> None:
 def test_half_a_domain_is_none(text: str) -> None:
     with pytest.raises(ConfigError, match=r"--domain=.* is not usable: expected .*fault_domain"):
         parse_domain(text)
+
+
+def test_sorters() -> None:
+    assert [parse_sorter("f", text) for text in ("drf", "random")] == ["drf", "random"]
+    with pytest.raises(ConfigError, match="--f: there is no sorter 'fifo': use drf or random"):
+        parse_sorter("f", "fifo")
