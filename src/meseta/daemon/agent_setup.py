@@ -106,8 +106,13 @@ def agent_resources(flags: Flags, host: HostInfo) -> Resources:
     }
     given = parse_resources(text, default_role)
     # A name with amount 0 counts as given: so an agent can have none of it.
-    missing = [piece for name, piece in detected.items() if not re.search(rf"\b{name}\b", text)]
+    missing = [piece for name, piece in detected.items() if not _names(text, name)]
     return given + parse_resources(";".join(missing), default_role)
+
+
+def _names(text: str, name: str) -> bool:
+    """Tell whether resources, in either of their forms, speak of `name` (not as a role, say)."""
+    return re.search(rf'(^|;|"name"\s*:\s*")\s*{name}\s*[(:"]', text) is not None
 
 
 def find_isolation(flags: Flags) -> tuple[ContainerGroups | None, tuple[str, ...]]:
