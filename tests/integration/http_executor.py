@@ -29,7 +29,8 @@ def call(body: dict[str, Any], *, stream: bool = False) -> http.client.HTTPRespo
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
     connection.request("POST", "/api/v1/executor", json.dumps(ids | body), headers)
     answer = connection.getresponse()
-    assert answer.status == (200 if stream else 202), answer.read()
+    if answer.status != (200 if stream else 202):  # 503, for one, while the agent recovers: come again.
+        raise http.client.HTTPException(answer.status, answer.read())
     return answer
 
 
