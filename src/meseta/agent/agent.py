@@ -32,6 +32,13 @@ from meseta.machine import Entropy
 
 Handler = Callable[[State, Any, float], None]
 
+
+def _on_checkpointed(state: State, event: on.Checkpointed, now: float) -> None:
+    """Tell what is on disk: a task's update, or the end of an operation."""
+    status.on_checkpointed(state, event, now)
+    operations.on_operations_checkpointed(state, event, now)
+
+
 HANDLERS: dict[type, Handler] = {
     # the master comes and goes
     on.MasterDetected: registration.on_master_detected,
@@ -65,7 +72,7 @@ HANDLERS: dict[type, Handler] = {
     # status updates
     on.ExecutorUpdated: status.on_executor_updated,
     on.UpdateAcknowledged: status.on_update_acknowledged,
-    on.Checkpointed: status.on_checkpointed,
+    on.Checkpointed: _on_checkpointed,
     # containers
     on.SandboxPrepared: endings.on_sandbox_prepared,
     on.SandboxFailed: endings.on_sandbox_failed,

@@ -20,6 +20,7 @@ from meseta.containers.effects import (
     ContainerEffect,
     ContainerPlan,
     DestroyContainer,
+    LinkVolumes,
     PrepareSandbox,
     RemoveContainer,
     RunCheck,
@@ -64,6 +65,8 @@ __all__ = [
     "LaunchTask",
     "LaunchTaskGroup",
     "Link",
+    "LinkVolumes",
+    "MakeVolume",
     "MasterMessage",
     "Message",
     "OperationReport",
@@ -74,6 +77,7 @@ __all__ = [
     "Register",
     "RemoveContainer",
     "RemovePath",
+    "RemoveVolume",
     "Reply",
     "Reregister",
     "ResourcesCheckpoint",
@@ -425,6 +429,22 @@ class RemovePath(msgspec.Struct, frozen=True, gc=False):
     path: str
 
 
+class MakeVolume(msgspec.Struct, frozen=True, gc=False):
+    """Make the directory of a persistent volume, if it is not there, before any later effect."""
+
+    path: str
+    """Absolute path."""
+
+
+class RemoveVolume(msgspec.Struct, frozen=True, gc=False):
+    """Let the directory of a persistent volume be gone before any later effect, with all that is in it."""
+
+    path: str
+    """Absolute path."""
+    is_mount: bool = False
+    """The directory itself stays."""
+
+
 class SampleDiskUsage(msgspec.Struct, frozen=True, gc=False):
     """Measure the disk of the work directory; answered by `DiskUsageSampled`."""
 
@@ -459,6 +479,8 @@ AgentEffect = (
     | Authenticate
     | Checkpoint
     | RemovePath
+    | MakeVolume
+    | RemoveVolume
     | SampleDiskUsage
     | Reply
     | Exit

@@ -22,6 +22,7 @@ from meseta.records import (
     CommandInfo,
     ExecutorInfo,
     FrameworkInfo,
+    OperationStatus,
     ResourceOperation,
     TaskGroupInfo,
     TaskInfo,
@@ -374,6 +375,16 @@ class RecoveredFramework(msgspec.Struct, frozen=True, kw_only=True):
     executors: tuple[RecoveredExecutor, ...] = ()
 
 
+class RecoveredOperation(msgspec.Struct, frozen=True, kw_only=True):
+    """An operation as checkpointed: its end was not acknowledged."""
+
+    operation_uuid: bytes
+    operation: ResourceOperation
+    status: OperationStatus
+    """With a uuid."""
+    framework_id: FrameworkId | None = None
+
+
 class Recovered(msgspec.Struct, frozen=True, kw_only=True):
     """What the disk and the supervisor hold; the first event of an agent's life.
 
@@ -384,6 +395,8 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
     agent_id: AgentId | None = None
     total: Resources | None = None
     """The agent's resources after all operations, if any were applied."""
+    operations: tuple[RecoveredOperation, ...] = ()
+    """Operations whose ends were not acknowledged."""
     frameworks: tuple[RecoveredFramework, ...] = ()
     containers: tuple[RecoveredContainer, ...] = ()
 

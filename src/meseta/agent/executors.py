@@ -9,6 +9,8 @@ stream; built-in ones are machines (`hosting`).
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from meseta.agent import environment, gc, hosting, paths, status, stopping
 from meseta.agent.effects import (
     CloseExecutorStream,
@@ -47,8 +49,9 @@ from meseta.agent.state import (
     TaskPhase,
 )
 from meseta.agent.stopping import TimerKind, executor_timer
+from meseta.agent.volumes import links_of
 from meseta.containers import plan
-from meseta.containers.effects import Sandbox
+from meseta.containers.effects import LinkVolumes, Sandbox
 from meseta.containers.isolators import ordered
 from meseta.executors.command import CommandExecutor
 from meseta.executors.pod import PodExecutor
@@ -150,6 +153,7 @@ def _sandbox(state: State, framework: Framework, executor: Executor) -> Sandbox:
         path=f"{work_dir}/{executor.directory}",
         user=hosting.user_of(state, framework, executor.info.command),
         latest=f"{work_dir}/{paths.latest_run(state.agent_id(), framework.id, executor.id)}",
+        volumes=links_of(state, executor.info.resources if executor.builtin else executor.allocated()),
     )
 
 
@@ -240,6 +244,7 @@ def deliver(state: State, framework: Framework, executor: Executor) -> None:
         return
     if executor.builtin is None:
         state.containers.update(executor.container_id, executor.allocated(), executor.limits())
+        _link_volumes(state, framework, executor, waiting)
     groups, executor.groups = executor.groups, []
     grouped = {task.task_id for group in groups for task in group.tasks}
     executor.sent_task = True
@@ -254,6 +259,14 @@ def deliver(state: State, framework: Framework, executor: Executor) -> None:
         else:
             message = LaunchTaskGroup(framework=framework.info, executor=executor.info, group=group)
             stopping.send(executor, message, state)
+
+
+def _link_volumes(state: State, framework: Framework, executor: Executor, waiting: list[Task]) -> None:
+    """Show an executor the volumes of tasks that it is about to be given."""
+    resources = sum((task.info.resources for task in waiting), Resources.EMPTY)
+    if resources.persistent_volumes():
+        sandbox = replace(_sandbox(state, framework, executor), volumes=links_of(state, resources))
+        state.out.append(LinkVolumes(sandbox=sandbox))
 
 
 def _deliver_task(state: State, framework: Framework, executor: Executor, task: Task) -> None:

@@ -11,6 +11,7 @@ from functools import partial
 from meseta.agent import environment, paths, status
 from meseta.agent.effects import RunCheck
 from meseta.agent.state import Executor, Framework, Owner, State
+from meseta.agent.volumes import links_of
 from meseta.containers import plan
 from meseta.containers.effects import Sandbox
 from meseta.containers.isolators import ordered
@@ -115,6 +116,7 @@ def _start(
         user=user,
         latest=None if latest is None else f"{config.work_dir}/{latest}",
         task=task.task_id if latest is None else None,
+        volumes=links_of(state, resources),
     )
     state.containers.launch(
         plan.build(

@@ -11,7 +11,7 @@ acknowledged are sent again once the master has taken the agent back.
 
 from __future__ import annotations
 
-from meseta.agent import endings, gc, hosting, paths, registration, stopping
+from meseta.agent import endings, gc, hosting, operations, paths, registration, stopping, volumes
 from meseta.agent.effects import DestroyContainer, Link, Reconnect, RemoveContainer, SendToExecutor
 from meseta.agent.events import (
     Recovered,
@@ -50,9 +50,11 @@ def on_recovered(state: State, event: Recovered, now: float) -> None:
     state.id = event.agent_id
     if event.total is not None:
         state.total = event.total
+        volumes.make_all(state)
     gc.start(state, now)
     containers = {container.container_id: container for container in event.containers}
     if state.id is not None:
+        operations.recover(state, event.operations, now)
         for recovered in event.frameworks:
             _recover_framework(state, recovered, containers, now)
     for orphan in containers.values():

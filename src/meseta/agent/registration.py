@@ -112,6 +112,7 @@ def on_registration_due(state: State, now: float) -> None:
     if state.master is None or state.phase is not Phase.DISCONNECTED:
         return
     state.send_master(_register(state) if state.id is None else _reregister(state))
+    state.registered_total = state.total
     state.deadlines.arm(REGISTER, now + state.entropy.random() * state.registration_range_s)
     state.registration_range_s = min(2 * state.registration_range_s, REGISTRATION_WAIT_MAX_S)
 
@@ -138,6 +139,10 @@ def on_agent_reregistered(state: State, event: AgentReregistered, now: float) ->
     if state.phase is Phase.DISCONNECTED:
         _connected(state, event.total_ping_timeout_s, now)
     elif state.phase is not Phase.RUNNING:
+        return
+    elif state.total != state.registered_total:
+        # The master has just taken over what was here before an operation: it is to hear what is here now.
+        seek_master(state, now)
         return
     _repeat_ends(state)
     for reconciled in event.reconciliations:

@@ -338,6 +338,8 @@ class State:
         self.id: AgentId | None = None
         self.total = config.resources
         """Its resources after all operations."""
+        self.registered_total = self.total
+        """What they were when it last asked to be registered."""
         self.resource_version = new_uuid(entropy)
         self.master: Pid | None = None
         self.ping_timeout_s = 75.0
@@ -364,6 +366,8 @@ class State:
         self.next_check = 0
         self.writing: dict[int, PendingUpdate] = {}
         """Updates by the ticket of their checkpoint."""
+        self.writing_operations: dict[int, Operation] = {}
+        """Operations by the ticket of the checkpoint that tells of their end."""
         self.next_ticket = 0
         self.guests: dict[ContainerId, Guest] = {}
         """Containers that executors and operators have launched through the API."""

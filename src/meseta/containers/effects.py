@@ -14,6 +14,17 @@ from meseta.records import Uri
 from meseta.resources import Resources
 
 
+class VolumeLink(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A persistent volume that is to be found in a sandbox."""
+
+    name: str
+    """What it is called there."""
+    path: str
+    """Absolute path of its directory."""
+    shared: bool = False
+    """Others may be using it."""
+
+
 class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
     """The directory of a container. It is made if it is not there, with its parents."""
 
@@ -25,6 +36,7 @@ class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
     """Absolute path of the symbolic link that is to point at it."""
     task: TaskId | None = None
     """The task of a pod that it is for: found under the task's id in the sandbox of the pod, too."""
+    volumes: tuple[VolumeLink, ...] = ()
 
 
 class ContainerPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +99,12 @@ class UpdateContainer(msgspec.Struct, frozen=True, kw_only=True):
     limits: tuple[tuple[str, float], ...] = ()
 
 
+class LinkVolumes(msgspec.Struct, frozen=True, kw_only=True):
+    """Link volumes into the sandbox of a running container: an executor is given a task that uses them."""
+
+    sandbox: Sandbox
+
+
 class RemoveContainer(msgspec.Struct, frozen=True, gc=False):
     """Forget how a container ended: that is safe elsewhere by now, or nobody will ask. Its sandbox stays."""
 
@@ -114,6 +132,7 @@ ContainerEffect = (
     | SignalContainer
     | DestroyContainer
     | UpdateContainer
+    | LinkVolumes
     | RemoveContainer
     | RunCheck
 )

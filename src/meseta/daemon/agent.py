@@ -55,6 +55,7 @@ from meseta.runtime.sandbox import parse_run_dir
 from meseta.runtime.server import HttpServer
 from meseta.runtime.static_detector import StaticDetector
 from meseta.runtime.streams import Responder
+from meseta.runtime.volumes import make_volume
 from meseta.version import MESOS_VERSION
 from meseta.wire.executor_link import executor_message_bytes
 from meseta.wire.master_link import master_message_bytes
@@ -286,6 +287,8 @@ class AgentDaemon:
             x.Link: self._link,
             x.Checkpoint: self._checkpointer.write,
             x.RemovePath: self._remove_path,
+            x.MakeVolume: lambda effect: make_volume(effect.path),
+            x.RemoveVolume: self._checkpointer.remove_volume,
             x.SampleDiskUsage: lambda effect: self._checkpointer.measure_disk(
                 lambda used: self._feed(e.DiskUsageSampled(used))
             ),

@@ -17,6 +17,7 @@ from meseta.records.frameworks import (
     OfferConstraints,
 )
 from meseta.records.operations import (
+    ENDED_OPERATIONS,
     Launch,
     LaunchGroup,
     Operation,
@@ -38,6 +39,7 @@ from meseta.records.statuses import (
 from meseta.records.tasks import ExecutorInfo, ExecutorType, TaskGroupInfo, TaskInfo, TaskRecord
 
 __all__ = [
+    "ENDED_OPERATIONS",
     "TERMINAL_STATES",
     "AgentInfo",
     "AttributeConstraint",

@@ -55,6 +55,18 @@ class OperationStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What else the sender said, as v1 OperationStatus bytes. Fields above win."""
 
 
+ENDED_OPERATIONS = frozenset(
+    {
+        OperationState.OPERATION_FINISHED,
+        OperationState.OPERATION_FAILED,
+        OperationState.OPERATION_ERROR,
+        OperationState.OPERATION_DROPPED,
+        OperationState.OPERATION_GONE_BY_OPERATOR,
+    }
+)
+"""States that operations do not leave."""
+
+
 class Launch(msgspec.Struct, frozen=True, kw_only=True):
     """Start tasks, each on its own or on a shared executor."""
 
@@ -71,16 +83,25 @@ class LaunchGroup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ResourceOperation(msgspec.Struct, frozen=True, kw_only=True):
-    """Turn resources into others: reserve, unreserve, create, destroy, grow, shrink, disks."""
+    """Turn resources into others: reserve, unreserve, create, destroy, grow, shrink, disks.
+
+    What it takes and makes is worked out by `records.conversions`.
+    """
 
     type: OperationType
     id: OperationId | None = None
-    consumed: Resources = Resources.EMPTY
-    converted: Resources = Resources.EMPTY
+    resources: Resources = Resources.EMPTY
+    """What it is about: resources as they are to be reserved, or are; volumes to make, destroy or resize."""
+    source: Resources = Resources.EMPTY
+    """RESERVE: the same resources as they are reserved now, if they are. GROW_VOLUME: what is added."""
+    subtract: int = 0
+    """SHRINK_VOLUME: by how much, in milli-units."""
+    role: str | None = None
+    """Whom its resources are allocated to; None if they do not say so."""
     fault: str | None = None
     """First thing wrong with the message itself; found at the edge."""
     raw: bytes = b""
-    """v1 Offer.Operation as it came."""
+    """v1 Offer.Operation as it came, with reservations in the new format."""
 
 
 Operation = Launch | LaunchGroup | ResourceOperation

@@ -17,6 +17,7 @@ from meseta.agent.events import (
     RecoveredContainer,
     RecoveredExecutor,
     RecoveredFramework,
+    RecoveredOperation,
     RecoveredTask,
 )
 from meseta.errors import ConfigError, WireError
@@ -43,6 +44,7 @@ from meseta.wire.checkpoints import (
     read_executor,
     read_framework,
     read_group,
+    read_operations,
     read_task,
     read_updates,
 )
@@ -65,12 +67,12 @@ def recover(
     directory = os.path.realpath(os.path.join(work_dir, paths.LATEST_AGENT))
     record = read_record(os.path.join(directory, AGENT_INFO))
     if record is None:
-        return Recovered(containers=containers)
+        return Recovered(total=_total(work_dir, agent.resources), containers=containers)
     known = _read(read_agent, record, os.path.join(directory, AGENT_INFO))
     difference = _difference(known, agent)
     if difference is not None:
         if read_text(os.path.join(work_dir, paths.BOOT_ID)) not in (None, boot_id):
-            return Recovered(containers=containers)
+            return Recovered(total=_total(work_dir, agent.resources), containers=containers)
         raise ConfigError(
             f"This agent was started before with other {difference}. To start it as a new agent, which ends "
             f"the tasks of the old one, remove {os.path.join(work_dir, paths.LATEST_AGENT)}"
@@ -78,6 +80,7 @@ def recover(
     return Recovered(
         agent_id=known.id,
         total=_total(work_dir, agent.resources),
+        operations=_operations(work_dir),
         frameworks=tuple(_frameworks(directory)),
         containers=containers,
     )
@@ -105,6 +108,12 @@ def _total(work_dir: str, own: Resources) -> Resources | None:
     if total is None:
         raise ConfigError(f"{path} tells of reservations that do not fit this agent's resources {own}")
     return total
+
+
+def _operations(work_dir: str) -> tuple[RecoveredOperation, ...]:
+    path = os.path.join(work_dir, paths.RESOURCES_STATE)
+    record = read_record(path)
+    return () if record is None else _read(read_operations, record, path)
 
 
 def _frameworks(agent_dir: str) -> Iterator[RecoveredFramework]:

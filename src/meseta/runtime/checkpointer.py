@@ -14,6 +14,7 @@ another thread. What a killed agent had not got to is removed at the next start.
 from __future__ import annotations
 
 import asyncio
+import errno
 import itertools
 import os
 import shutil
@@ -27,10 +28,11 @@ from typing import NamedTuple, TypeVar
 
 import structlog
 
-from meseta.agent.effects import AgentCheckpoint, Checkpoint, RemovePath, UpdateCheckpoint
+from meseta.agent.effects import AgentCheckpoint, Checkpoint, RemovePath, RemoveVolume, UpdateCheckpoint
 from meseta.errors import MesetaError
 from meseta.runtime.checkpoints import append, frame, replace_file
 from meseta.runtime.sandbox import point_latest
+from meseta.runtime.volumes import empty_mount
 from meseta.wire.checkpoints import checkpoint_records
 
 QUEUE_MAX = 100_000
@@ -109,6 +111,18 @@ class Checkpointer:
             self._enqueue(effect)
         else:
             self._rename_away(effect.path)
+
+    def remove_volume(self, effect: RemoveVolume) -> None:
+        """Perform `RemoveVolume`: out of the way at once, where the disk is the same, deleted in due time."""
+        if effect.is_mount:
+            empty_mount(effect.path)
+            return
+        try:
+            self._rename_away(effect.path)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            shutil.rmtree(effect.path, ignore_errors=True)
 
     def measure_disk(self, on_measured: Callable[[float], None]) -> None:
         """Perform `SampleDiskUsage`: tell how much of the disk of the work directory is used, from 0 to 1."""

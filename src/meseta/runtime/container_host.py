@@ -25,6 +25,7 @@ from meseta.agent.events import RecoveredContainer
 from meseta.containers.effects import (
     ContainerPlan,
     DestroyContainer,
+    LinkVolumes,
     PrepareSandbox,
     RemoveContainer,
     RunCheck,
@@ -50,7 +51,8 @@ from meseta.runtime.fetcher import Fetcher, FetchUri
 from meseta.runtime.linux.cgroups import CgroupError
 from meseta.runtime.linux.supervision import Exited, Forget, Listed, Signal, Spawn, Spawned, SpawnFailed
 from meseta.runtime.linux.supervisor_client import SupervisorClient, SupervisorEvent, SupervisorLost
-from meseta.runtime.sandbox import create_nested_sandbox, create_sandbox, link_task
+from meseta.runtime.sandbox import SandboxError, create_nested_sandbox, create_sandbox, link_task
+from meseta.runtime.volumes import link_volumes
 
 WAITING_MAX = 10_000
 """Requests that wait for a supervisor; further ones fail."""
@@ -97,6 +99,7 @@ class ContainerHost:
             SignalContainer: lambda effect: self.signal(effect.container_id, effect.signal, tree=effect.tree),
             DestroyContainer: lambda effect: self.signal(effect.container_id, signal.SIGKILL),
             UpdateContainer: self._update,
+            LinkVolumes: self._link_volumes,
             RemoveContainer: lambda effect: self._request(Forget(effect.container_id)),
             RunCheck: lambda effect: self._run(self._check(effect)),
         }
@@ -167,6 +170,7 @@ class ContainerHost:
     def _make_sandbox(self, sandbox: Sandbox) -> None:
         if make_sandbox(sandbox):
             self._on_sandbox(sandbox)
+        link_volumes(sandbox)
 
     # ── processes ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -192,6 +196,12 @@ class ContainerHost:
         except CgroupError as fault:
             # It has ended in the meantime, or it holds more memory than it may have from now on.
             log.warning(f"cannot change what container {effect.container_id} may use: {fault}")
+
+    def _link_volumes(self, effect: LinkVolumes) -> None:
+        try:
+            link_volumes(effect.sandbox)
+        except SandboxError as fault:
+            log.warning(str(fault))
 
     def _request(self, request: Spawn | Signal | Forget) -> None:
         if self._is_lost or not self._supervisor.connected:

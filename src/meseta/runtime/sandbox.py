@@ -199,6 +199,12 @@ def link_task(sandbox: str, task: TaskId, task_sandbox: str) -> None:
         raise SandboxError(f"Cannot link the task '{task}' in {sandbox}: {error.strerror}") from error
 
 
+def replace_link_in(directory: str, name: str, target: str) -> None:
+    """Let `name` in `directory` lead to `target`, whatever it was before. Raises OSError."""
+    with ExitStack() as stack:
+        _replace_link(_open_dir(stack, directory), name, target)
+
+
 def _open_dir(stack: ExitStack, path: str, parent: int | None = None) -> int:
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
     stack.callback(os.close, fd)

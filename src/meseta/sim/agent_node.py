@@ -121,6 +121,8 @@ class AgentNode(Node[e.AgentEvent, x.AgentEffect]):
             x.Authenticate: lambda effect: self.feed(e.Authenticated(effect.master)),
             x.Checkpoint: self._checkpoint,
             x.RemovePath: lambda effect: self._disk.write(partial(self._files.apply, effect), None),
+            x.MakeVolume: lambda effect: None,
+            x.RemoveVolume: lambda effect: None,
             x.SampleDiskUsage: lambda effect: self.feed(e.DiskUsageSampled(0.5)),
             x.Reply: self._send_to_nobody,
             x.Exit: self._exit,
@@ -129,6 +131,7 @@ class AgentNode(Node[e.AgentEvent, x.AgentEffect]):
             x.SignalContainer: containers.signal,
             x.DestroyContainer: containers.destroy,
             x.UpdateContainer: lambda effect: None,
+            x.LinkVolumes: lambda effect: None,
             x.RemoveContainer: containers.remove,
             x.RunCheck: containers.check,
         }

@@ -12,12 +12,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
+from meseta.agent import paths
 from meseta.agent.effects import (
     AgentCheckpoint,
     Checkpoint,
     ExecutorCheckpoint,
     FrameworkCheckpoint,
+    OperationReport,
     RemovePath,
+    ResourcesCheckpoint,
     TaskCheckpoint,
     TextCheckpoint,
     UpdateCheckpoint,
@@ -27,6 +30,7 @@ from meseta.agent.events import (
     RecoveredContainer,
     RecoveredExecutor,
     RecoveredFramework,
+    RecoveredOperation,
     RecoveredTask,
 )
 from meseta.ids import NO_PID, AgentId, ContainerId, Pid
@@ -145,11 +149,15 @@ class WorkDirectory:
     def recovered(self, containers: tuple[RecoveredContainer, ...]) -> AgentRecovered:
         """Return what a new process of the agent finds, as `runtime.agent_recovery` does."""
         agent = self._find(self._latest)
+        resources = self._resources()
+        total = None if resources is None else resources.total
         if agent is None or "slave.info" not in agent:
-            return AgentRecovered(containers=containers)
+            return AgentRecovered(total=total, containers=containers)
         frameworks = agent.get("frameworks", {})
         return AgentRecovered(
             agent_id=agent["slave.info"].agent.id,
+            total=total,
+            operations=() if resources is None else tuple(map(_operation, resources.operations)),
             frameworks=tuple(
                 self._framework(f"{self._latest}/frameworks/{name}", framework)
                 for name, framework in frameworks.items()
@@ -157,6 +165,11 @@ class WorkDirectory:
             ),
             containers=containers,
         )
+
+    def _resources(self) -> ResourcesCheckpoint | None:
+        parent, _, name = paths.RESOURCES_STATE.rpartition("/")
+        record: ResourcesCheckpoint | None = (self._find(parent) or _Directory()).get(name)
+        return record
 
     def _framework(self, path: str, directory: _Directory) -> RecoveredFramework:
         info: FrameworkCheckpoint = directory["framework.info"]
@@ -206,6 +219,15 @@ class WorkDirectory:
         directory = self._find(parent)
         if directory is not None:
             directory.pop(name, None)
+
+
+def _operation(report: OperationReport) -> RecoveredOperation:
+    return RecoveredOperation(
+        operation_uuid=report.operation_uuid,
+        operation=report.operation,
+        status=report.latest_status,
+        framework_id=report.framework_id,
+    )
 
 
 def _task(directory: _Directory) -> RecoveredTask:

@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from meseta.agent import effects as x
+from meseta.agent.events import RecoveredOperation
 from meseta.errors import WireError
-from meseta.ids import ContainerId
+from meseta.ids import ContainerId, FrameworkId
 from meseta.records import (
     AgentInfo,
     CommandInfo,
@@ -32,9 +33,18 @@ from meseta.resources import Resources
 from meseta.resources.formats import Format
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
-from meseta.wire.lift import lift_agent, lift_executor, lift_framework, lift_status, lift_task
+from meseta.wire.lift import (
+    lift_agent,
+    lift_executor,
+    lift_framework,
+    lift_operation_status,
+    lift_status,
+    lift_task,
+    optional,
+)
 from meseta.wire.lower import framework_message, internal_agent_message, update_message
 from meseta.wire.master_link import operation_of, task_of
+from meseta.wire.operations import lift_resource_operation
 from meseta.wire.resources import fill_resources, lift_resources
 from meseta.wire.scheduler_calls import parse
 
@@ -181,6 +191,24 @@ def read_checkpointed_resources(record: bytes) -> Resources:
     if lifted.fault is not None:
         raise WireError(f"the resources cannot be used: {lifted.fault}")
     return lifted.resources
+
+
+def read_operations(record: bytes) -> tuple[RecoveredOperation, ...]:
+    """Return the operations whose ends were not acknowledged."""
+    found = []
+    for known in parse(i.ResourceState, record).operations:
+        status = lift_operation_status(known.latest_status)
+        if status.uuid is None:
+            continue  # Nobody waits for it: it was not to be told until it is acknowledged.
+        found.append(
+            RecoveredOperation(
+                operation_uuid=known.uuid.value,
+                operation=lift_resource_operation(known.info),
+                status=status,
+                framework_id=optional(FrameworkId, known, "framework_id"),
+            )
+        )
+    return tuple(found)
 
 
 def _status(update: i.StatusUpdate) -> TaskStatus:

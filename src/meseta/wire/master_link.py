@@ -6,7 +6,7 @@ The master's side of the same link is `meseta.wire.agent_link`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from msgspec.structs import replace
@@ -16,7 +16,6 @@ from meseta.agent import events as e
 from meseta.errors import WireError
 from meseta.ids import NO_PID, AgentId, ExecutorId, FrameworkId, Pid, TaskId, id_fault
 from meseta.records import ExecutorInfo, FrameworkInfo, ResourceOperation, TaskRecord
-from meseta.resources import EMPTY, Resources
 from meseta.resources.formats import Format
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
@@ -37,7 +36,7 @@ from meseta.wire.lower import (
     update_message,
 )
 from meseta.wire.operations import lift_operations
-from meseta.wire.resources import fill_resources, lift_resources
+from meseta.wire.resources import fill_resources
 from meseta.wire.scheduler_calls import parse
 
 _NS = 1_000_000_000
@@ -219,45 +218,14 @@ def _operation(body: bytes, sender: Pid) -> e.AgentEvent:
     operation = next(iter(lift_operations([message.operation_info], framework_id)), None)
     if not isinstance(operation, ResourceOperation):
         raise WireError("an operation that is not on resources")
-    consumed, converted = _conversion(message.operation_info)
     version = message.resource_version_uuid
     return e.OperationReceived(
         sender=sender,
         operation_uuid=message.operation_uuid.value,
-        operation=replace(operation, consumed=consumed, converted=converted),
+        operation=operation,
         framework_id=framework_id if message.HasField("framework_id") else None,
         resource_version_uuid=version.uuid.value if version.HasField("uuid") else None,
     )
-
-
-def _conversion(info: m.Offer.Operation) -> tuple[Resources, Resources]:
-    """Return what an operation takes and what it makes of that: nothing if it is not known here."""
-    if info.type == m.Offer.Operation.RESERVE:
-        reserved = _lifted(info.reserve.resources)
-        return _lifted(info.reserve.source) or _popped(reserved), reserved
-    if info.type == m.Offer.Operation.UNRESERVE:
-        reserved = _lifted(info.unreserve.resources)
-        return reserved, _popped(reserved)
-    if info.type == m.Offer.Operation.CREATE:
-        volumes = _lifted(info.create.volumes)
-        return volumes.without_volumes(), volumes
-    if info.type == m.Offer.Operation.DESTROY:
-        volumes = _lifted(info.destroy.volumes)
-        return volumes, volumes.without_volumes()
-    return EMPTY, EMPTY
-
-
-def _lifted(messages: Sequence[m.Resource]) -> Resources:
-    lifted = lift_resources(messages)
-    if lifted.fault is not None:
-        raise WireError(f"resources that cannot be used: {lifted.fault}")
-    return lifted.resources
-
-
-def _popped(resources: Resources) -> Resources:
-    if any(not kind.is_reserved for kind, _ in resources):
-        raise WireError(f"{resources} is not all reserved")
-    return resources.pop_reservation()
 
 
 def _operation_acknowledged(body: bytes, sender: Pid) -> e.AgentEvent:
@@ -409,6 +377,8 @@ def operation_of(report: x.OperationReport) -> m.Operation:
     body.statuses.extend(operation_status_message(status) for status in report.statuses)
     if report.framework_id is not None:
         body.framework_id.value = report.framework_id
+    if report.latest_status.agent_id is not None:
+        body.agent_id.value = report.latest_status.agent_id
     return body
 
 

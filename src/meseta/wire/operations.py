@@ -8,8 +8,10 @@ reservations are written the new way.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
+from google.protobuf.message import Message
 
 from meseta.ids import FrameworkId, OperationId
 from meseta.records import (
@@ -22,10 +24,13 @@ from meseta.records import (
     TaskGroupInfo,
     TaskInfo,
 )
+from meseta.resources.faults import SCALAR_LIMIT
+from meseta.resources.vector import to_milli
+from meseta.roles import STAR
 from meseta.wire import faults
 from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.lift import lift_executor, lift_task, optional
-from meseta.wire.resources import is_old, lift_resources, renew
+from meseta.wire.resources import fill_allocation_role, is_old, lift_resources, renew
 
 # Reading an enumeration's value from a message class is slow, so it is done once.
 _LAUNCH, _LAUNCH_GROUP = m.Offer.Operation.LAUNCH, m.Offer.Operation.LAUNCH_GROUP
@@ -49,12 +54,7 @@ def _operation(operation: m.Offer.Operation, framework_id: FrameworkId) -> Opera
         return Launch(tasks=tasks, id=identity)
     if kind == _LAUNCH_GROUP and operation.HasField("launch_group"):
         return _launch_group(operation.launch_group, identity)
-    return ResourceOperation(
-        type=OperationType(kind),
-        id=identity,
-        fault=_resource_operation_fault(operation),
-        raw=operation.SerializeToString(),
-    )
+    return lift_resource_operation(operation)
 
 
 def lift_lone_task(task: m.TaskInfo, framework_id: FrameworkId) -> TaskInfo:
@@ -112,20 +112,85 @@ def _renewed(task: m.TaskInfo, info: TaskInfo) -> TaskInfo:
     return lift_task(task, with_command=False)
 
 
-def _resource_operation_fault(operation: m.Offer.Operation) -> str | None:
-    kind = m.Offer.Operation.Type.Name(operation.type)
-    field = kind.lower()
-    if not operation.HasField(field):
-        article = "An" if kind[0] in "AEIOU" else "A"
-        return f"{article} {kind} offer operation must have the Offer.Operation.{field} field set."
-    contents = getattr(operation, field)
-    for name in _RESOURCES:
-        value = getattr(contents, name, ())
-        fault = lift_resources([value] if isinstance(value, m.Resource) else value).fault
-        if fault is not None:
-            return fault
-    return None
+# Operations on resources ------------------------------------------------------------------------------
 
 
-_RESOURCES = ("resources", "source", "volumes", "volume", "addition")
-"""Fields of the messages of operations that hold resources."""
+def lift_resource_operation(operation: m.Offer.Operation) -> ResourceOperation:
+    """Lift an operation that is no launch. Old reservations are written the new way, in place."""
+    kind = OperationType(operation.type)
+    identity = optional(OperationId, operation, "id")
+    parts = _parts_of(operation)
+    if parts is None:
+        return ResourceOperation(
+            type=kind, id=identity, fault=_lacks(kind), raw=operation.SerializeToString()
+        )
+    main, source = (lift_resources(messages) for messages in parts)
+    fault = main.fault or source.fault or main.roles_fault or source.roles_fault
+    if fault is None:
+        for resource in (*parts[0], *parts[1]):
+            renew(resource)
+    return ResourceOperation(
+        type=kind,
+        id=identity,
+        resources=main.resources,
+        source=source.resources,
+        subtract=_subtract_of(operation),
+        role=main.role,
+        fault=fault,
+        raw=operation.SerializeToString(),
+    )
+
+
+def with_allocation(operation: ResourceOperation, role: str | None) -> m.Offer.Operation:
+    """Return the message of an operation, its resources allocated to `role` where they say nothing."""
+    message = m.Offer.Operation.FromString(operation.raw)
+    parts = _parts_of(message) if role is not None and operation.role is None else None
+    for resources in parts or ():
+        fill_allocation_role(resources, role or STAR)
+    return message
+
+
+def operation_message(operation: m.Offer.Operation.Type, **contents: Any) -> m.Offer.Operation:
+    """Return an operation of a type with the contents of the field that belongs to it."""
+    message = m.Offer.Operation(type=operation)
+    field = getattr(message, m.Offer.Operation.Type.Name(operation).lower())
+    for name, value in contents.items():
+        if isinstance(value, Message):
+            getattr(field, name).CopyFrom(value)
+        else:
+            getattr(field, name).extend(value)
+    return message
+
+
+def _parts_of(operation: m.Offer.Operation) -> tuple[Sequence[m.Resource], Sequence[m.Resource]] | None:
+    """Return the resources that an operation is about, and those that it names beside them; None: neither."""
+    name = m.Offer.Operation.Type.Name(operation.type).lower()
+    if not operation.HasField(name):
+        return None
+    match operation.type:
+        case m.Offer.Operation.RESERVE:
+            return operation.reserve.resources, operation.reserve.source
+        case m.Offer.Operation.UNRESERVE:
+            return operation.unreserve.resources, ()
+        case m.Offer.Operation.CREATE:
+            return operation.create.volumes, ()
+        case m.Offer.Operation.DESTROY:
+            return operation.destroy.volumes, ()
+        case m.Offer.Operation.GROW_VOLUME:
+            return (operation.grow_volume.volume,), (operation.grow_volume.addition,)
+        case m.Offer.Operation.SHRINK_VOLUME:
+            return (operation.shrink_volume.volume,), ()
+    return (getattr(operation, name).source,), ()
+
+
+def _subtract_of(operation: m.Offer.Operation) -> int:
+    """Return by how many milli-units a volume is to be made smaller; 0 for what is no number."""
+    value = operation.shrink_volume.subtract.value
+    return to_milli(value) if abs(value) < SCALAR_LIMIT else 0
+
+
+def _lacks(kind: OperationType) -> str:
+    article = "An" if kind.name[0] in "AEIOU" else "A"
+    return (
+        f"{article} {kind.name} offer operation must have the Offer.Operation.{kind.name.lower()} field set."
+    )

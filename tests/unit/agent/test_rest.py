@@ -1,4 +1,4 @@
-"""Health checks, operations, garbage, guests, draining, environments, paths, metrics."""
+"""Health checks, garbage, guests, draining, environments, paths, metrics."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ import pytest
 from meseta.agent import paths
 from meseta.agent.agent import HANDLERS
 from meseta.agent.effects import (
-    Checkpoint,
     DestroyContainer,
-    OperationUpdate,
     RemoveContainer,
     RemovePath,
     Reply,
-    ResourcesCheckpoint,
     RunCheck,
     SampleDiskUsage,
     SignalContainer,
@@ -31,20 +28,14 @@ from meseta.agent.events import (
     ContainerWaitRequested,
     DiskUsageSampled,
     DrainReceived,
-    OperationAcknowledged,
-    OperationReceived,
-    ReconcileOperationsReceived,
 )
 from meseta.agent.views import allocated, containers, metrics
-from meseta.ids import ContainerId, OperationId
+from meseta.ids import ContainerId
 from meseta.records import (
     CommandInfo,
     FrameworkCapability,
     HealthCheck,
     HealthCheckType,
-    OperationState,
-    OperationType,
-    ResourceOperation,
     TaskReason,
     TaskState,
 )
@@ -125,49 +116,6 @@ def test_an_http_check_asks_the_address_of_the_task(book: Book) -> None:
     start(book, health_check=check)
     book.wait(0.0)
     assert book.only(RunCheck).url == "http://127.0.0.1:8080/ok"
-
-
-# operations
-
-
-def operation(consumed: Resources, converted: Resources, uuid: bytes = b"o" * 16) -> OperationReceived:
-    what = ResourceOperation(
-        type=OperationType.RESERVE, id=OperationId("op"), consumed=consumed, converted=converted
-    )
-    return OperationReceived(sender=MASTER, operation_uuid=uuid, operation=what, framework_id=FRAMEWORK)
-
-
-def test_an_operation_is_applied_written_and_reported_until_acknowledged(book: Book) -> None:
-    event = operation(Resources.scalars(cpus=1), Resources.scalars(gpus=1))
-    book.do(event)
-    assert book.agent.state.total == Resources.scalars(cpus=7, mem=4096, gpus=1)
-    record = book.only(Checkpoint).record
-    assert isinstance(record, ResourcesCheckpoint)
-    assert record.total == book.agent.state.total
-    message = book.only(OperationUpdate)
-    assert message.status.state is OperationState.OPERATION_FINISHED
-    assert message.status.operation_id == "op"
-    assert not book.do(event)
-    book.wait(10.0)
-    assert book.only(OperationUpdate) == message
-    assert message.status.uuid is not None
-    book.do(
-        OperationAcknowledged(
-            sender=MASTER, operation_uuid=event.operation_uuid, status_uuid=message.status.uuid
-        )
-    )
-    assert not book.agent.state.operations
-    assert not book.wait(59.0) or not book.all(OperationUpdate)
-
-
-def test_an_operation_on_what_is_not_here_is_dropped(book: Book) -> None:
-    book.do(operation(Resources.scalars(cpus=100), Resources.scalars(cpus=100)))
-    assert book.only(OperationUpdate).status.state is OperationState.OPERATION_DROPPED
-
-
-def test_unknown_operations_are_said_to_be_dropped(book: Book) -> None:
-    book.do(ReconcileOperationsReceived(sender=MASTER, operation_uuids=(b"x" * 16,)))
-    assert book.only(OperationUpdate).status.state is OperationState.OPERATION_DROPPED
 
 
 # garbage

@@ -70,12 +70,10 @@ def test_a_pod_is_lifted() -> None:
     assert all(task.command is not None for task in event.group.tasks)
 
 
-def test_an_operation_says_what_it_consumes_and_makes() -> None:
+def test_an_operation_is_lifted_with_its_resources() -> None:
     event = from_master("ApplyOperationMessage")
     assert isinstance(event, e.OperationReceived)
-    assert event.operation.consumed
-    assert event.operation.converted
-    assert event.operation.consumed.quantities() == event.operation.converted.quantities()
+    assert event.operation.resources.reserved()
 
 
 def test_what_masters_do_not_send_is_nothing() -> None:
