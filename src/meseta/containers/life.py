@@ -7,7 +7,7 @@
 
 A container with nothing to fetch skips PREPARING. One without a process (the frame of a pod) is RUNNING once
 prepared, and destroying it ends it at once. Whoever destroys a container before it runs gets its end when
-the step under way is over: a started process is never forgotten. Every launched container ends exactly
+the step under way is over (a fetch is given up): a started process is never forgotten. Every launched container ends exactly
 once; the caller hears of it as an `Ended` outcome.
 """
 
@@ -159,6 +159,8 @@ class Containers:
         if container is None or container.stage is Stage.DESTROYING:
             return None
         if container.stage is not Stage.RUNNING:
+            if container.stage is Stage.PREPARING and not container.doomed:
+                self._emit(DestroyContainer(container_id))
             container.doomed = True
             return None
         if container.pid is None:
@@ -173,7 +175,7 @@ class Containers:
         if container is None or container.stage is not Stage.PREPARING:
             return None
         if container.doomed:
-            return self._end(container, EndCause.DESTROYED, wait_status=None if container.plan else 0)
+            return self._destroyed(container)
         if container.plan is not None:
             self._start(container, container.plan)
             return None
@@ -185,6 +187,8 @@ class Containers:
         container = self._all.get(event.container_id)
         if container is None:
             return None
+        if container.doomed:
+            return self._destroyed(container)
         return self._end(container, EndCause.FETCH_FAILED, message=event.message)
 
     def on_started(self, event: ContainerStarted) -> Outcome | None:
@@ -229,6 +233,9 @@ class Containers:
     def _start(self, container: Container, plan: ContainerPlan) -> None:
         container.stage = Stage.STARTING
         self._emit(StartContainer(plan))
+
+    def _destroyed(self, container: Container) -> Ended:
+        return self._end(container, EndCause.DESTROYED, wait_status=None if container.plan else 0)
 
     def _end(
         self,

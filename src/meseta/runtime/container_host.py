@@ -83,6 +83,7 @@ class ContainerHost:
         self._groups = groups
         self._on_sandbox = on_sandbox
         self._tasks: set[asyncio.Task[None]] = set()
+        self._fetches: dict[ContainerId, asyncio.Task[None]] = {}
         self._checks: dict[str, asyncio.Future[Exited | SpawnFailed]] = {}
         self._starting: set[str] = set()
         self._waiting: deque[Spawn | Signal | Forget] = deque()
@@ -97,7 +98,7 @@ class ContainerHost:
             PrepareSandbox: self._prepare,
             StartContainer: self._start,
             SignalContainer: lambda effect: self.signal(effect.container_id, effect.signal, tree=effect.tree),
-            DestroyContainer: lambda effect: self.signal(effect.container_id, signal.SIGKILL),
+            DestroyContainer: self._destroy_container,
             UpdateContainer: self._update,
             LinkVolumes: self._link_volumes,
             RemoveContainer: lambda effect: self._request(Forget(effect.container_id)),
@@ -151,7 +152,7 @@ class ContainerHost:
             self._feed(SandboxFailed(container_id=effect.container_id, message=str(fault)))
             return
         if effect.uris:
-            self._run(self._fetch(effect))
+            self._fetches[effect.container_id] = self._run(self._fetch(effect))
         else:
             self._feed(SandboxPrepared(effect.container_id))
 
@@ -166,6 +167,8 @@ class ContainerHost:
             self._feed(SandboxFailed(container_id=effect.container_id, message=str(fault)))
         else:
             self._feed(SandboxPrepared(effect.container_id))
+        finally:
+            self._fetches.pop(effect.container_id, None)
 
     def _make_sandbox(self, sandbox: Sandbox) -> None:
         if make_sandbox(sandbox):
@@ -187,6 +190,13 @@ class ContainerHost:
             self._feed(ContainerStartFailed(container_id=plan.container_id, message=str(fault)))
             return
         self._request(_spawn(plan, groups))
+
+    def _destroy_container(self, effect: DestroyContainer) -> None:
+        fetch = self._fetches.pop(effect.container_id, None)
+        if fetch is None:
+            self.signal(effect.container_id, signal.SIGKILL)
+        elif fetch.cancel():
+            self._feed(SandboxFailed(container_id=effect.container_id, message="the fetch was given up"))
 
     def _update(self, effect: UpdateContainer) -> None:
         if self._groups is None or effect.container_id not in self.pids:
@@ -339,10 +349,11 @@ class ContainerHost:
         if waiter is not None and not waiter.done():
             waiter.set_result(event)
 
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+    def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 def make_sandbox(sandbox: Sandbox) -> bool:

@@ -164,6 +164,20 @@ def test_a_fetch_that_fails_fails_the_task(book: Book) -> None:
     assert not book.agent.state.frameworks
 
 
+def test_a_kill_gives_a_fetch_up(book: Book) -> None:
+    book.run(command_task(command=CommandInfo(value="true", uris=(Uri(value="slow"),))))
+    container = book.only(PrepareSandbox).container_id
+    kill(book)
+    assert book.only(DestroyContainer).container_id == container
+    kill(book)
+    assert not book.all(DestroyContainer)
+    book.do(SandboxFailed(container_id=container, message="the fetch was given up"))
+    status = book.updates()[0].status
+    assert status.reason is TaskReason.REASON_TASK_KILLED_DURING_LAUNCH
+    assert status.message == "Killed before its command was started"
+    assert book.acknowledge() == [KILLED]
+
+
 def test_a_start_that_fails_fails_the_task(book: Book) -> None:
     book.run(command_task())
     plan = book.only(StartContainer).plan

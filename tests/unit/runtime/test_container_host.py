@@ -23,10 +23,12 @@ from meseta.containers.events import (
     ContainerExited,
     ContainerStarted,
     ContainerStartFailed,
+    SandboxFailed,
     SandboxPrepared,
 )
 from meseta.errors import UnreachableError
 from meseta.ids import ContainerId, TaskId
+from meseta.records import Uri
 from meseta.runtime import container_host
 from meseta.runtime.container_host import ContainerHost
 from meseta.runtime.fetcher import Fetcher
@@ -185,6 +187,21 @@ def test_the_sandboxes_of_a_pod(tmp_path: Path) -> None:
         assert os.listdir(runs / "c1/containers") == ["n1"]
         assert os.readlink(runs / "c1/tasks/t1") == nested.path
         assert bench.supervisor.requests[-1].cwd == nested.path
+
+    check(tmp_path, body)
+
+
+def test_a_fetch_that_nobody_wants_any_more_is_given_up(tmp_path: Path) -> None:
+    async def body(bench: Bench) -> None:
+        os.mkfifo(tmp_path / "never")
+        sandbox = Sandbox(path=str(tmp_path / "c1"), latest=str(tmp_path / "latest"))
+        uri = Uri(value=str(tmp_path / "never"))
+        bench.do(PrepareSandbox(container_id=C1, sandbox=sandbox, uris=(uri,)))
+        await asyncio.sleep(0)
+        bench.do(DestroyContainer(C1))
+        assert bench.events == [SandboxFailed(container_id=C1, message="the fetch was given up")]
+        bench.do(DestroyContainer(C1))
+        assert bench.supervisor.requests == [Signal(C1, 9, True)]
 
     check(tmp_path, body)
 
