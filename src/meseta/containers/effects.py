@@ -86,8 +86,10 @@ class SignalContainer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class DestroyContainer(msgspec.Struct, frozen=True, gc=False):
-    """Kill all processes of a container and release what isolates it; answered by `ContainerExited`. Of one
-    whose sandbox is being prepared, give that up; answered by `SandboxFailed`, unless it has just been done."""
+    """Kill all processes of a container and release what isolates it; answered by `ContainerExited`.
+
+    Of one whose sandbox is being prepared, give that up; answered by `SandboxFailed`, unless it is done.
+    """
 
     container_id: ContainerId
 

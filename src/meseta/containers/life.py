@@ -7,8 +7,8 @@
 
 A container with nothing to fetch skips PREPARING. One without a process (the frame of a pod) is RUNNING once
 prepared, and destroying it ends it at once. Whoever destroys a container before it runs gets its end when
-the step under way is over (a fetch is given up): a started process is never forgotten. Every launched container ends exactly
-once; the caller hears of it as an `Ended` outcome.
+the step under way is over (a fetch is given up): a started process is never forgotten. Every launched
+container ends exactly once; the caller hears of it as an `Ended` outcome.
 """
 
 from __future__ import annotations

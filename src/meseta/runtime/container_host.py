@@ -102,7 +102,7 @@ class ContainerHost:
             UpdateContainer: self._update,
             LinkVolumes: self._link_volumes,
             RemoveContainer: lambda effect: self._request(Forget(effect.container_id)),
-            RunCheck: lambda effect: self._run(self._check(effect)),
+            RunCheck: self._start_check,
         }
 
     def adopt(self, listed: Listed) -> tuple[RecoveredContainer, ...]:
@@ -313,6 +313,9 @@ class ContainerHost:
             self._on_check_event(SpawnFailed(key, "the process supervisor ended", 0))
 
     # ── checks ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _start_check(self, effect: RunCheck) -> None:
+        self._run(self._check(effect))
 
     async def _check(self, effect: RunCheck) -> None:
         fault = await (self._run_command(effect) if effect.argv else run_network_check(effect))
