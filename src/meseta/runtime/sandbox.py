@@ -1,22 +1,12 @@
-"""Where an agent keeps what: sandboxes, checkpoints, volumes; the same paths and modes as Mesos.
+"""Makes sandboxes, with the modes, owners and links that they have in Mesos, and reads their paths.
 
-    <work_dir>                                      the root of the sandboxes
-    ├── slaves/<agent>/frameworks/<framework>/executors/<executor>/runs/<container>     the sandbox
-    │   │                                                             └── latest ->
-    │   ├── stdout, stderr
-    │   ├── containers/<container>                  the sandbox of a nested container, and so on
-    │   └── tasks/<task> -> containers/<container>  so that a task's files are found by its id
-    ├── containers/<container>                      the sandbox of a standalone container
-    ├── volumes/roles/<role>/<persistence id>
-    ├── provisioner
-    └── meta                                        the root of the checkpoints
-        ├── boot_id
-        ├── resources/…
-        └── slaves/latest -> <agent>, and the same tree down to runs/<container>, which holds
-            ├── pids/{forked.pid, libprocess.pid}, http.marker, executor.sentinel
-            └── tasks/<task>/{task.info, task.updates}
+    …/runs/latest -> <container>
+    …/runs/<container>/                     the sandbox of an executor
+        ├── stdout, stderr
+        ├── containers/<container>          the sandbox of a nested container, and so on
+        └── tasks/<task> -> its sandbox     so that a task's files are found by its id
 
-Functions that take a `root` serve both trees. Ids are valid by then: no slash, not `.` or `..`.
+Where they are is told in `agent.paths`. Ids are valid by then: no slash, not `.` or `..`.
 """
 
 from __future__ import annotations
@@ -32,18 +22,15 @@ from meseta.ids import AgentId, ContainerId, ExecutorId, FrameworkId, TaskId
 LATEST: Final = "latest"
 
 AGENT_INFO: Final = "slave.info"
-DRAIN_CONFIG: Final = "drain.config"
 FRAMEWORK_INFO: Final = "framework.info"
 FRAMEWORK_PID: Final = "framework.pid"
 EXECUTOR_INFO: Final = "executor.info"
 EXECUTOR_GENERATED: Final = "executor_generated_for_command_task"
 EXECUTOR_SENTINEL: Final = "executor.sentinel"
 HTTP_MARKER: Final = "http.marker"
-FORKED_PID: Final = "pids/forked.pid"
 LIBPROCESS_PID: Final = "pids/libprocess.pid"
 TASK_INFO: Final = "task.info"
 TASK_UPDATES: Final = "task.updates"
-OPERATION_UPDATES: Final = "operation.updates"
 
 SANDBOX_MODE = 0o750
 
@@ -61,78 +48,6 @@ class RunPath(NamedTuple):
     container: ContainerId
 
 
-def meta_root(work_dir: str) -> str:
-    """Return the root of the checkpoints."""
-    return os.path.join(work_dir, "meta")
-
-
-def boot_id_path(meta: str) -> str:
-    """Return the path of the file that tells whether the machine was rebooted since."""
-    return os.path.join(meta, "boot_id")
-
-
-def resources_state_path(meta: str) -> str:
-    """Return the path of the checkpointed resources and operations."""
-    return os.path.join(meta, "resources", "resources_and_operations.state")
-
-
-def agent_dir(root: str, agent: AgentId) -> str:
-    """Return the directory of an agent id below `root`."""
-    return os.path.join(root, "slaves", agent)
-
-
-def latest_agent_link(root: str) -> str:
-    """Return the path of the link to the directory of the agent id last used."""
-    return os.path.join(root, "slaves", LATEST)
-
-
-def operation_dir(root: str, agent: AgentId, operation_uuid: str) -> str:
-    """Return the directory of the status updates of an operation."""
-    return os.path.join(agent_dir(root, agent), "operations", operation_uuid)
-
-
-def framework_dir(root: str, agent: AgentId, framework: FrameworkId) -> str:
-    """Return the directory of a framework on an agent."""
-    return os.path.join(agent_dir(root, agent), "frameworks", framework)
-
-
-def executor_dir(root: str, agent: AgentId, framework: FrameworkId, executor: ExecutorId) -> str:
-    """Return the directory of an executor, which may have run several times."""
-    return os.path.join(framework_dir(root, agent, framework), "executors", executor)
-
-
-def run_dir(
-    root: str, agent: AgentId, framework: FrameworkId, executor: ExecutorId, container: ContainerId
-) -> str:
-    """Return the directory of one run of an executor: its sandbox, or the run's checkpoints."""
-    return os.path.join(executor_dir(root, agent, framework, executor), "runs", container)
-
-
-def task_dir(run: str, task: TaskId) -> str:
-    """Return the directory of a task's checkpoints within those of a run."""
-    return os.path.join(run, "tasks", task)
-
-
-def nested_sandbox(parent_sandbox: str, container: ContainerId) -> str:
-    """Return the sandbox of a container nested in the one that has `parent_sandbox`."""
-    return os.path.join(parent_sandbox, "containers", container)
-
-
-def standalone_sandbox(work_dir: str, container: ContainerId) -> str:
-    """Return the sandbox of a container that belongs to no executor."""
-    return os.path.join(work_dir, "containers", container)
-
-
-def volume_dir(root: str, role: str, persistence_id: str) -> str:
-    """Return the directory of a persistent volume; `root` is the work dir or the root of a PATH disk."""
-    return os.path.join(root, "volumes", "roles", *role.split("/"), persistence_id)
-
-
-def virtual_latest(framework: FrameworkId, executor: ExecutorId) -> str:
-    """Return the path under which /files shows the sandbox of an executor's last run."""
-    return f"/frameworks/{framework}/executors/{executor}/runs/{LATEST}"
-
-
 def parse_run_dir(root: str, path: str) -> RunPath | None:
     """Return what `path`, a sandbox below `root` or something within one, belongs to; None if nothing."""
     match os.path.relpath(path, root).split("/"):
@@ -148,14 +63,6 @@ def point_latest(directory: str) -> None:
     with ExitStack() as stack:
         parent = _open_dir(stack, os.path.dirname(directory))
         _replace_link(parent, LATEST, directory)
-
-
-def create_agent_dir(root: str, agent: AgentId) -> str:
-    """Make the directory of `agent`, let `latest` lead to it, and return it."""
-    directory = agent_dir(root, agent)
-    os.makedirs(directory, exist_ok=True)
-    point_latest(directory)
-    return directory
 
 
 def create_sandbox(path: str, user: str | None) -> str:
@@ -179,7 +86,7 @@ def create_sandbox(path: str, user: str | None) -> str:
 
 def create_nested_sandbox(parent_sandbox: str, container: ContainerId, user: str | None) -> str:
     """Make the sandbox of a nested container and return its path. Raises `SandboxError`."""
-    path = nested_sandbox(parent_sandbox, container)
+    path = os.path.join(parent_sandbox, "containers", container)
     try:
         with ExitStack() as stack:
             containers = _make_dir(stack, _open_dir(stack, parent_sandbox), "containers")

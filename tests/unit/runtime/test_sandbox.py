@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from meseta.agent import paths
 from meseta.ids import AgentId, ContainerId, ExecutorId, FrameworkId, TaskId
 from meseta.runtime import sandbox
 from meseta.runtime.sandbox import RunPath, SandboxError
@@ -16,24 +17,8 @@ NESTED = ContainerId("c2")
 WORK = "/var/lib/mesos/agent"
 
 
-def test_paths_are_those_of_mesos() -> None:
-    run = sandbox.run_dir(WORK, AGENT, FRAMEWORK, EXECUTOR, CONTAINER)
-    assert run == f"{WORK}/slaves/m-S0/frameworks/m-0000/executors/e/runs/c1"
-    assert sandbox.nested_sandbox(run, NESTED) == f"{run}/containers/c2"
-    assert sandbox.standalone_sandbox(WORK, CONTAINER) == f"{WORK}/containers/c1"
-    assert sandbox.volume_dir(WORK, "eng/web", "v") == f"{WORK}/volumes/roles/eng/web/v"
-    assert sandbox.virtual_latest(FRAMEWORK, EXECUTOR) == "/frameworks/m-0000/executors/e/runs/latest"
-    meta = sandbox.meta_root(WORK)
-    assert sandbox.boot_id_path(meta) == f"{WORK}/meta/boot_id"
-    assert sandbox.latest_agent_link(meta) == f"{WORK}/meta/slaves/latest"
-    assert sandbox.resources_state_path(meta) == f"{WORK}/meta/resources/resources_and_operations.state"
-    assert sandbox.operation_dir(meta, AGENT, "u") == f"{WORK}/meta/slaves/m-S0/operations/u"
-    checkpoints = sandbox.run_dir(meta, AGENT, FRAMEWORK, EXECUTOR, CONTAINER)
-    assert sandbox.task_dir(checkpoints, TaskId("t")) == f"{checkpoints}/tasks/t"
-
-
 def test_a_path_says_to_whom_it_belongs() -> None:
-    run = sandbox.run_dir(WORK, AGENT, FRAMEWORK, EXECUTOR, CONTAINER)
+    run = f"{WORK}/{paths.run_dir(AGENT, FRAMEWORK, EXECUTOR, CONTAINER)}"
     for path in (run, f"{run}/containers/c2/stdout"):
         assert sandbox.parse_run_dir(WORK, path) == RunPath(AGENT, FRAMEWORK, EXECUTOR, CONTAINER)
     for path in (WORK, "/elsewhere", f"{WORK}/slaves/m-S0", f"{WORK}/containers/c"):
@@ -47,12 +32,6 @@ def test_a_sandbox_has_its_mode_and_is_the_latest(tmp_path: Path) -> None:
     assert stat.S_IMODE(os.stat(tmp_path / "runs").st_mode) == 0o755
     assert os.readlink(tmp_path / "runs" / "latest") == second
     assert sorted(os.listdir(tmp_path / "runs")) == ["c1", "c2", "latest"]
-
-
-def test_the_agent_directory_is_the_latest(tmp_path: Path) -> None:
-    directory = sandbox.create_agent_dir(str(tmp_path), AGENT)
-    assert sandbox.create_agent_dir(str(tmp_path), AGENT) == directory
-    assert os.path.realpath(sandbox.latest_agent_link(str(tmp_path))) == os.path.realpath(directory)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives directories away")
