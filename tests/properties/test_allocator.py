@@ -28,6 +28,7 @@ from meseta.records import (
     FrameworkCapability,
     FrameworkInfo,
     OfferConstraints,
+    Unavailability,
 )
 from meseta.resources import Disk, Kind, Quantity, Ranges, Reservation, Resources, ValueType
 from tests.properties.drf_model import Choice, TextbookAllocator
@@ -237,6 +238,7 @@ class AnyCalls(RuleBasedStateMachine):
         self.agents: list[AgentId] = []
         self.frameworks: dict[FrameworkId, FrameworkInfo] = {}
         self.held: list[Choice] = []
+        self.asked: set[tuple[AgentId, FrameworkId]] = set()
 
     def name(self, kind: str) -> str:
         self.serial += 1
@@ -274,6 +276,7 @@ class AnyCalls(RuleBasedStateMachine):
         agent = random.Random(seed).choice(self.agents)
         self.allocator.remove_agent(agent)
         self.agents.remove(agent)
+        self.asked = {pair for pair in self.asked if pair[0] != agent}
         self.held = [one for one in self.held if one[2] != agent]
 
     @precondition(lambda self: self.agents)
@@ -307,12 +310,14 @@ class AnyCalls(RuleBasedStateMachine):
         constraints = OfferConstraints({info.roles[0]: ((wanted,),)}) if chance.random() < 0.3 else None
         suppressed = info.roles[: chance.randint(0, 1)]
         self.allocator.update_framework(name, info, suppressed_roles=suppressed, constraints=constraints)
+        self.allocator.metrics()
 
     @precondition(lambda self: self.frameworks)
     @rule(seed=SEEDS)
     def remove_framework(self, seed: int) -> None:
         name = random.Random(seed).choice(list(self.frameworks))
         del self.frameworks[name]
+        self.asked = {pair for pair in self.asked if pair[1] != name}
         self.allocator.remove_framework(name)
         self.held = [one for one in self.held if one[0] != name]
 
@@ -343,6 +348,30 @@ class AnyCalls(RuleBasedStateMachine):
     def set_quota(self, seed: int, role: str) -> None:
         guarantees, limits = some_quota(random.Random(seed))
         self.allocator.update_quota(role, guarantees, limits)
+
+    @precondition(lambda self: self.agents)
+    @rule(seed=SEEDS, start=st.sampled_from((None, 1, 2)))
+    def plan_maintenance(self, seed: int, start: int | None) -> None:
+        agent = random.Random(seed).choice(self.agents)
+        self.allocator.update_unavailability(agent, None if start is None else Unavailability(start))
+        self.asked = {pair for pair in self.asked if pair[0] != agent}
+
+    @rule(after_s=st.sampled_from((0.0, 1.0, 6.0)))
+    def ask_to_vacate(self, after_s: float) -> None:
+        self.now += after_s
+        for one in self.allocator.inverse_offers(self.now):
+            pair = (one.agent_id, one.framework_id)
+            assert pair not in self.asked, "asked twice at a time"
+            assert any((held[2], held[0]) == pair for held in self.held), "asked about nothing"
+            self.asked.add(pair)
+
+    @precondition(lambda self: self.asked)
+    @rule(accepted=st.sampled_from((True, False, None)), refuse_s=st.sampled_from(REFUSALS))
+    def answer(self, accepted: bool | None, refuse_s: float | None) -> None:
+        agent, framework = min(self.asked)
+        self.asked.remove((agent, framework))
+        filters = None if refuse_s is None else Filters(refuse_s)
+        self.allocator.update_inverse_offer(agent, framework, accepted, filters, self.now)
 
     @rule(seed=SEEDS)
     def set_whitelist(self, seed: int) -> None:

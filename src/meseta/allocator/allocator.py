@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from meseta.ids import AgentId, FrameworkId
-from meseta.records import AgentInfo, Filters, FrameworkInfo, OfferConstraints
+from meseta.records import AgentInfo, Filters, FrameworkInfo, OfferConstraints, Unavailability
 from meseta.resources import Resources
 
 RoleResources = Mapping[str, Resources]
@@ -31,6 +31,10 @@ class AllocatorOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     allocation_interval_s: float = 1.0
     """Time between batches: expired refusals count, and declined offers without a refusal go out again."""
+    agent_recovery_factor: float = 0.8
+    """With quota, so many of the known agents have to be back after a failover before anything is offered."""
+    recovery_timeout_s: float = 600.0
+    """Or so much time has to have passed."""
     recovery_window_s: float = 0.005
     """How long freed resources wait for others to be offered with them."""
     min_allocatable_resources: tuple[Mapping[str, int], ...] = ({"cpus": 10}, {"mem": 32_000})
@@ -56,6 +60,21 @@ class Allocation(msgspec.Struct, frozen=True, gc=False):
     role: str
     agent_id: AgentId
     resources: Resources
+
+
+class InverseAllocation(msgspec.Struct, frozen=True, gc=False):
+    """A decision: ask this framework to vacate this agent."""
+
+    framework_id: FrameworkId
+    agent_id: AgentId
+    unavailability: Unavailability
+
+
+class InverseStatus(msgspec.Struct, frozen=True, gc=False):
+    """What a framework answered when it was asked to vacate an agent, and when."""
+
+    accepted: bool
+    answered_s: float
 
 
 class Skip(msgspec.Struct, frozen=True):
@@ -196,6 +215,41 @@ class Allocator(Protocol):
 
         Sub-roles share it. Legacy quota is one whose guarantees are its limits.
         """
+        ...
+
+    def await_agents(self, expected: int, now: float) -> None:
+        """Say how many agents are known from before a failover, after the quotas are set.
+
+        If there is quota, nothing is offered until most of them are back, or a time has passed: shares of
+        a part of the cluster would give roles with guarantees too much of it.
+        """
+        ...
+
+    def update_unavailability(self, agent_id: AgentId, unavailability: Unavailability | None) -> None:
+        """Plan maintenance of an agent, or none; earlier answers of frameworks count no more."""
+        ...
+
+    def update_inverse_offer(
+        self,
+        agent_id: AgentId,
+        framework_id: FrameworkId,
+        accepted: bool | None,
+        filters: Filters | None,
+        now: float,
+    ) -> None:
+        """Note the answer to an inverse offer; None: it was rescinded or not answered in time."""
+        ...
+
+    def inverse_offers(self, now: float) -> list[InverseAllocation]:
+        """Decide which frameworks to ask to vacate agents; each is asked once at a time about an agent."""
+        ...
+
+    def inverse_offer_statuses(self) -> Mapping[AgentId, Mapping[FrameworkId, InverseStatus]]:
+        """Return the latest answers, for agents with planned maintenance."""
+        ...
+
+    def metrics(self) -> Mapping[str, float]:
+        """Return gauges and counters by Mesos's names."""
         ...
 
     def allocate(self, now: float, agents_max: int) -> list[Allocation]:

@@ -27,13 +27,17 @@ from meseta.allocator.allocator import (
     DEFAULT_OPTIONS,
     Allocation,
     AllocatorOptions,
+    InverseAllocation,
+    InverseStatus,
     RoleResources,
     Skip,
 )
 from meseta.allocator.filters import Refusals, refuse_s
 from meseta.allocator.frameworks import FrameworkAccount
 from meseta.allocator.held import ALL, HeldBack
+from meseta.allocator.inverse import InverseOffers
 from meseta.allocator.ledger import Ledger
+from meseta.allocator.metrics import gauges
 from meseta.allocator.policies import dominant_share
 from meseta.allocator.quota import Quota
 from meseta.allocator.rounds import Round, Turns
@@ -43,7 +47,7 @@ from meseta.allocator.terms import Terms, terms_of
 from meseta.allocator.verdict import Reason, offerable, sentence
 from meseta.ids import AgentId, FrameworkId
 from meseta.machine import Entropy
-from meseta.records import AgentInfo, Filters, FrameworkInfo, OfferConstraints
+from meseta.records import AgentInfo, Filters, FrameworkInfo, OfferConstraints, Unavailability
 from meseta.resources import Resources
 
 NOTHING: Mapping[str, int] = {}
@@ -69,6 +73,11 @@ class HierarchicalAllocator:
         self._ordinary = 0
         """Bits of the clients that take offers from the global minimum on."""
         self._whitelist: frozenset[str] | None = None
+        self._inverse = InverseOffers(options.allocation_interval_s)
+        self._runs = 0
+        self._awaited = 0
+        """How many agents have to be there before anything is offered."""
+        self._paused_until = 0.0
         self._now = 0.0
         """The latest time that a call has told."""
         self._agenda = Agenda(options.allocation_interval_s)
@@ -95,6 +104,7 @@ class HierarchicalAllocator:
             if agent is not None:
                 self._hold_used(agent, framework_id, by_role)
         self._held.grow(ALL, self._now)
+        self._inverse.touch_all(self._now)
 
     def update_framework(
         self,
@@ -118,6 +128,7 @@ class HierarchicalAllocator:
             self._forget(client)
         for agent in self.ledger.close(framework):
             self._touch(agent)
+        self._inverse.forget_framework(framework_id)
         self._held.grow(ALL, self._now)
 
     def activate_framework(self, framework_id: FrameworkId) -> None:
@@ -125,6 +136,7 @@ class HierarchicalAllocator:
         framework = self.ledger.frameworks[framework_id]
         framework.active = True
         self._set_wants(framework)
+        self._inverse.touch_all(self._now)
 
     def deactivate_framework(self, framework_id: FrameworkId) -> None:
         """See `Allocator`."""
@@ -133,6 +145,7 @@ class HierarchicalAllocator:
         self._set_wants(framework)
         for client in framework.clients.values():
             self._drop_refusals(client)
+        self._inverse.revive(framework_id, self._now)
 
     def suppress(self, framework_id: FrameworkId, roles: Collection[str]) -> None:
         """See `Allocator`."""
@@ -147,6 +160,7 @@ class HierarchicalAllocator:
         for role in roles:
             if role in framework.clients:
                 self._drop_refusals(framework.clients[role])
+        self._inverse.revive(framework_id, self._now)
         self._set_wants(framework)
 
     def request_resources(
@@ -201,6 +215,7 @@ class HierarchicalAllocator:
         self.ledger.remove_agent(self.ledger.agents[agent_id])
         self.refusals.remove_agent(agent_id)
         self._agenda.forget(agent_id)
+        self._inverse.forget_agent(agent_id)
         self._held.grow(ALL, self._now)
 
     def activate_agent(self, agent_id: AgentId) -> None:
@@ -286,16 +301,60 @@ class HierarchicalAllocator:
         self.ledger.set_quota(role, Quota(dict(guarantees), dict(limits)))
         self._held.grow(ALL, self._now)
 
+    # Maintenance and recovery.
+
+    def update_unavailability(self, agent_id: AgentId, unavailability: Unavailability | None) -> None:
+        """See `Allocator`."""
+        assert agent_id in self.ledger.agents, f"there is no agent {agent_id}"
+        self._inverse.plan(agent_id, unavailability, self._now)
+
+    def update_inverse_offer(
+        self,
+        agent_id: AgentId,
+        framework_id: FrameworkId,
+        accepted: bool | None,
+        filters: Filters | None,
+        now: float,
+    ) -> None:
+        """See `Allocator`."""
+        if framework_id in self.ledger.frameworks:
+            self._inverse.answer(agent_id, framework_id, accepted, filters, now)
+
+    def inverse_offers(self, now: float) -> list[InverseAllocation]:
+        """See `Allocator`."""
+        return [] if self._is_paused(now) else self._inverse.take(now, self._frameworks_on)
+
+    def inverse_offer_statuses(self) -> Mapping[AgentId, Mapping[FrameworkId, InverseStatus]]:
+        """See `Allocator`."""
+        return self._inverse.statuses()
+
+    def await_agents(self, expected: int, now: float) -> None:
+        """See `Allocator`."""
+        if self.ledger.quotas.enforced:
+            self._awaited = int(expected * self.options.agent_recovery_factor)
+            self._paused_until = now + self.options.recovery_timeout_s
+
+    def metrics(self) -> Mapping[str, float]:
+        """See `Allocator`."""
+        return {**gauges(self.ledger, self.refusals), "allocator/mesos/allocation_runs": float(self._runs)}
+
     # Decisions.
 
     def deadline(self) -> float | None:
         """See `Allocator`."""
-        due = (self._agenda.deadline(), self.refusals.next_s(), self._held.deadline())
-        return min((when for when in due if when is not None), default=None)
+        sources = (self._agenda, self._held, self._inverse)
+        due = (self.refusals.next_s(), *(source.deadline() for source in sources))
+        first = min((when for when in due if when is not None), default=None)
+        if first is not None and self._is_paused(first):
+            return self._paused_until
+        return first
 
     def allocate(self, now: float, agents_max: int) -> list[Allocation]:
         """See `Allocator`."""
         self._now = now
+        if self._is_paused(now):
+            return []
+        self._runs += 1
         self._end_refusals(now)
         self._look_again(now)
         agents = self._take_agents(now, agents_max)
@@ -312,6 +371,8 @@ class HierarchicalAllocator:
             decisions.share(agent)
         for agent_id in decisions.taken:
             self._agenda.wait_for_batch(agent_id, now)
+        for one in decisions.decided:
+            self._inverse.touch(one.agent_id, now)
         return decisions.decided
 
     def explain(self, framework_id: FrameworkId, now: float) -> list[Skip]:
@@ -351,6 +412,17 @@ class HierarchicalAllocator:
         needy = ALL if self.ledger.quotas.needy else 0
         lasting = blocked & ~(needy & self._held.bits(agent.id))
         return (~lasting if agent.id in self._agenda else 0) | self._held.pending(agent.id)
+
+    def _is_paused(self, now: float) -> bool:
+        """Tell whether too few agents are back after a failover."""
+        return now < self._paused_until and len(self.ledger.agents) < self._awaited
+
+    def _frameworks_on(self, agent_id: AgentId) -> list[FrameworkId]:
+        """Return the active frameworks that hold something of an agent."""
+        frameworks = (
+            self.ledger.frameworks[client.framework_id] for client in self.ledger.agents[agent_id].held
+        )
+        return [framework.id for framework in frameworks if framework.active]
 
     def _make_room(self, client: Client) -> None:
         """Note that a client has given something back, which may leave more for others."""
@@ -459,6 +531,7 @@ class HierarchicalAllocator:
                     # An agent may report more than it has: then what is free is worked out anew each time.
                     agent.simple = agent.simple and agent.available.contains(resources)
                     self.ledger.hold(agent, client, resources)
+                    self._inverse.touch(agent.id, self._now)
 
 
 def _turns(tree: RoleTree, entropy: Entropy, options: AllocatorOptions) -> Turns:

@@ -202,6 +202,10 @@ class RoleTree:
         """Iterate over all clients in the order of their bits."""
         return (client for client in self._clients if client is not None)
 
+    def roles(self) -> Iterator[Node]:
+        """Iterate over the nodes of all roles, inner ones included, without the root."""
+        return (node for node in self._roles.values() if node is not self.root)
+
     def node(self, role: str) -> Node | None:
         """Return the node of a role; "" is the root."""
         return self._roles.get(role)

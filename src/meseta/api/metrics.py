@@ -123,6 +123,7 @@ def master_metrics(context: MasterContext) -> dict[str, float]:
     known |= views.gauges(state, now)
     known["master/uptime_secs"] = max(0.0, now - context.start_time)
     known["registrar/queued_operations"] = len(state.pending)
+    known |= state.allocator.metrics()
     known |= _allocated(state)
     if context.flags.get("publish_per_framework_metrics") != "false":
         for framework in state.frameworks.values():
