@@ -218,3 +218,10 @@ def test_teardown_ends_everything(master: DaemonProcess) -> None:
     wait_for(is_completed, "the framework to be completed")
     known = master.get("/frameworks")["frameworks"]
     assert all(entry["id"] != framework.id for entry in known)
+
+
+def test_a_task_with_an_image_fails_instead_of_running_without_it(master: DaemonProcess) -> None:
+    with running(master) as framework:
+        container = {"type": "MESOS", "mesos": {"image": {"type": "DOCKER", "docker": {"name": "busybox"}}}}
+        task = framework.launch(framework.offer(), command={"value": "exit 0"}, container=container)
+        assert framework.update("TASK_FAILED", task)["reason"] == "REASON_CONTAINER_LAUNCH_FAILED"

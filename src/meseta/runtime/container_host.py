@@ -53,6 +53,7 @@ from meseta.runtime.linux.supervision import Exited, Forget, Listed, Signal, Spa
 from meseta.runtime.linux.supervisor_client import SupervisorClient, SupervisorEvent, SupervisorLost
 from meseta.runtime.sandbox import SandboxError, create_nested_sandbox, create_sandbox, link_task
 from meseta.runtime.volumes import link_volumes
+from meseta.wire.container_faults import unsupported
 
 WAITING_MAX = 10_000
 """Requests that wait for a supervisor; further ones fail."""
@@ -180,14 +181,16 @@ class ContainerHost:
     def _start(self, effect: StartContainer) -> None:
         plan = effect.plan
         try:
+            if (fault := unsupported(plan.container)) is not None:
+                raise MesetaError(fault)
             if self._is_lost and len(self._waiting) >= WAITING_MAX:
                 raise MesetaError(f"there is no process supervisor, and {WAITING_MAX} requests wait for it")
             self._make_sandbox(plan.sandbox)
             groups: tuple[str, ...] = ()
             if self._groups is not None:
                 groups = self._groups.make(plan.container_id, plan.resources, dict(plan.limits))
-        except MesetaError as fault:
-            self._feed(ContainerStartFailed(container_id=plan.container_id, message=str(fault)))
+        except MesetaError as error:
+            self._feed(ContainerStartFailed(container_id=plan.container_id, message=str(error)))
             return
         self._request(_spawn(plan, groups))
 
