@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -171,3 +172,13 @@ def test_nothing_permitted_is_no_error_but_a_sentence(kernel: Path, monkeypatch:
     found.kill("c1")
     with pytest.raises(CgroupError, match="'cpu' cannot be used: creating"):
         found.set_cpu("c1", 1)
+
+
+@pytest.mark.parametrize("make", [hybrid, unified])
+def test_the_root_group_of_another_user_is_not_used(
+    kernel: Path, make: Callable[[Path], Cgroups], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: not str(path).endswith("/mesos"))
+    found = make(kernel)
+    assert found.directories == {}
+    assert "mesos belongs to another user, and this one may not make groups in it" in found.describe()

@@ -307,7 +307,7 @@ def _detect_v2(mount: Mount, root: str, base: str) -> Cgroups:
     directories, refused = {}, {}
     for controller in ("cpu", "memory", "pids"):
         try:
-            _make(path)
+            _make_root(path)
             _enable(above, [controller])
             _enable(path, [controller])
             directories[controller] = path
@@ -325,11 +325,18 @@ def _detect_v1(mounts: list[Mount], root: str, bases: dict[str, str]) -> Cgroups
             continue
         path = os.path.join(mount.path, bases[controller].strip("/"), root)
         try:
-            _make(path)
+            _make_root(path)
             directories[controller] = path
         except CgroupError as error:
             refused[controller] = str(error)
     return Cgroups(1, root, directories, refused)
+
+
+def _make_root(path: str) -> None:
+    """Make an agent's root group, which may be there already, of an agent of another user."""
+    _make(path)
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise CgroupError(f"{path} belongs to another user, and this one may not make groups in it")
 
 
 def _make(path: str) -> None:
