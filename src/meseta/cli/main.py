@@ -29,6 +29,7 @@ COMMANDS = (
     "state",
     "master",
     "agent",
+    "simulate",
     "version",
 )
 """Each is a module of this package with an `app`; in the order in which `--help` shows them."""

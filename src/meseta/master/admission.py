@@ -291,7 +291,12 @@ def _adopt(
 def _adopt_task(
     state: State, framework: FrameworkState, agent: AgentState, record: TaskRecord
 ) -> Task | None:
-    """Take a reported task into the accounts, unless its id is in use on another agent: then kill it."""
+    """Take a reported task into the accounts, unless its id is in use on another agent: then kill it.
+
+    An agent may not know yet that an end is acknowledged. Such a task would stay in the accounts for ever.
+    """
+    if is_terminal(record.state) and _is_settled(framework, record):
+        return None
     other = framework.tasks.get(record.task_id)
     if other is not None:
         state.warn(
@@ -309,6 +314,15 @@ def _adopt_task(
     add_task(state, framework, agent, task)
     state.publish(TaskAdded(framework.id, task.task_id))
     return task
+
+
+def _is_settled(framework: FrameworkState, record: TaskRecord) -> bool:
+    """Tell whether the framework has acknowledged the end that an agent reports."""
+    uuids = {record.status_update_uuid, *(status.uuid for status in record.statuses)} - {None}
+    return any(
+        task.task_id == record.task_id and is_terminal(task.state) and task.sent_uuid in uuids
+        for task in framework.completed_tasks
+    )
 
 
 def _charge(used: dict[FrameworkId, dict[str, Resources]], holder: Task | Executor) -> None:

@@ -11,11 +11,11 @@ from meseta.agent.state import Phase
 from meseta.ids import AgentId, FrameworkId, TaskId
 from meseta.master import views
 from meseta.master.state import State
-from meseta.records import is_terminal
+from meseta.records import TaskState, is_terminal
 from meseta.sdk import session
 from meseta.sim.agent_node import AgentNode
 from meseta.sim.cluster import Cluster
-from meseta.sim.workload import Framework
+from meseta.sim.workload import Framework, Job
 
 Tasks = dict[tuple[FrameworkId, TaskId], str]
 """Names of states by task."""
@@ -119,10 +119,16 @@ def _job_faults(cluster: Cluster, state: State) -> Iterator[str]:
             elif alive and job.over:
                 assert task is not None
                 yield f"{framework.name} takes {job.id} for {job.state.name}, and it is {task.state.name}"
-            elif not alive and not job.over:
+            elif not alive and not job.over and not _is_out_of_reach(state, job):
                 yield f"{framework.name} takes {job.id} for {job.state.name}, and it is gone"
             elif alive and task is not None and job.state is not task.state:
                 yield f"{framework.name} takes {job.id} for {job.state.name}, and it is {task.state.name}"
+
+
+def _is_out_of_reach(state: State, job: Job) -> bool:
+    """Tell a task of an agent that never learnt its id, and so will never come back under it."""
+    absent = job.agent_id not in state.agents
+    return absent and job.state in (TaskState.TASK_UNREACHABLE, TaskState.TASK_UNKNOWN)
 
 
 def _offer_faults(cluster: Cluster, state: State) -> Iterator[str]:
@@ -130,7 +136,7 @@ def _offer_faults(cluster: Cluster, state: State) -> Iterator[str]:
     free: list[AgentId] = []
     for agent in state.agents.values():
         left = agent.total.subtract(views.used_on_agent(agent))
-        if left.scalar("cpus") >= 1000 or left.scalar("mem") >= 128_000:
+        if left.scalar("cpus") >= 1000 and left.scalar("mem") >= 512_000:
             free.append(agent.id)
     for framework in cluster.frameworks:
         if framework.wants_offers:

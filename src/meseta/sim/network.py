@@ -24,6 +24,8 @@ from meseta.ids import Pid
 from meseta.sim.world import World
 
 CONNECT_TIMEOUT_S = 10.0
+BUFFERED_S = 0.2
+"""What is this near to its receiver when its connection breaks may still be read from it."""
 
 
 class Weather(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,10 +90,11 @@ class Host(Protocol):
 class _Envelope:
     """One message under way."""
 
-    __slots__ = ("arrived", "lost", "message")
+    __slots__ = ("arrived", "due", "lost", "message")
 
-    def __init__(self, message: Any) -> None:
+    def __init__(self, message: Any, due: float) -> None:
         self.message = message
+        self.due = due
         self.arrived = False
         """It has come to the receiver's side, and maybe waits for those before it."""
         self.lost = False
@@ -142,9 +145,9 @@ class Pipe:
         if not self.alive:
             return
         network = self._network
-        envelope = _Envelope(message)
-        self._under_way.append(envelope)
         self._last = max(self._last, network.world.now + network.delay_s())
+        envelope = _Envelope(message, self._last)
+        self._under_way.append(envelope)
         network.world.at(self._last, partial(self._arrive, envelope))
         weather = network.weather
         if weather.breaks and message is not END and network.chance.random() < weather.breaks:
@@ -203,22 +206,28 @@ class Pipe:
             return
         network = self._network
         network.trace_lost(self, "broke")
-        if self._waiting or network.chance.random() >= network.weather.overtaking:
-            self._drop(network.chance.randint(0, len(self._under_way)))
+        self._drop_all_but_buffered(network.weather.overtaking)
         self._notice(network.delay_s())
 
     def abandon(self) -> None:
         """The sender is no more: nobody is told, and what is under way may still arrive."""
         self.alive = False
         self._network.forget(self)
-        if self._network.chance.random() < 0.5:
-            self._drop(self._network.chance.randint(0, len(self._under_way)))
+        self._drop_all_but_buffered(0.5)
 
     def hang_up(self) -> None:
         """The sender closes: what is under way arrives, then the end does."""
         self.send(END)
         self.alive = False
         self._network.forget(self)
+
+    def _drop_all_but_buffered(self, likelihood: float) -> None:
+        """Lose what is under way, but maybe what is as good as there."""
+        network = self._network
+        kept = 0
+        if not self._waiting and network.chance.random() < likelihood:
+            kept = sum(envelope.due < network.world.now + BUFFERED_S for envelope in self._under_way)
+        self._drop(kept)
 
     def _drop(self, kept: int = 0) -> None:
         """Lose what is under way, but for the first `kept`."""

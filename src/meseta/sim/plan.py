@@ -93,6 +93,7 @@ def calm_plan(seed: int, agents: int, frameworks: int, duration_s: float) -> Pla
                 mem=chance.choice([512.0, 1024.0, 4096.0, 8192.0]),
                 alive_max=chance.randint(1, max(4, 16 * agents // max(1, frameworks))),
                 task_s=chance.choice([30.0, 60.0, 120.0]),
+                filters=True,
                 suppresses=True,
             )
             for number in range(frameworks)
@@ -213,6 +214,7 @@ def _temper(chance: random.Random, number: int) -> Temper:
         reconcile_s=pick([5.0, 30.0]),
         kill_s=pick([0.0, 3.0, 10.0]),
         suppresses=pick([False, True]),
+        filters=pick([False, False, True]),
         checkpoint=pick([True, True, False]),
         partition_aware=pick([True, True, False]),
         failover_timeout_s=pick([0.0, 5.0, 60.0, 3600.0]),

@@ -15,6 +15,7 @@ from meseta.sim.faults import Faults
 from meseta.sim.marks import Marks
 from meseta.sim.node import Observer
 from meseta.sim.plan import Plan
+from meseta.sim.statistics import Sampler, Usage
 from meseta.sim.trace import Trace
 from meseta.sim.world import World
 
@@ -38,6 +39,16 @@ class Outcome(NamedTuple):
     faults: dict[str, int]
     tasks: int
     digest: str
+
+
+def run_calm(plan: Plan) -> Usage:
+    """Run a cluster without faults, checkers and a trace; return how it was used."""
+    world = World(plan.seed, Trace(on=False))
+    cluster = Cluster(plan, world, [])
+    sampler = Sampler(cluster)
+    cluster.start()
+    world.run(plan.duration_s)
+    return sampler.usage()
 
 
 class Simulation:

@@ -18,7 +18,8 @@ from typing import Any
 
 import msgspec
 
-TEXT_MAX = 120
+DETAILS_MAX = 120
+HEADER = f"{'when':>11}  {'where':<12}{'what':<6}{'event':<28}details"
 _shorten = re.compile(r"([0-9a-f]{4})[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").sub
 
 
@@ -34,6 +35,7 @@ class Trace:
         """Add one line."""
         if not self.on:
             return
+        details = _shorten(r"\1", details)[:DETAILS_MAX]
         text = f"{now:11.6f}  {where:<12}{what:<6}{event:<28}{details}".rstrip()
         self._digest.update(text.encode())
         if self._sink is not None:
@@ -53,7 +55,7 @@ def describe(record: Any) -> str:
             parts.append(getattr(value, "name", type(value).__name__))
         if text := _short(value):
             parts.append(f"{name}={text}")
-    return _shorten(r"\1", " ".join(parts))[:TEXT_MAX]
+    return " ".join(parts)
 
 
 def _short(value: Any) -> str:

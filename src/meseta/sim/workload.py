@@ -75,6 +75,8 @@ class Temper(msgspec.Struct, frozen=True, kw_only=True):
     reconcile_s: float = 30.0
     kill_s: float = 0.0
     """How often a task is killed; 0: never."""
+    filters: bool = False
+    """Wants no offers that are too small for a task."""
     suppresses: bool = False
     """Wants no offers while it has all the tasks that it wants."""
     checkpoint: bool = True
@@ -97,6 +99,9 @@ class Temper(msgspec.Struct, frozen=True, kw_only=True):
             capabilities=frozenset(capabilities),
             checkpoint=self.checkpoint,
             failover_timeout_s=self.failover_timeout_s,
+            offer_filters={self.role: ({"cpus": round(self.cpus * 1000), "mem": round(self.mem * 1000)},)}
+            if self.filters
+            else {},
         )
 
 
@@ -240,7 +245,6 @@ class Framework:
         self.framework_id = framework_id
         self.subscribed = True
         self._reconcile()
-        self._ask(e.ReconcileRequested, tasks=())
 
     def on_disconnected(self) -> None:
         """All offers are void."""
@@ -424,7 +428,8 @@ class Framework:
             say(self._demand)
 
     def _reconcile(self) -> None:
-        """Ask about all tasks that are not known to be over."""
+        """Ask about all tasks that are not known to be over, and for those that are believed to be."""
+        self._ask(e.ReconcileRequested, tasks=())
         tasks = tuple((job.id, job.agent_id) for job in self._alive.values())
         if tasks:
             self._ask(e.ReconcileRequested, tasks=tasks)

@@ -582,3 +582,17 @@ def test_a_whitelist_limits_offers_to_its_hosts() -> None:
     play.register("a1")
     play.register("a2")
     assert [offer.agent.info.hostname for offer in play.offers(framework_id)] == ["a2"]
+
+
+def test_an_end_that_is_acknowledged_already_does_not_come_back_with_its_agent() -> None:
+    play = Playground()
+    framework_id, agent_id = play.running()
+    end = b"e" * 16
+    play.update(framework_id, agent_id, "t1", TaskState.TASK_FINISHED, uuid=end)
+    play.acknowledge(framework_id, agent_id, "t1")
+    play.run(100.0)
+    assert agent_id in play.state.unreachable_agents
+    finished = record(state=TaskState.TASK_FINISHED, status_update_uuid=end)
+    other = record("t2", TaskState.TASK_FINISHED, status_update_uuid=b"o" * 16)
+    play.feed(reregister(finished, other))
+    assert list(play.state.frameworks[framework_id].tasks) == [TaskId("t2")]
