@@ -19,6 +19,10 @@ class ConfigError(MesetaError):
     """A flag, file or environment variable is unusable; the message names it, its value, the way out."""
 
 
+class PolicyError(MesetaError):
+    """A third party's allocation policy raised or returned what is no share; the message names it."""
+
+
 class WireError(MesetaError):
     """Bytes from outside do not form the message that they claim to be."""
 

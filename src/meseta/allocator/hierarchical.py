@@ -38,13 +38,14 @@ from meseta.allocator.held import ALL, HeldBack
 from meseta.allocator.inverse import InverseOffers
 from meseta.allocator.ledger import Ledger
 from meseta.allocator.metrics import gauges
-from meseta.allocator.policies import dominant_share
+from meseta.allocator.policies import GuardedShare, dominant_share
 from meseta.allocator.quota import Quota
 from meseta.allocator.rounds import Round, Turns
 from meseta.allocator.shuffle import Shuffle
 from meseta.allocator.sorter import Client, RoleTree, Share
 from meseta.allocator.terms import Terms, terms_of
 from meseta.allocator.verdict import Reason, offerable, sentence
+from meseta.errors import PolicyError
 from meseta.ids import AgentId, FrameworkId
 from meseta.machine import Entropy
 from meseta.records import AgentInfo, Filters, FrameworkInfo, OfferConstraints, Unavailability
@@ -63,7 +64,8 @@ class HierarchicalAllocator:
         share: Share = dominant_share,
     ) -> None:
         self.options = options
-        tree = RoleTree(share, options.fair_sharing_excluded_resource_names)
+        self._guard = GuardedShare(share) if share is not dominant_share else None
+        tree = RoleTree(self._guard or share, options.fair_sharing_excluded_resource_names)
         self._held = HeldBack(options.allocation_interval_s)
         self.ledger = Ledger(tree, self._held)
         self.refusals = Refusals(options.allocation_interval_s)
@@ -369,11 +371,25 @@ class HierarchicalAllocator:
             draw(agents, len(agents), self._entropy)
         for agent in agents:
             decisions.share(agent)
+        self._check_policy(decisions)
         for agent_id in decisions.taken:
             self._agenda.wait_for_batch(agent_id, now)
         for one in decisions.decided:
             self._inverse.touch(one.agent_id, now)
         return decisions.decided
+
+    def _check_policy(self, decisions: Round) -> None:
+        """Take back what was decided by a policy that failed, and raise PolicyError."""
+        if self._guard is None:
+            return
+        try:
+            self._guard.check()
+        except PolicyError:
+            for one in decisions.decided:
+                client = self.ledger.frameworks[one.framework_id].clients[one.role]
+                self.ledger.release(self.ledger.agents[one.agent_id], client, one.resources)
+            self._agenda.touch_all(self._now)
+            raise
 
     def explain(self, framework_id: FrameworkId, now: float) -> list[Skip]:
         """See `Allocator`."""

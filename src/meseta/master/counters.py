@@ -81,6 +81,7 @@ NAMES = (
     *(f"master/{ok}{kind}" for kind in _CHECKED for ok in ("valid_", "invalid_")),
     *(f"master/{name}" for name in _AGENTS),
     "master/dropped_messages",
+    "master/allocator_faults",
     "master/offers_held_back",
     "master/offers_timed_out",
     *(f"master/operations/{state}" for state in _OPERATION_STATES),

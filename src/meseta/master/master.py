@@ -22,6 +22,7 @@ from meseta.master.agents import (
 )
 from meseta.master.approval import Approvers
 from meseta.master.config import MasterConfig
+from meseta.master.containment import next_decision
 from meseta.master.effects import MasterEffect
 from meseta.master.executors import (
     on_executor_exited,
@@ -145,7 +146,7 @@ class Master:
         effects = state.effects = []
         for kind, key in state.deadlines.due(now):
             TIMERS[kind](state, key, now)
-        due = state.allocator.deadline()
+        due = next_decision(state)
         if due is not None and due <= now:
             make_offers(state, now)
         return effects
@@ -153,7 +154,7 @@ class Master:
     def deadline(self) -> float | None:
         """Return when `tick` is next due: for a timer, or because the allocator has something to offer."""
         timer = self.state.deadlines.next()
-        offers = self.state.allocator.deadline()
+        offers = next_decision(self.state)
         if timer is None or (offers is not None and offers < timer):
             return offers
         return timer

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from meseta.allocator.allocator import Allocation
 from meseta.ids import FrameworkId, OfferId, offer_id
+from meseta.master.containment import decide
 from meseta.master.effects import Offered, OfferRecord, Rescinded
 from meseta.master.events import (
     InverseOffersAccepted,
@@ -39,7 +40,7 @@ REFUSED_TO_SILENT_MAX_S = 600.0
 def make_offers(state: State, now: float) -> None:
     """Offer what the allocator decides now, in one message per framework."""
     batches: dict[FrameworkId, list[OfferRecord]] = {}
-    for allocation in state.allocator.allocate(now, state.config.allocation_agents_max):
+    for allocation in decide(state, now):
         framework = state.frameworks[allocation.framework_id]
         if len(framework.offers) >= state.config.offers_max:
             _hold_back(state, allocation, now)

@@ -256,6 +256,10 @@ class State:
         self.approvers = approvers
         self.epoch_offset_s = epoch_offset_s
         """Add it to `now` to get seconds since the epoch."""
+        self.allocator_retry_s = 0.0
+        """Before this time the allocation module is not asked, because it has raised."""
+        self.allocator_is_mute = False
+        """Whether it raised when it was last asked for its deadline."""
         self.deadlines = Deadlines()
         self.effects: list[MasterEffect] = []
         self.counters = new_counters()

@@ -1,0 +1,96 @@
+"""What an allocation module may do wrong without harm to the cluster.
+
+A module is somebody else's code, inside the master. If it raises, nothing is offered for a while, and it
+is asked again. What it decides is held against what the master knows before it is offered; a decision that
+cannot be is given back, counted and logged with the name of the module. The built-in allocator is not
+checked, since `allocator.invariants` does that in its tests and in the simulator.
+"""
+
+from __future__ import annotations
+
+from meseta.allocator.allocator import Allocation
+from meseta.allocator.hierarchical import HierarchicalAllocator
+from meseta.master.state import State
+from meseta.master.views import offered_on_agent, used_on_agent
+from meseta.records import Filters
+from meseta.resources import Resources
+
+RETRY_S = 1.0
+"""So long a module that has raised is not asked."""
+NOT_AGAIN = Filters()
+"""Keeps a module from the same mistake for a while."""
+
+
+def decide(state: State, now: float) -> list[Allocation]:
+    """Let the allocation module decide, and return what of it can be offered."""
+    try:
+        decided = list(state.allocator.allocate(now, state.config.allocation_agents_max))
+    except Exception as error:
+        state.allocator_retry_s = now + RETRY_S
+        _blame(state, f"raised {error!r} when it was to decide; it is asked again in {RETRY_S:g} s")
+        return []
+    if type(state.allocator) is HierarchicalAllocator:
+        return decided
+    return _sound(state, decided, now)
+
+
+def next_decision(state: State) -> float | None:
+    """Return when the allocation module wants to decide."""
+    try:
+        due = state.allocator.deadline()
+    except Exception as error:
+        if not state.allocator_is_mute:
+            _blame(state, f"raised {error!r} when it was asked for its deadline")
+        state.allocator_is_mute = True
+        return None
+    state.allocator_is_mute = False
+    return due if due is None else max(due, state.allocator_retry_s)
+
+
+def _sound(state: State, decided: list[Allocation], now: float) -> list[Allocation]:
+    """Leave out what cannot be offered."""
+    sound: list[Allocation] = []
+    promised: dict[str, Resources] = {}
+    for one in decided:
+        fault = _fault(state, one, promised)
+        if fault is None:
+            promised[one.agent_id] = promised.get(one.agent_id, Resources.EMPTY) + one.resources
+            sound.append(one)
+        else:
+            _blame(state, f"wanted to offer {fault}")
+            _give_back(state, one, now)
+    return sound
+
+
+def _fault(state: State, one: object, promised: dict[str, Resources]) -> str | None:
+    """Say what is wrong with a decision; `promised` is what this round has given away of each agent."""
+    if not isinstance(one, Allocation) or not isinstance(one.resources, Resources):
+        return f"{one!r}, which is no Allocation"
+    framework, agent = state.frameworks.get(one.framework_id), state.agents.get(one.agent_id)
+    if framework is None or not framework.active:
+        return f"something to framework {one.framework_id}, which is not active"
+    if agent is None or not agent.active:
+        return f"agent {one.agent_id}, which is not active"
+    if one.role not in framework.info.roles:
+        return f"something in role {one.role}, to which framework {framework} is not subscribed"
+    if not one.resources:
+        return f"nothing of agent {agent}"
+    held = used_on_agent(agent) + offered_on_agent(agent) + promised.get(one.agent_id, Resources.EMPTY)
+    free = agent.total.nonshared().subtract(held.nonshared()) + agent.total.shared()
+    if not free.contains(one.resources) or one.resources.allocatable_to(one.role) != one.resources:
+        return f"{one.resources} of agent {agent} in role {one.role}, where {free} is free"
+    return None
+
+
+def _give_back(state: State, one: object, now: float) -> None:
+    if isinstance(one, Allocation):
+        try:
+            state.allocator.recover(one.framework_id, one.agent_id, one.role, one.resources, NOT_AGAIN, now)
+        except Exception as error:
+            _blame(state, f"raised {error!r} when a wrong decision was given back")
+
+
+def _blame(state: State, what: str) -> None:
+    state.counters["master/allocator_faults"] += 1
+    kind = type(state.allocator)
+    state.warn(f"Allocation module {kind.__module__}.{kind.__qualname__} {what}")
