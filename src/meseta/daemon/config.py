@@ -9,7 +9,12 @@ TICK_S = 0.001
 
 COMMON_FLAGS = (
     Flag("config", "path", None, "TOML file with flags; the command line and the environment win over it"),
-    Flag("ip", "text", None, "IPv4 address to listen on; default: that of this host"),
+    Flag(
+        "ip",
+        "text",
+        None,
+        "IPv4 address to listen on and to tell others; default: listen on all, tell that of this host",
+    ),
     Flag("hostname", "text", None, "name to tell others; default: the address, looked up"),
     Flag("hostname_lookup", "bool", "true", "whether to look up the name of the address"),
     Flag("work_dir", "path", None, "directory for what must survive; made if missing"),
@@ -45,6 +50,9 @@ MASTER_FLAGS = (
     Flag("max_completed_frameworks", "int", "50", "how many ended frameworks are remembered"),
     Flag("max_completed_tasks_per_framework", "int", "1000", "how many ended tasks of each"),
     Flag("max_unreachable_tasks_per_framework", "int", "1000", "how many unreachable tasks of each"),
+    Flag(
+        "publish_per_framework_metrics", "bool", "true", "whether /metrics/snapshot tells of each framework"
+    ),
     Flag("max_operator_event_stream_subscribers", "int", "1000", "how many event streams operators may open"),
     Flag("role_sorter", "text", "drf", "whose turn it is among roles: drf (by share) or random (by lot)"),
     Flag("framework_sorter", "text", "drf", "whose turn it is among the frameworks of a role: drf or random"),

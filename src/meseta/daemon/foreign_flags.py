@@ -11,7 +11,7 @@ FOREIGN_MASTER_FLAGS = """
     initialize_driver_logging ip_discovery_command log_auto_initialize logbufsecs master_contender
     master_detector max_executors_per_agent memory_profiling modules modules_dir
     offer_constraints_re2_max_mem offer_constraints_re2_max_program_size
-    publish_per_framework_metrics quorum rate_limits recovery_agent_removal_limit
+    quorum rate_limits recovery_agent_removal_limit
     registry_fetch_timeout registry_gc_interval registry_max_agent_age registry_max_agent_count
     registry_store_timeout registry_strict webui_dir zk
     zk_session_timeout
