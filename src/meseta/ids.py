@@ -43,6 +43,11 @@ def new_uuid(entropy: BitSource) -> bytes:
     return bits.to_bytes(16, "big")
 
 
+def named_uuid(name: str) -> bytes:
+    """Return 16 bytes that form the version 5 UUID of a name that nobody else gives to anything."""
+    return uuid.uuid5(uuid.NAMESPACE_OID, name).bytes
+
+
 def new_uuid_text(entropy: BitSource) -> str:
     """Return a version 4 UUID as text, such as a master or container id."""
     return str(uuid.UUID(bytes=new_uuid(entropy)))

@@ -18,9 +18,10 @@ from meseta.master.events import (
     ReregistrationRequested,
     UnregistrationRequested,
 )
+from meseta.master.feedback import forget_operations, reconcile_reported
 from meseta.master.frameworks import disconnect_framework
-from meseta.master.offers import rescind_offers
 from meseta.master.registry import MarkUnreachable, RemoveAgent
+from meseta.master.rescinding import rescind_offers
 from meseta.master.state import (
     AgentState,
     FrameworkState,
@@ -28,6 +29,7 @@ from meseta.master.state import (
     State,
     Task,
     remember,
+    reported_total,
 )
 from meseta.master.statuses import make_update
 from meseta.master.tasks import end_task, remove_executor
@@ -112,9 +114,9 @@ def reconnect_agent(state: State, agent: AgentState, event: ReregistrationReques
     agent.info, agent.version, agent.capabilities = event.info, event.version, event.capabilities
     agent.offered = OfferedAgent(agent.id, agent.pid, event.info)
     agent.resource_version = event.resource_version
-    agent.checkpointed = event.checkpointed
     agent.reregistered_time = state.wall(now)
-    set_total(state, agent, event.info.resources + agent.oversubscribed, now)
+    total = reported_total(event.info, event.checkpointed)
+    set_total(state, agent, total + agent.oversubscribed, now)
     state.allocator.update_agent(agent.id, info=event.info, capabilities=event.capabilities)
     agent.pings_missed = 0
     if not agent.connected:
@@ -155,6 +157,8 @@ def on_agent_updated(state: State, event: AgentUpdated, now: float) -> None:
     if event.oversubscribed is not None:
         agent.oversubscribed = event.oversubscribed
     set_total(state, agent, base + agent.oversubscribed, now)
+    if event.operations is not None:
+        reconcile_reported(state, agent, event.operations)
 
 
 def set_total(state: State, agent: AgentState, total: Resources, now: float) -> None:
@@ -246,6 +250,7 @@ def _remove_agent(state: State, agent: AgentState, pending: PendingDeparture, no
         for executor in list(executors.values()):
             remove_executor(state, state.frameworks[framework_id], agent, executor, now)
     rescind_offers(state, agent.offers.values(), now)
+    forget_operations(state, agent, unreachable=pending.unreachable_since is not None)
     del state.agents[agent.id]
     if state.agent_pids.get(agent.pid) == agent.id:
         del state.agent_pids[agent.pid]

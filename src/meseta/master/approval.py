@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
+
+from meseta.records import OperationType
+from meseta.resources import Kind
 
 REGISTER_FRAMEWORK = "register_frameworks"
 """Object: a role."""
@@ -10,6 +14,29 @@ RUN_TASK = "run_tasks"
 """Object: the operating system user that the task runs as."""
 REGISTER_AGENT = "register_agents"
 """Object: none."""
+
+
+def _role(kind: Kind) -> str | None:
+    return kind.role
+
+
+def _reserver(kind: Kind) -> str | None:
+    return kind.reservations[-1].principal if kind.reservations else None
+
+
+def _creator(kind: Kind) -> str | None:
+    return None if kind.disk is None else kind.disk.principal
+
+
+OPERATIONS: dict[OperationType, tuple[str, Callable[[Kind], str | None]]] = {
+    OperationType.RESERVE: ("reserve_resources", _role),
+    OperationType.UNRESERVE: ("unreserve_resources", _reserver),
+    OperationType.CREATE: ("create_volumes", _role),
+    OperationType.DESTROY: ("destroy_volumes", _creator),
+    OperationType.GROW_VOLUME: ("resize_volume", _role),
+    OperationType.SHRINK_VOLUME: ("resize_volume", _role),
+}
+"""Actions on resources, and what the object is of each: a role, or the principal who made what is undone."""
 
 
 class Approvers(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meseta.records import OperationType, TaskReason, TaskSource, TaskState
+from meseta.records import OperationState, OperationType, TaskReason, TaskSource, TaskState
 
 Counters = dict[str, int]
 """From metric name (`master/…`) to a count that only grows."""
@@ -110,11 +110,12 @@ def new_counters() -> Counters:
     return dict.fromkeys(NAMES, 0)
 
 
-def count_operation_error(counters: Counters, type_: OperationType) -> None:
-    """Count that an operation was refused."""
-    counters["master/operations/error"] += 1
-    name = f"master/operations/{type_.name.lower()}/error"
-    counters[name] = counters.get(name, 0) + 1
+def count_operation(counters: Counters, type_: OperationType, state: OperationState, by: int = 1) -> None:
+    """Count an operation in, or out of, a state."""
+    for name in ("master/operations", f"master/operations/{type_.name.lower()}"):
+        counted = state.name.lower().removeprefix("operation_")
+        for key in (f"{name}/total", f"{name}/{counted}"):
+            counters[key] = counters.get(key, 0) + by
 
 
 def count_task_end(

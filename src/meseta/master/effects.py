@@ -18,6 +18,7 @@ from meseta.records import (
     ExecutorInfo,
     FrameworkInfo,
     OperationStatus,
+    ResourceOperation,
     StatusUpdate,
     TaskGroupInfo,
     TaskInfo,
@@ -284,6 +285,29 @@ class AcknowledgeOperation(_Effect, frozen=True, gc=False):
     resource_provider_id: str | None = None
 
 
+class ApplyOperation(_Effect, frozen=True, gc=False):
+    """ApplyOperation. Where its resources have no allocation role the edge fills in `role`, if given."""
+
+    framework_id: FrameworkId | None
+    """None for an operator's operation."""
+    operation: ResourceOperation
+    role: str | None
+    operation_uuid: bytes
+    resource_version: bytes | None = None
+
+
+class ReconcileOperations(_Effect, frozen=True, gc=False):
+    """ReconcileOperations: the agent has not reported these; it says so of those that it does not know."""
+
+    operation_uuids: tuple[bytes, ...]
+
+
+class CheckpointResources(_Effect, frozen=True, gc=False):
+    """CheckpointResources, for agents without resource providers: what operations have made of theirs."""
+
+    resources: Resources
+
+
 class Shutdown(_Effect, frozen=True, gc=False):
     """Shutdown: the agent may not go on; it ends all frameworks and itself. `message` says why."""
 
@@ -303,6 +327,9 @@ AgentMessage = (
     | DeliverToExecutor
     | AcknowledgeUpdate
     | AcknowledgeOperation
+    | ApplyOperation
+    | ReconcileOperations
+    | CheckpointResources
     | Shutdown
 )
 

@@ -25,6 +25,7 @@ from meseta.records import (
     OfferConstraints,
     Operation,
     OperationStatus,
+    ResourceOperation,
     StatusUpdate,
     TaskRecord,
 )
@@ -255,6 +256,15 @@ class UnregistrationRequested(_Event, frozen=True, gc=False, kw_only=True):
     agent_id: AgentId
 
 
+class ReportedOperation(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """An operation whose end has not been acknowledged to its agent."""
+
+    uuid: bytes
+    info: ResourceOperation
+    status: OperationStatus
+    framework_id: FrameworkId | None = None
+
+
 class AgentUpdated(_Event, frozen=True, gc=False, kw_only=True):
     """UpdateSlave: an agent's total or its oversubscribable resources have changed. None: unchanged."""
 
@@ -264,6 +274,7 @@ class AgentUpdated(_Event, frozen=True, gc=False, kw_only=True):
     """Without the oversubscribed part."""
     oversubscribed: Resources | None = None
     resource_version: bytes | None = None
+    operations: tuple[ReportedOperation, ...] | None = None
 
 
 class UpdateReceived(_Event, frozen=True, gc=False, kw_only=True):
@@ -341,6 +352,15 @@ class FrameworkTeardownRequested(_Event, frozen=True, gc=False, kw_only=True):
     framework_id: FrameworkId
 
 
+class OperationRequested(_Event, frozen=True, gc=False, kw_only=True):
+    """An operator wants an operation done on an agent's free resources. Answered by `Reply`."""
+
+    request: RequestId
+    agent_id: AgentId
+    operation: ResourceOperation
+    principal: str | None = None
+
+
 class WhitelistChanged(_Event, frozen=True, gc=False, kw_only=True):
     """Offer only agents on these hosts; None: on all."""
 
@@ -387,6 +407,7 @@ MasterEvent = (
     | StreamClosed
     | Persisted
     | FrameworkTeardownRequested
+    | OperationRequested
     | WhitelistChanged
     | SubscriberAdded
     | SubscriberRemoved

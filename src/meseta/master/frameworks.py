@@ -32,7 +32,7 @@ from meseta.master.events import (
     SubscribeRequested,
     TeardownRequested,
 )
-from meseta.master.offers import discard_offer, rescind_offers
+from meseta.master.rescinding import discard_offer, rescind_offers
 from meseta.master.senders import caller
 from meseta.master.state import FrameworkState, State, new_framework, remember
 from meseta.master.statuses import make_update
@@ -359,6 +359,7 @@ def remove_framework(state: State, framework: FrameworkState, now: float) -> Non
     framework.active = False
     framework.unregistered_time = state.wall(now)
     state.deadlines.cancel(("failover", framework.id))
+    state.operations.pop(framework.id, None)
     del state.frameworks[framework.id]
     state.allocator.remove_framework(framework.id)
     remember(state.completed_frameworks, framework.id, framework, state.config.completed_frameworks_max)

@@ -25,6 +25,7 @@ def check(state: State) -> None:
         _check_agent(state, agent)
     _check_offers(state)
     _check_indexes(state)
+    _check_operations(state)
     _check_task_states(state)
     _check_conservation(state)
 
@@ -101,6 +102,18 @@ def _check_indexes(state: State) -> None:
     for pids in state.addresses.values():
         for pid in pids:
             assert pid in state.agent_pids or pid in state.peers, f"{pid} is watched for nothing"
+
+
+def _check_operations(state: State) -> None:
+    for agent in state.agents.values():
+        for uuid, operation in agent.operations.items():
+            assert operation.uuid == uuid, f"an operation on {agent} is found by another uuid"
+            assert operation.agent_id == agent.id, f"an operation on {agent} is one of {operation.agent_id}"
+    for framework_id, operations in state.operations.items():
+        assert operations, f"an empty account of operations of {framework_id} is kept"
+        for id, operation in operations.items():
+            known = state.agents[operation.agent_id].operations.get(operation.uuid)
+            assert known is operation, f"operation {id} of {framework_id} is not found on its agent"
 
 
 def _check_task_states(state: State) -> None:

@@ -30,6 +30,11 @@ from meseta.master.executors import (
     on_executor_shutdown_requested,
     on_message_sent,
 )
+from meseta.master.feedback import (
+    on_operation_update_acknowledged,
+    on_operation_update_received,
+    on_operations_reconcile_requested,
+)
 from meseta.master.frameworks import (
     on_deactivation_requested,
     on_failover_timed_out,
@@ -50,11 +55,7 @@ from meseta.master.offers import (
     on_revived,
     on_suppressed,
 )
-from meseta.master.operations import (
-    on_operation_update_acknowledged,
-    on_operation_update_received,
-    on_operations_reconcile_requested,
-)
+from meseta.master.operator_operations import on_operation_requested
 from meseta.master.operators import on_subscriber_added, on_subscriber_removed, on_whitelist_changed
 from meseta.master.reconciliation import on_reconcile_requested
 from meseta.master.recovery import on_recovery_timed_out, recover
@@ -94,6 +95,7 @@ HANDLERS: dict[type, Callable[[State, Any, float], None]] = {
     events.StreamClosed: on_stream_closed,
     events.Persisted: on_persisted,
     events.FrameworkTeardownRequested: on_framework_teardown_requested,
+    events.OperationRequested: on_operation_requested,
     events.WhitelistChanged: on_whitelist_changed,
     events.SubscriberAdded: on_subscriber_added,
     events.SubscriberRemoved: on_subscriber_removed,

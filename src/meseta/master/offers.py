@@ -6,12 +6,10 @@ allocator when the offer is declined, rescinded or discarded, or when an accepte
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from meseta.allocator.allocator import Allocation
 from meseta.ids import FrameworkId, OfferId, offer_id
 from meseta.master.containment import decide
-from meseta.master.effects import Offered, OfferRecord, Rescinded
+from meseta.master.effects import Offered, OfferRecord
 from meseta.master.events import (
     InverseOffersAccepted,
     InverseOffersDeclined,
@@ -22,7 +20,8 @@ from meseta.master.events import (
     Suppressed,
 )
 from meseta.master.launching import launch, launch_group, refuse_dropped
-from meseta.master.operations import refuse_operation
+from meseta.master.operations import Applied, apply_operation, refuse_operation
+from meseta.master.rescinding import discard_offer, rescind_offers, take_offer
 from meseta.master.senders import caller
 from meseta.master.state import AgentState, FrameworkState, Offer, State
 from meseta.records import Filters, Launch, LaunchGroup, Operation, TaskInfo, TaskReason
@@ -75,31 +74,6 @@ def _hold_back(state: State, allocation: Allocation, now: float) -> None:
     )
 
 
-# Ending -----------------------------------------------------------------------------------------------
-
-
-def take_offer(state: State, offer: Offer) -> None:
-    """Take an offer out of the accounts here; its resources stay allocated to its framework."""
-    del state.offers[offer.id]
-    del state.frameworks[offer.framework_id].offers[offer.id]
-    del state.agents[offer.agent_id].offers[offer.id]
-    if state.config.offer_timeout_s is not None:
-        state.deadlines.cancel(("offer", offer.id))
-
-
-def discard_offer(state: State, offer: Offer, filters: Filters | None, now: float) -> None:
-    """End an offer and give its resources back, without a word to the framework."""
-    take_offer(state, offer)
-    state.allocator.recover(offer.framework_id, offer.agent_id, offer.role, offer.resources, filters, now)
-
-
-def rescind_offers(state: State, offers: Iterable[Offer], now: float, filters: Filters | None = None) -> None:
-    """End offers, give their resources back, and tell their frameworks."""
-    for offer in list(offers):
-        discard_offer(state, offer, filters, now)
-        state.tell(state.frameworks[offer.framework_id], Rescinded(offer.id))
-
-
 def on_offer_timed_out(state: State, id: OfferId, now: float) -> None:
     """Rescind an offer that was not answered in time. Others get its resources first.
 
@@ -139,10 +113,12 @@ def on_offers_accepted(state: State, event: OffersAccepted, now: float) -> None:
     for offer in offers:
         take_offer(state, offer)
     agent, role = state.agents[offers[0].agent_id], offers[0].role
+    offered, resized = left, Resources.EMPTY
     for operation in event.operations:
-        left = _apply(state, framework, agent, role, operation, left, now)
-    if left:
-        state.allocator.recover(framework.id, agent.id, role, left, event.filters, now)
+        applied = _apply(state, framework, agent, role, operation, left, now)
+        left, resized = applied.left, resized + applied.resized
+    left += resized
+    _give_back(state, framework, agent, role, left, left.subtract(offered), event.filters, now)
 
 
 def _apply(
@@ -153,14 +129,34 @@ def _apply(
     operation: Operation,
     left: Resources,
     now: float,
-) -> Resources:
-    """Apply one operation to what is left of the offers; return what is left then."""
+) -> Applied:
+    """Apply one operation to what is left of the offers."""
     if isinstance(operation, Launch):
-        return launch(state, framework, agent, role, operation, left, now)
+        return Applied(launch(state, framework, agent, role, operation, left, now))
     if isinstance(operation, LaunchGroup):
-        return launch_group(state, framework, agent, role, operation, left, now)
-    refuse_operation(state, framework, operation)
-    return left
+        return Applied(launch_group(state, framework, agent, role, operation, left, now))
+    return apply_operation(state, framework, agent, role, operation, left, now)
+
+
+def _give_back(
+    state: State,
+    framework: FrameworkState,
+    agent: AgentState,
+    role: str,
+    left: Resources,
+    made: Resources,
+    filters: Filters,
+    now: float,
+) -> None:
+    """Decline what is left over, except for what operations `made` of the offers: that was not offered yet.
+
+    With no time to refuse for, all of it goes back together, so that it is offered together, too.
+    """
+    if made and filters.refuse_s:
+        state.allocator.recover(framework.id, agent.id, role, made, None, now)
+        left -= made
+    if left:
+        state.allocator.recover(framework.id, agent.id, role, left, filters, now)
 
 
 def offers_fault(state: State, framework: FrameworkState, ids: tuple[OfferId, ...]) -> str | None:

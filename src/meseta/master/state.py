@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from meseta.allocator.allocator import Allocator
-from meseta.ids import NO_PID, AgentId, ExecutorId, FrameworkId, OfferId, Pid, TaskId
+from meseta.ids import NO_PID, AgentId, ExecutorId, FrameworkId, OfferId, OperationId, Pid, TaskId
 from meseta.machine import Deadlines
 from meseta.master.approval import Approvers
 from meseta.master.config import MasterConfig
@@ -41,12 +41,15 @@ from meseta.master.effects import (
 from meseta.master.events import Peer, RegistrationRequested, ReregistrationRequested, Ticket
 from meseta.master.registry import Mutation
 from meseta.records import (
+    ENDED_OPERATIONS,
     TERMINAL_STATES,
     AgentInfo,
     ExecutorInfo,
     FrameworkCapability,
     FrameworkInfo,
     OfferConstraints,
+    OperationStatus,
+    ResourceOperation,
     TaskInfo,
     TaskRecord,
     TaskState,
@@ -137,6 +140,36 @@ class Offer:
         self.resources = resources
 
 
+class Operation:
+    """An operation that was sent to an agent, or reported by one, until its end is acknowledged."""
+
+    __slots__ = ("agent_id", "framework_id", "info", "status", "statuses", "uuid")
+
+    def __init__(
+        self,
+        uuid: bytes,
+        info: ResourceOperation,
+        framework_id: FrameworkId | None,
+        agent_id: AgentId,
+        status: OperationStatus,
+        statuses: tuple[OperationStatus, ...] = (),
+    ) -> None:
+        self.uuid = uuid
+        self.info = info
+        self.framework_id = framework_id
+        """None for an operator's operation."""
+        self.agent_id = agent_id
+        self.status = status
+        """The newest; the end stays."""
+        self.statuses = statuses
+        """Those that the agent sent; newest last."""
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether the operation's status will not change any more."""
+        return self.status.state in ENDED_OPERATIONS
+
+
 @dataclass(slots=True, eq=False)
 class FrameworkState:
     """A framework that this master serves, or served and remembers. Times are seconds since the epoch."""
@@ -200,7 +233,6 @@ class AgentState:
     """The part of an offer that tells of the agent, shared by all its offers."""
     reregistered_time: float | None = None
     resource_version: bytes | None = None
-    checkpointed: Resources = Resources.EMPTY
     oversubscribed: Resources = Resources.EMPTY
     connected: bool = True
     active: bool = True
@@ -211,6 +243,8 @@ class AgentState:
     tasks: dict[FrameworkId, dict[TaskId, Task]] = field(default_factory=dict)
     executors: dict[FrameworkId, dict[ExecutorId, Executor]] = field(default_factory=dict)
     offers: dict[OfferId, Offer] = field(default_factory=dict)
+    operations: dict[bytes, Operation] = field(default_factory=dict)
+    """By uuid."""
     killed: set[tuple[FrameworkId, TaskId]] = field(default_factory=set)
     """Tasks that a framework wants killed; the agent is told again when it registers again."""
 
@@ -278,6 +312,8 @@ class State:
         self.addresses: dict[str, dict[Pid, None]] = {}
         """Linked pids of agents and drivers by `ip:port`."""
         self.offers: dict[OfferId, Offer] = {}
+        self.operations: dict[FrameworkId, dict[OperationId, Operation]] = {}
+        """Those with ids; also of frameworks that are not there yet. All are found by their agents."""
 
         self.recovered_agents: dict[AgentId, AgentInfo] = {}
         """Agents of the registry that have not registered again since the master started."""
@@ -295,6 +331,7 @@ class State:
         self.agents_admitted = 0
         self.frameworks_admitted = 0
         self.offers_made = 0
+        self.operations_made = 0
         self.tickets_issued = 0
 
     def wall(self, now: float) -> float:
@@ -365,12 +402,20 @@ def new_agent(
         pid=request.sender,
         version=request.version,
         capabilities=request.capabilities,
-        total=info.resources,
+        total=reported_total(info, request.checkpointed),
         registered_time=at,
         offered=OfferedAgent(info.id, request.sender, info),
         resource_version=request.resource_version,
-        checkpointed=request.checkpointed,
     )
+
+
+def reported_total(info: AgentInfo, checkpointed: Resources) -> Resources:
+    """Return what an agent has that says so at its registration: its own resources, after operations.
+
+    Both are the agent's word. Where the second does not fit the first, it is not of this agent.
+    """
+    total = info.resources.with_checkpointed(checkpointed)
+    return info.resources if total is None else total
 
 
 def address_of(pid: Pid) -> str:

@@ -84,7 +84,8 @@ def _resize(operation: ResourceOperation) -> Conversion | str:
     if len(parts) != 1 or not parts[0][0].is_persistent_volume:
         return f"{operation.resources} is not one persistent volume"
     kind, size = parts[0]
-    assert isinstance(size, int), "volumes are measured by scalars"
+    if not isinstance(size, int):
+        return f"{operation.resources} is not measured by a number"
     if operation.type is OperationType.SHRINK_VOLUME:
         if not 0 < operation.subtract < size:
             return f"{operation.resources} cannot be made smaller by {operation.subtract / 1000:g}"
@@ -97,5 +98,5 @@ def _resize(operation: ResourceOperation) -> Conversion | str:
     if len(added) != 1 or added[0][0] is not stripped(kind):
         return f"{operation.source} cannot be added to {operation.resources}"
     more = added[0][1]
-    assert isinstance(more, int), "disk is measured by scalars"
+    assert isinstance(more, int), "of one kind with the volume"
     return Conversion(operation.resources + operation.source, Resources.of([(kind, size + more)]))

@@ -119,6 +119,20 @@ def _acknowledge_operation(message: master.AcknowledgeOperation, sender: Pid) ->
     )
 
 
+def _apply_operation(message: master.ApplyOperation, sender: Pid) -> to_agent.AgentEvent:
+    return to_agent.OperationReceived(
+        sender=sender,
+        operation_uuid=message.operation_uuid,
+        operation=message.operation,
+        framework_id=message.framework_id,
+        resource_version_uuid=message.resource_version,
+    )
+
+
+def _reconcile_operations(message: master.ReconcileOperations, sender: Pid) -> to_agent.AgentEvent:
+    return to_agent.ReconcileOperationsReceived(sender=sender, operation_uuids=message.operation_uuids)
+
+
 def _shutdown(message: master.Shutdown, sender: Pid) -> to_agent.AgentEvent:
     return to_agent.ShutdownReceived(sender=sender, message=message.message)
 
@@ -148,6 +162,8 @@ AGENT_EVENTS: dict[type, Callable[[Any, Pid], to_agent.AgentEvent]] = {
     master.DeliverToExecutor: _deliver,
     master.AcknowledgeUpdate: _acknowledge,
     master.AcknowledgeOperation: _acknowledge_operation,
+    master.ApplyOperation: _apply_operation,
+    master.ReconcileOperations: _reconcile_operations,
     master.Shutdown: _shutdown,
 }
 """By the type of the master's message."""
@@ -197,6 +213,15 @@ def _update_agent(message: agent.UpdateAgent, sender: Pid) -> to_master.MasterEv
         agent_id=message.agent_id,
         oversubscribed=message.oversubscribed if message.update_oversubscribed else None,
         resource_version=message.resource_version_uuid,
+        operations=tuple(
+            to_master.ReportedOperation(
+                uuid=report.operation_uuid,
+                info=report.operation,
+                status=report.latest_status,
+                framework_id=report.framework_id,
+            )
+            for report in message.operations
+        ),
     )
 
 

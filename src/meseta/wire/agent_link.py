@@ -16,6 +16,7 @@ from meseta.errors import WireError
 from meseta.ids import AgentId, ExecutorId, FrameworkId, Pid, is_uuid
 from meseta.master import effects as x
 from meseta.master import events as e
+from meseta.resources.formats import Format
 from meseta.wire.agent_faults import registration_fault, reregistration_fault
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.lift import (
@@ -36,7 +37,8 @@ from meseta.wire.lower import (
     task_bytes,
     task_group_message,
 )
-from meseta.wire.resources import lift_resources
+from meseta.wire.operations import lift_resource_operation, with_allocation
+from meseta.wire.resources import fill_resources, lift_resources
 from meseta.wire.scheduler_calls import parse
 from meseta.wire.splice import field, number
 
@@ -107,6 +109,20 @@ def _update_agent(body: bytes, sender: Pid, principal: str | None) -> e.MasterEv
         agent_id=AgentId(text(message.slave_id.value)),
         oversubscribed=lift_resources(message.oversubscribed_resources).resources if revocable else None,
         resource_version=_uuid(message, "resource_version_uuid"),
+        operations=_reported(message) if message.HasField("operations") else None,
+    )
+
+
+def _reported(message: i.UpdateSlaveMessage) -> tuple[e.ReportedOperation, ...]:
+    return tuple(
+        e.ReportedOperation(
+            uuid=operation.uuid.value,
+            info=lift_resource_operation(operation.info),
+            status=lift_operation_status(operation.latest_status),
+            framework_id=optional(FrameworkId, operation, "framework_id"),
+        )
+        for operation in message.operations.operations
+        if operation.info.type
     )
 
 
@@ -300,6 +316,29 @@ def _acknowledge_operation(message: x.AcknowledgeOperation) -> bytes:
     return body.SerializeToString()
 
 
+def _apply_operation(message: x.ApplyOperation) -> bytes:
+    body = i.ApplyOperationMessage(operation_info=with_allocation(message.operation, message.role))
+    if message.framework_id is not None:
+        body.framework_id.value = message.framework_id
+    body.operation_uuid.value = message.operation_uuid
+    if message.resource_version is not None:
+        body.resource_version_uuid.uuid.value = message.resource_version
+    return body.SerializeToString()
+
+
+def _reconcile_operations(message: x.ReconcileOperations) -> bytes:
+    body = i.ReconcileOperationsMessage()
+    for uuid in message.operation_uuids:
+        body.operations.add().operation_uuid.value = uuid
+    return body.SerializeToString()
+
+
+def _checkpoint_resources(message: x.CheckpointResources) -> bytes:
+    body = i.CheckpointResourcesMessage()
+    fill_resources(body.resources, message.resources, Format.PRE, None)
+    return body.SerializeToString()
+
+
 def _shutdown(message: x.Shutdown) -> bytes:
     return i.ShutdownMessage(message=message.message).SerializeToString()
 
@@ -317,6 +356,9 @@ _ENCODERS: dict[type, tuple[str, Callable[[Any], bytes]]] = {
     x.DeliverToExecutor: ("mesos.internal.FrameworkToExecutorMessage", _deliver),
     x.AcknowledgeUpdate: ("mesos.internal.StatusUpdateAcknowledgementMessage", _acknowledge),
     x.AcknowledgeOperation: ("mesos.internal.AcknowledgeOperationStatusMessage", _acknowledge_operation),
+    x.ApplyOperation: ("mesos.internal.ApplyOperationMessage", _apply_operation),
+    x.ReconcileOperations: ("mesos.internal.ReconcileOperationsMessage", _reconcile_operations),
+    x.CheckpointResources: ("mesos.internal.CheckpointResourcesMessage", _checkpoint_resources),
     x.Shutdown: ("mesos.internal.ShutdownMessage", _shutdown),
 }
 
