@@ -34,7 +34,7 @@ from meseta.daemon.agent_setup import agent_resources, executor_environment, fin
 from meseta.daemon.config import AGENT_FLAGS
 from meseta.daemon.flags import Flags
 from meseta.daemon.foreign_flags import FOREIGN_AGENT_FLAGS
-from meseta.daemon.host import address_of_host, name_of_host
+from meseta.daemon.host import address_of_host, listen_address, name_of_host
 from meseta.daemon.logs import log_counters, log_path, set_verbosity
 from meseta.daemon.process import run_daemon, transport_metrics
 from meseta.daemon.quantities import parse_domain
@@ -112,7 +112,7 @@ class AgentDaemon:
         self._places = find_places(flags)
         self._groups, isolation = find_isolation(flags)
         self._make_edges()
-        _, self.port = await self._server.listen(self.ip, flags["port"])
+        _, self.port = await self._server.listen(listen_address(flags["ip"]), flags["port"])
         host = hostinfo.detect(self._places.work)
         self.machine = Agent(self._make_config(host, isolation), self._entropy)
         self._make_apis()

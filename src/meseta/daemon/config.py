@@ -9,12 +9,7 @@ TICK_S = 0.001
 
 COMMON_FLAGS = (
     Flag("config", "path", None, "TOML file with flags; the command line and the environment win over it"),
-    Flag(
-        "ip",
-        "text",
-        None,
-        "IPv4 address to listen on and to tell others; default: listen on all, tell that of this host",
-    ),
+    Flag("ip", "text", None, "address to listen on and to tell others; default: all, and that of this host"),
     Flag("hostname", "text", None, "name to tell others; default: the address, looked up"),
     Flag("hostname_lookup", "bool", "true", "whether to look up the name of the address"),
     Flag("work_dir", "path", None, "directory for what must survive; made if missing"),

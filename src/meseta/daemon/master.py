@@ -25,7 +25,7 @@ from meseta.api.verbosity import Verbosity
 from meseta.daemon.config import MASTER_FLAGS
 from meseta.daemon.flags import Flags
 from meseta.daemon.foreign_flags import FOREIGN_MASTER_FLAGS
-from meseta.daemon.host import address_of_host, name_of_host
+from meseta.daemon.host import address_of_host, listen_address, name_of_host
 from meseta.daemon.logs import log_counters, log_path, set_verbosity
 from meseta.daemon.process import run_daemon, transport_metrics
 from meseta.daemon.quantities import (
@@ -80,7 +80,7 @@ class MasterDaemon:
             OSError: the port cannot be listened on.
         """
         self._server = HttpServer(self._on_request, on_message=self._on_message)
-        _, self.port = await self._server.listen(self.ip, self.flags["port"])
+        _, self.port = await self._server.listen(listen_address(self.flags["ip"]), self.flags["port"])
         self._pid = ids.Pid(f"{MASTER}@{self.ip}:{self.port}")
         self._links = Links()
         self._links.on_exited(lambda address: self._feed(e.PeerExited(address=address)))
