@@ -123,8 +123,8 @@ class SchedulerApi:
             return
         assert stream is not None, "a call that is not refused came with its framework's stream"
         if kind == UPDATE_FRAMEWORK:
-            later = self._reply_later(responder)
-            self._feed(framework_update(call, stream, later, self._constraints_fault))
+            update = framework_update(call, stream, None, self._constraints_fault)
+            self._feed(msgspec.structs.replace(update, request=self._reply_later(responder)))
             return
         event = call_event(call, stream)
         responder.send(ACCEPTED)

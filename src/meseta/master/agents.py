@@ -44,7 +44,6 @@ UNHEALTHY = "master/slave_removals/reason_unhealthy"
 
 def watch_agent(state: State, agent: AgentState, now: float) -> None:
     """Start to ping an agent."""
-    agent.pings_missed = 0
     on_ping_due(state, agent.id, now)
 
 
