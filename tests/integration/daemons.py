@@ -9,10 +9,13 @@ import subprocess
 import sys
 import time
 import urllib.request
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from meseta.runtime.linux import cgroups
 
 START_TIMEOUT_S = 30.0
 
@@ -64,6 +67,7 @@ def cluster(
     flags: Sequence[str] = (),
 ) -> Iterator[tuple[DaemonProcess, list[DaemonProcess]]]:
     """A master and agents as real processes, all with `flags`; nothing of them is left behind."""
+    groups = f"meseta-test-{uuid.uuid4()}"
     master = DaemonProcess("master", directory, "--port=0", *flags)
     started: list[DaemonProcess] = []
     try:
@@ -79,6 +83,7 @@ def cluster(
                     f"--work_dir={place}/work",
                     f"--runtime_dir={place}/run",
                     f"--resources={resources}",
+                    f"--cgroups_root={groups}",
                     *flags,
                 )
             )
@@ -89,6 +94,7 @@ def cluster(
             if daemon.process.poll() is None:
                 daemon.kill(signal.SIGTERM)
         end_supervisors(directory)
+        remove_groups(groups)
 
 
 def end_supervisors(directory: Path) -> None:
@@ -105,6 +111,14 @@ def end_supervisors(directory: Path) -> None:
                     os.kill(int(entry.name), signal.SIGKILL)
                 except ProcessLookupError:
                     continue
+
+
+def remove_groups(root: str) -> None:
+    """Remove the control groups of agents that were killed."""
+    found = cgroups.detect(root)
+    wait_for(lambda: all(found.remove(name) for name in found.containers()), "the tasks to die")
+    for path in set(found.directories.values()):
+        os.rmdir(path)
 
 
 def wait_for(condition: Any, what: str, timeout_s: float = 30.0) -> None:
