@@ -28,6 +28,7 @@ from meseta.runtime.streams import (
     Responder,
 )
 
+_TURN_BYTES = 65_536  # one that has sent so much at once waits until the others were looked at
 _JOIN_BYTES_MAX = 65_536  # smaller pieces are copied into one write, larger ones are written one by one
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _REFUSED = Head("GET", "/", {}, keep_alive=False)
@@ -66,6 +67,7 @@ class Connection(RequestReader):
         "_out",
         "_reading_held",
         "_reason",
+        "_resting",
         "_stalled_bytes",
         "_stalled_since",
         "_transport",
@@ -89,6 +91,7 @@ class Connection(RequestReader):
         self._stalled_since = 0.0
         # reading and closing
         self._reading_held = False
+        self._resting = False
         self._closing = False
         self._lost = False
         self._reason = PEER_LEFT
@@ -111,6 +114,8 @@ class Connection(RequestReader):
         self._corked = False
         if self._out and not self._marked:
             self.flush()
+        if len(data) >= _TURN_BYTES:
+            self._rest()
 
     def eof_received(self) -> None:
         """The peer has left: returning None lets the transport send what is written and close."""
@@ -295,8 +300,18 @@ class Connection(RequestReader):
             self._marked = True
             self._host.turn.mark(self)
 
+    def _rest(self) -> None:
+        """Do not read again in this turn: uvloop reads a busy socket 32 times before it looks at others."""
+        self._resting = True
+        self._update_reading()
+        asyncio.get_running_loop().call_soon(self._end_rest)
+
+    def _end_rest(self) -> None:
+        self._resting = False
+        self._update_reading()
+
     def _update_reading(self) -> None:
-        pause = self._reading_held or bool(self._waiting)
+        pause = self._reading_held or self._resting or bool(self._waiting)
         if pause == self._reading_paused or self._lost or self._transport.is_closing():
             return
         self._reading_paused = pause
