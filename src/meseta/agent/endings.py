@@ -164,10 +164,15 @@ def executor_terminated(
         if task.container_id is not None:
             state.containers.destroy(task.container_id)
     reason, message = _reason(executor, ending)
+    limitation = status.limitation_of(reason, executor.allocated(), executor.limits())
     for task in list(executor.tasks.values()):
         if not task.over:
             last = TaskStatus(
-                task_id=task.info.task_id, state=TaskState.TASK_FAILED, reason=reason, message=message
+                task_id=task.info.task_id,
+                state=TaskState.TASK_FAILED,
+                reason=reason,
+                message=message,
+                limitation=limitation,
             )
             status.send_from_agent(state, framework, executor, last, now)
     if not executor.command_task and state.id is not None:

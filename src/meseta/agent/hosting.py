@@ -88,6 +88,7 @@ def _report(state: State, framework: Framework, executor: Executor, action: Repo
         reason=action.reason,
         message=action.message,
         healthy=action.healthy,
+        limitation=status.limitation_of(action.reason, task.info.resources, task.info.limits),
     )
     status.send_from_builtin(state, framework, executor, report, state.now)
 

@@ -11,7 +11,7 @@ Who made an update, and about which executor, is never taken from the message (M
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
@@ -19,6 +19,7 @@ from meseta.agent import paths, stopping
 from meseta.agent.effects import Acknowledged, OperationUpdate, SendToExecutor, UpdateCheckpoint, UpdateStatus
 from meseta.agent.events import Checkpointed, ExecutorPeer, ExecutorUpdated, UpdateAcknowledged
 from meseta.agent.state import (
+    MILLI,
     Executor,
     ExecutorState,
     Framework,
@@ -39,6 +40,7 @@ from meseta.records import (
     TaskStatus,
     is_terminal,
 )
+from meseta.resources import Resources
 from meseta.updates import Pushed
 
 
@@ -125,6 +127,15 @@ def _executors_ever(state: State, framework_id: FrameworkId) -> Iterator[Executo
         if framework is not None:
             yield from framework.executors.values()
             yield from framework.completed
+
+
+def limitation_of(
+    reason: TaskReason | None, resources: Resources, limits: Iterable[tuple[str, float]]
+) -> Resources | None:
+    """Say of what a container used so much that it was ended, if that is the reason: all that it might."""
+    if reason is not TaskReason.REASON_CONTAINER_LIMITATION_MEMORY:
+        return None
+    return Resources.scalars(mem=dict(limits).get("mem", resources.scalar("mem") / MILLI))
 
 
 def dropped_state(framework: Framework) -> TaskState:

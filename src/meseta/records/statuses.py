@@ -7,6 +7,7 @@ from enum import IntEnum
 import msgspec
 
 from meseta.ids import AgentId, ContainerId, ExecutorId, FrameworkId, TaskId
+from meseta.resources import Resources
 
 
 class TaskState(IntEnum):
@@ -119,6 +120,8 @@ class TaskStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     healthy: bool | None = None
     unreachable_time: float | None = None
     container_status: ContainerStatus | None = None
+    limitation: Resources | None = None
+    """Of what its container used so much that it was ended, as the agent knows it; None: what `raw` says."""
     data: bytes | None = None
     """What the executor says to the scheduler, opaque and maybe large: passed on, and kept by nobody."""
     raw: bytes = b""

@@ -64,6 +64,9 @@ def fill_status(message: m.TaskStatus, status: TaskStatus) -> None:
         message.ClearField("unreachable_time")
     if status.container_status is not None:
         _fill_container_status(message.container_status, status)
+    if status.limitation is not None:
+        message.ClearField("limitation")
+        fill_resources(message.limitation.resources, status.limitation, Format.PRE, None)
 
 
 def _forget_sender(message: m.TaskStatus) -> None:

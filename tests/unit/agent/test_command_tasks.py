@@ -30,6 +30,7 @@ from meseta.records import (
     TaskState,
     Uri,
 )
+from meseta.resources import Resources
 from tests.unit.agent.agent_kit import AGENT, FRAMEWORK, MASTER, WORK_DIR, Book, command_task, framework
 
 
@@ -208,6 +209,7 @@ def test_too_much_memory_is_a_limitation(book: Book) -> None:
     status = book.updates()[0].status
     assert status.reason is TaskReason.REASON_CONTAINER_LIMITATION_MEMORY
     assert (status.state, status.message) == (FAILED, "Memory limit exceeded")
+    assert status.limitation == Resources.scalars(mem=command_task().resources.scalar("mem") / 1000)
 
 
 def test_a_checkpointing_framework_sees_nothing_that_is_not_written(book: Book) -> None:

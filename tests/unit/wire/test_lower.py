@@ -12,6 +12,7 @@ from meseta.records import (
     TaskState,
     TaskStatus,
 )
+from meseta.resources import Resources
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.lift import lift_framework, lift_status
@@ -58,6 +59,15 @@ def test_a_container_without_addresses_has_no_networks() -> None:
     message = status_message(status).container_status
     assert (message.container_id.value, message.container_id.parent.value) == ("task", "pod")
     assert not message.network_infos
+
+
+def test_what_a_container_was_ended_for_is_told() -> None:
+    status = TaskStatus(
+        task_id=TaskId("t"), state=TaskState.TASK_FAILED, limitation=Resources.scalars(mem=64)
+    )
+    (resource,) = status_message(status).limitation.resources
+    assert (resource.name, resource.scalar.value, resource.role) == ("mem", 64.0, "*")
+    assert lift_status(status_message(status)).raw == status_message(status).SerializeToString()
 
 
 def test_a_driver_is_told_each_part_of_a_status_once() -> None:
