@@ -77,6 +77,7 @@ def test_the_tasks_of_a_pod_are_limited_one_by_one(tmp_path: Path, flags: dict[s
             )
             failed = await master.status("hog", "TASK_FAILED")
             assert failed.reason == m.TaskStatus.REASON_CONTAINER_LIMITATION_MEMORY
+            assert [(it.name, it.scalar.value) for it in failed.limitation.resources] == [("mem", 32.0)]
             await master.status("calm", "TASK_KILLED")
             await until(lambda: not daemon.machine.state.frameworks, "it is settled")
 
