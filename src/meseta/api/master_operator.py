@@ -1,7 +1,8 @@
 """POST /api/v1 of the master: the operator API.
 
-Reads are answered from the state at once, events go to `OperatorStreams`, TEARDOWN to the machine. What the
-master cannot do yet is answered 501, as by a Mesos that does not know the call.
+Reads are answered from the state at once, events go to `OperatorStreams`, TEARDOWN and operations on
+resources to the machine. What the master cannot do yet is answered 501, as by a Mesos that does not know the
+call.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from meseta.api.negotiation import (
     refuse_method,
 )
 from meseta.api.operator_calls import CommonCalls, answered, read_call, type_name
+from meseta.api.operator_operations import CALLS, operation_of_call
 from meseta.api.subscribers import OperatorStreams
 from meseta.errors import WireError
 from meseta.ids import FrameworkId
@@ -87,6 +89,9 @@ class MasterOperatorApi:
             self.streams.subscribe(responder, as_json=as_json)
         elif call.type == ma.Call.TEARDOWN:
             self._teardown(call, responder)
+        elif type_name(call) in CALLS:
+            asked = operation_of_call(call, type_name(call))
+            self._context.feed(asked(request=self._context.replies.later(responder)))
         else:
             responder.send(self._answer(call, self._answers[as_json]))
 

@@ -12,8 +12,10 @@ from meseta.api.build import version_head
 from meseta.api.context import MasterContext
 from meseta.api.daemon_v0 import daemon_routes
 from meseta.api.negotiation import NOT_IMPLEMENTED, plain, refuse_method
+from meseta.api.operator_operations import ENDPOINTS, operation_of_form
 from meseta.api.queries import Query, encoded_answer, parse_int
 from meseta.api.router import Handler, Route
+from meseta.errors import WireError
 from meseta.ids import FrameworkId
 from meseta.master.events import FrameworkTeardownRequested
 from meseta.records import Domain
@@ -35,10 +37,6 @@ INDEX = Response(
 """The root of the site: clients that probe a master want a 200 there."""
 
 _WRITES = {
-    "reserve": ("POST",),
-    "unreserve": ("POST",),
-    "create-volumes": ("POST",),
-    "destroy-volumes": ("POST",),
     "machine/down": ("POST",),
     "machine/up": ("POST",),
 }
@@ -64,6 +62,7 @@ def master_routes(context: MasterContext, operator: Handler) -> list[Route]:
         "maintenance/schedule": v0.read(lambda query: b"{}", "GET", "POST"),
         "maintenance/status": v0.read(lambda query: b"{}", "GET"),
         "teardown": v0.teardown,
+        **{name: v0.operation(name) for name in ENDPOINTS},
         **{name: _write(*methods) for name, methods in _WRITES.items()},
     }
     return [
@@ -192,6 +191,26 @@ class _Endpoints:
             number = self._context.replies.later(responder)
             framework_id = FrameworkId(form["frameworkId"])
             self._context.feed(FrameworkTeardownRequested(request=number, framework_id=framework_id))
+
+    def operation(self, endpoint: str) -> Handler:
+        """Return the handler of /reserve, /unreserve, /create-volumes or /destroy-volumes."""
+
+        def handle(request: Request, responder: Responder, rest: str) -> None:
+            if request.method != "POST":
+                responder.send(refuse_method(request))
+                return
+            form = parse_query(request.body.decode(errors="replace"))
+            if form is None:
+                responder.send(plain(400, "Unable to decode query string"))
+                return
+            try:
+                asked = operation_of_form(endpoint, form)
+            except WireError as fault:
+                responder.send(plain(400, str(fault)))
+                return
+            self._context.feed(asked(request=self._context.replies.later(responder)))
+
+        return handle
 
 
 def _write(*methods: str) -> Handler:

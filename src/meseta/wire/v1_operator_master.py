@@ -12,7 +12,7 @@ from typing import Any
 
 from meseta.agent.effects import TaskReport
 from meseta.master.effects import OfferRecord
-from meseta.master.state import AgentState, Executor, FrameworkState, Offer, State, Task
+from meseta.master.state import AgentState, Executor, FrameworkState, Offer, Operation, State, Task
 from meseta.records import FrameworkCapability, FrameworkInfo, TaskInfo, TaskRecord
 from meseta.resources import Format, Kind, Resources
 from meseta.wire import v1_operator as v1
@@ -25,6 +25,7 @@ from meseta.wire.lower import (
     fill_status,
     framework_message,
     nanoseconds,
+    operation_status_message,
 )
 from meseta.wire.master_link import task_of
 from meseta.wire.resources import fill_allocation_role, fill_resources
@@ -82,6 +83,20 @@ def _reported(info: TaskRecord, newest: TaskRecord) -> m.Task:
         message.status_update_state = newest.status_update_state  # type: ignore[assignment]
     if newest.status_update_uuid is not None:
         message.status_update_uuid = newest.status_update_uuid
+    return message
+
+
+def operation_details(operation: Operation) -> m.Operation:
+    """Return an operation whose end is not acknowledged."""
+    message = m.Operation(
+        info=m.Offer.Operation.FromString(operation.info.raw),
+        latest_status=operation_status_message(operation.status),
+        statuses=[operation_status_message(status) for status in operation.statuses],
+    )
+    message.agent_id.value = operation.agent_id
+    message.uuid.value = operation.uuid
+    if operation.framework_id is not None:
+        message.framework_id.value = operation.framework_id
     return message
 
 
@@ -196,7 +211,12 @@ class MasterAnswers:
 
     def operations(self) -> bytes:
         """Answer GET_OPERATIONS."""
-        return self._answer("get_operations", self.form.one(_R.GetOperations()))
+        known = [
+            operation_details(operation)
+            for agent in self._state.agents.values()
+            for operation in agent.operations.values()
+        ]
+        return self._answer("get_operations", self.form.one(_R.GetOperations(operations=known)))
 
     def quota(self) -> bytes:
         """Answer GET_QUOTA."""

@@ -119,7 +119,7 @@ def test_jsonp_wraps_json() -> None:
 def test_writes_that_are_not_there_say_so() -> None:
     site = MasterSite()
     assert site.ask("PUT", "/weights", b"[]").code == 501
-    assert site.ask("POST", "/reserve").code == 501
+    assert site.ask("POST", "/machine/down").code == 501
     assert site.call("UPDATE_WEIGHTS", update_weights={}).code == 501
 
 
