@@ -8,7 +8,8 @@ again). An agent that unregisters, or is replaced by a new one at its address, h
 
 from __future__ import annotations
 
-from meseta.ids import AgentId, Pid
+from meseta.allocator.allocator import RoleResources
+from meseta.ids import AgentId, FrameworkId, Pid
 from meseta.master.effects import AgentRemoved, Failed, OfferedAgent, Ping
 from meseta.master.events import (
     AgentUpdated,
@@ -37,6 +38,19 @@ from meseta.records import StatusUpdate, TaskReason, TaskState
 from meseta.resources import Resources
 
 UNHEALTHY = "master/slave_removals/reason_unhealthy"
+
+
+# Accounts ---------------------------------------------------------------------------------------------
+
+
+def add_agent(state: State, agent: AgentState, used: dict[FrameworkId, RoleResources], now: float) -> None:
+    """Take an agent into the accounts, of which `used` is already allocated."""
+    state.agents[agent.id] = agent
+    claim_pid(state, agent, now)
+    state.unreachable_agents.pop(agent.id, None)
+    state.removed_agents.pop(agent.id, None)
+    state.recovered_agents.pop(agent.id, None)
+    state.allocator.add_agent(agent.id, agent.info, agent.capabilities, agent.total, used)
 
 
 # Pings ------------------------------------------------------------------------------------------------

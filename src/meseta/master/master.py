@@ -7,11 +7,7 @@ from typing import Any
 
 from meseta.allocator.allocator import Allocator
 from meseta.master import events
-from meseta.master.admission import (
-    on_persisted,
-    on_registration_requested,
-    on_reregistration_requested,
-)
+from meseta.master.admission import on_persisted, on_registration_requested
 from meseta.master.agents import (
     on_agent_updated,
     on_peer_exited,
@@ -60,6 +56,7 @@ from meseta.master.operators import on_subscriber_added, on_subscriber_removed, 
 from meseta.master.reconciliation import on_reconcile_requested
 from meseta.master.recovery import on_recovery_timed_out, recover
 from meseta.master.registry import NOTHING_RECOVERED, Recovered
+from meseta.master.returning import on_reregistration_requested
 from meseta.master.state import State
 from meseta.master.tasks import on_kill_requested, on_update_acknowledged, on_update_received
 
