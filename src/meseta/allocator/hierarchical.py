@@ -465,11 +465,11 @@ class HierarchicalAllocator:
 
     def _take_agents(self, now: float, agents_max: int) -> list[AgentAccount]:
         """Take up to `agents_max` agents that can be offered off the agenda, in random order."""
-        agents = self.ledger.agents
+        agents, everywhere = self.ledger.agents, self._whitelist is None
         able = [
             agent
             for agent in map(agents.__getitem__, self._agenda.take(now, agents))
-            if agent.available and agent.active and self._is_whitelisted(agent)
+            if agent.available and agent.active and (everywhere or self._is_whitelisted(agent))
         ]
         draw(able, agents_max, self._entropy)
         for agent in able[agents_max:]:

@@ -84,10 +84,12 @@ def stake_of(agent: AgentAccount) -> Stake:
 class Quotas:
     """All quotas, what is consumed of them, and the headroom."""
 
-    __slots__ = ("_by_role", "consumed", "free", "needy", "required")
+    __slots__ = ("_by_role", "consumed", "enforced", "free", "needy", "required")
 
     def __init__(self) -> None:
         self._by_role: dict[str, Quota] = {}
+        self.enforced = False
+        """Whether any role has a quota; if not, nothing is kept here."""
         self.consumed: dict[str, Quantities] = {}
         """By top-level role, with quota or without."""
         self.free: Quantities = {}
@@ -96,11 +98,6 @@ class Quotas:
         """What is missing of all guarantees."""
         self.needy: dict[str, None] = {}
         """Roles that miss some of their guarantees."""
-
-    @property
-    def enforced(self) -> bool:
-        """Whether any role has a quota; if not, nothing is kept here."""
-        return bool(self._by_role)
 
     def of(self, role: str) -> Quota:
         """Return the quota of a top-level role."""
@@ -123,7 +120,8 @@ class Quotas:
         else:
             self._by_role.pop(role, None)
         self._require(role, +1)
-        if not self._by_role:
+        self.enforced = bool(self._by_role)
+        if not self.enforced:
             self.consumed, self.free, self.required, self.needy = {}, {}, {}, {}
 
     def hold(self, role: str, quantities: Mapping[str, int]) -> None:

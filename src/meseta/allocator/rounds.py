@@ -76,7 +76,9 @@ class Round:
         for client in self._turns(self._needy & ~lasting):
             if client.top not in quotas.needy:
                 continue
-            offer = self._ask(agent, client, guaranteed=True)
+            terms = self._terms[client]
+            taken = self._taken(agent)
+            offer = offerable(agent, client, terms, self._refusals, quotas, taken, guaranteed=True)
             if not isinstance(offer, Reason):
                 self._give(agent, client, offer)
                 if not agent.available:
@@ -89,8 +91,9 @@ class Round:
         candidates = self._ledger.tree.root.mask & ~self._blocked(agent)
         shut = self._shut & candidates if agent.plain else 0
         held = shut
+        terms, refusals, quotas = self._terms, self._refusals, self._ledger.quotas
         for client in self._turns(candidates & ~shut):
-            offer = self._ask(agent, client)
+            offer = offerable(agent, client, terms[client], refusals, quotas, self._taken(agent))
             if isinstance(offer, Reason):
                 if enforced and offer in QUOTA_REASONS:
                     held |= client.bit
@@ -105,23 +108,14 @@ class Round:
         if held:
             self._ledger.held_back.add(agent.id, held)
 
-    def _ask(self, agent: AgentAccount, client: Client, *, guaranteed: bool = False) -> Resources | Reason:
-        return offerable(
-            agent,
-            client,
-            self._terms[client],
-            self._refusals,
-            self._ledger.quotas,
-            self.taken.get(agent.id, EMPTY),
-            guaranteed=guaranteed,
-        )
+    def _taken(self, agent: AgentAccount) -> Resources:
+        return self.taken.get(agent.id, EMPTY) if self.taken else EMPTY
 
     def _give(self, agent: AgentAccount, client: Client, offer: Resources) -> None:
         self._ledger.hold(agent, client, offer)
         self.decided.append(Allocation(client.framework_id, client.role, agent.id, offer))
-        shared = offer.shared()
-        if shared:
-            self.taken[agent.id] = self.taken.get(agent.id, EMPTY) + shared
+        if not agent.plain and (shared := offer.shared()):
+            self.taken[agent.id] = self._taken(agent) + shared
         quotas = self._ledger.quotas
         if quotas.enforced:
             if self._needy and client.top not in quotas.needy:

@@ -219,21 +219,26 @@ class RoleTree:
     def charge(self, client: Client, quantities: Mapping[str, int]) -> None:
         """Count quantities (milli-units) as allocated to a client: one more allocation."""
         node: Node | None = client
+        moved, items = self._moved, quantities.items()
         while node is not None:
             allocated = node.allocated
-            for name, quantity in quantities.items():
+            for name, quantity in items:
                 allocated[name] += quantity
             node.count += 1
-            self._moved[node] = None
-            node = node.parent
+            parent = node.parent
+            if parent is not None and len(parent.order) > 1:
+                moved[node] = None
+            node = parent
 
     def discharge(self, client: Client, quantities: Mapping[str, int]) -> None:
         """Take back quantities from a client."""
         node: Node | None = client
         while node is not None:
             self._subtract(node, quantities)
-            self._moved[node] = None
-            node = node.parent
+            parent = node.parent
+            if parent is not None and len(parent.order) > 1:
+                self._moved[node] = None
+            node = parent
 
     def exchange(self, node: Node, added: Mapping[str, int], removed: Mapping[str, int]) -> None:
         """Change what is allocated at one node; it does not count as an allocation."""

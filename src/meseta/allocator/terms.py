@@ -51,9 +51,10 @@ def is_enough(resources: Resources, minimum: Minimum) -> bool:
     """Tell whether resources are worth an offer."""
     if not resources:
         return False
+    scalars = resources.quantities()
     for quantities in minimum:
         for name, quantity in quantities.items():
-            if amount(resources, name) < quantity:
+            if scalars.get(name, 0) < quantity and amount(resources, name) < quantity:
                 break
         else:
             return True

@@ -11,7 +11,7 @@ Share = Callable[[Mapping[str, int], Sequence[tuple[str, float]], float], float]
 
 
 class GuardedShare:
-    """A policy that never fails: instead of nonsense it gives the last place, and remembers the first fault."""
+    """A policy that never fails: instead of nonsense it gives the last place, and notes the first fault."""
 
     __slots__ = ("_fault", "_share")
 
