@@ -9,6 +9,8 @@ import io
 import lzma
 import os
 import shutil
+import socket
+import socketserver
 import stat
 import tarfile
 import tempfile
@@ -54,6 +56,34 @@ class Web:
     def close(self) -> None:
         self.server.shutdown()
         self.server.server_close()
+
+
+class FtpSession(socketserver.StreamRequestHandler):
+    """As much of an FTP server as it takes to send one file."""
+
+    def handle(self) -> None:
+        self._answer("220 ready")
+        data = socket.create_server(("127.0.0.1", 0))
+        while line := self.rfile.readline().decode().strip():
+            match line.split()[0]:
+                case "EPSV":
+                    self._answer(f"229 (|||{data.getsockname()[1]}|)")
+                case "PASV":
+                    port = data.getsockname()[1]
+                    self._answer(f"227 (127,0,0,1,{port >> 8},{port & 255})")
+                case "RETR":
+                    self._answer("150 here it comes")
+                    connection, _ = data.accept()
+                    with connection:
+                        connection.sendall(b"by ftp")
+                    self._answer("226 that was it")
+                case "QUIT":
+                    break
+                case _:
+                    self._answer("230 fine")
+
+    def _answer(self, line: str) -> None:
+        self.wfile.write(f"{line}\r\n".encode())
 
 
 @pytest.fixture
@@ -258,6 +288,35 @@ def test_the_hadoop_client_gets_what_only_it_knows(
     monkeypatch.setenv("HADOOP_HOME", str(tmp_path))
     run(fetcher, sandbox, FetchUri("hdfs://name/x"))
     assert (sandbox / "x").read_text() == "fs -copyToLocal hdfs://name/x\n"
+
+
+def test_curl_gets_what_python_does_not_know(
+    fetcher: Fetcher, sandbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    curl = tmp_path / "curl"
+    curl.write_text('#!/bin/sh\nwhile [ "$1" != --output ]; do shift; done; echo "$4" > "$2"\n')
+    curl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    run(fetcher, sandbox, FetchUri("ftps://host/x"))
+    assert (sandbox / "x").read_text() == "ftps://host/x\n"
+    curl.write_text("#!/bin/sh\necho no such host >&2; exit 6\n")
+    assert refusal(fetcher, sandbox, FetchUri("ftps://host/x")) == "curl failed: no such host"
+
+
+@pytest.mark.parametrize("user", [None, "nobody"])
+def test_a_file_by_ftp(public_path: Path, user: str | None) -> None:
+    if user is not None and os.geteuid() != 0:
+        pytest.skip("only root fetches for another user")
+    sandbox = public_path / "sandbox"
+    sandbox.mkdir()
+    if user is not None:
+        shutil.chown(sandbox, user)
+    server = socketserver.TCPServer(("127.0.0.1", 0), FtpSession)
+    threading.Thread(target=server.handle_request, daemon=True).start()
+    fetcher = Fetcher(str(public_path / "cache"))
+    run(fetcher, sandbox, FetchUri(f"ftp://127.0.0.1:{server.server_address[1]}/dir/x"), user=user)
+    server.server_close()
+    assert (sandbox / "x").read_text() == "by ftp"
 
 
 def test_what_goes_wrong_on_the_net(fetcher: Fetcher, sandbox: Path, web: Web) -> None:
