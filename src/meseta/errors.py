@@ -2,6 +2,7 @@
 
     MesetaError
     ├── ConfigError        a flag, file or environment variable is unusable; shown to the operator
+    ├── PolicyError        a third party's allocation policy cannot be used
     ├── WireError          bytes from outside do not form what they claim to be
     └── UnreachableError   a peer cannot be reached or broke off
 

@@ -3,13 +3,15 @@
 A module is somebody else's code, inside the master. If it raises, nothing is offered for a while, and it
 is asked again. What it decides is held against what the master knows before it is offered; a decision that
 cannot be is given back, counted and logged with the name of the module. The built-in allocator is not
-checked, since `allocator.invariants` does that in its tests and in the simulator.
+checked, since `allocator.invariants` does that in its tests and in the simulator; and if it raises, that is a
+bug like any other here, which ends the process.
 """
 
 from __future__ import annotations
 
 from meseta.allocator.allocator import Allocation
 from meseta.allocator.hierarchical import HierarchicalAllocator
+from meseta.errors import PolicyError
 from meseta.master.state import State
 from meseta.master.views import offered_on_agent, used_on_agent
 from meseta.records import Filters
@@ -26,12 +28,12 @@ def decide(state: State, now: float) -> list[Allocation]:
     try:
         decided = list(state.allocator.allocate(now, state.config.allocation_agents_max))
     except Exception as error:
+        if _is_built_in(state) and not isinstance(error, PolicyError):
+            raise
         state.allocator_retry_s = now + RETRY_S
         _blame(state, f"raised {error!r} when it was to decide; it is asked again in {RETRY_S:g} s")
         return []
-    if type(state.allocator) is HierarchicalAllocator:
-        return decided
-    return _sound(state, decided, now)
+    return decided if _is_built_in(state) else _sound(state, decided, now)
 
 
 def next_decision(state: State) -> float | None:
@@ -39,12 +41,18 @@ def next_decision(state: State) -> float | None:
     try:
         due = state.allocator.deadline()
     except Exception as error:
+        if _is_built_in(state):
+            raise
         if not state.allocator_is_mute:
             _blame(state, f"raised {error!r} when it was asked for its deadline")
         state.allocator_is_mute = True
         return None
     state.allocator_is_mute = False
     return due if due is None else max(due, state.allocator_retry_s)
+
+
+def _is_built_in(state: State) -> bool:
+    return type(state.allocator) is HierarchicalAllocator
 
 
 def _sound(state: State, decided: list[Allocation], now: float) -> list[Allocation]:

@@ -140,3 +140,16 @@ def test_a_policy_that_fails(answer: object) -> None:
     failing = False
     effects = world.run(1.5)
     assert len(offered(effects) + offered(effects, OTHER)) == 1
+
+
+@pytest.mark.parametrize("method", ["allocate", "deadline"])
+def test_a_bug_of_the_built_in_allocator_is_no_mishap(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise AssertionError("the books do not agree")
+
+    world = Playground()
+    world.subscribe()
+    world.register()
+    monkeypatch.setattr(HierarchicalAllocator, method, fail)
+    with pytest.raises(AssertionError, match="the books do not agree"):
+        world.run(1.0)
