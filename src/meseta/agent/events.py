@@ -399,6 +399,8 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
     """Operations whose ends were not acknowledged."""
     frameworks: tuple[RecoveredFramework, ...] = ()
     containers: tuple[RecoveredContainer, ...] = ()
+    garbage: tuple[str, ...] = ()
+    """What earlier lives have left: paths relative to the work directory, for the garbage collection."""
 
 
 # ── the operator ──────────────────────────────────────────────────────────────────────────────────────

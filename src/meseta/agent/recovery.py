@@ -52,6 +52,8 @@ def on_recovered(state: State, event: Recovered, now: float) -> None:
         state.total = event.total
         volumes.make_all(state)
     gc.start(state, now)
+    for path in event.garbage:
+        gc.schedule(state, path, now)
     containers = {container.container_id: container for container in event.containers}
     if state.id is not None:
         operations.recover(state, event.operations, now)
@@ -73,7 +75,9 @@ def _recover_framework(
     framework = Framework(recovered.info, recovered.pid, completed_max=completed_max)
     state.frameworks[framework.id] = framework
     for executor in recovered.executors:
-        if not executor.completed:
+        if executor.completed:
+            stopping.collect_run(state, framework, executor.info.executor_id, executor.container_id, now)
+        else:
             _recover_executor(state, framework, executor, containers, now)
     stopping.remove_framework_if_idle(state, framework, now)
 

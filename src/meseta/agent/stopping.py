@@ -128,6 +128,18 @@ def remove_framework_if_idle(state: State, framework: Framework, now: float) -> 
         gc.schedule(state, f"{paths.META}/{directory}", now)
 
 
+def collect_run(
+    state: State, framework: Framework, executor_id: ExecutorId, container_id: ContainerId, now: float
+) -> None:
+    """Leave the files of an executor's run, and of the executor if it does not run again, to gc."""
+    agent_id = state.agent_id()
+    run = paths.run_dir(agent_id, framework.id, executor_id, container_id)
+    for path in (run, paths.executor_dir(agent_id, framework.id, executor_id)):
+        gc.schedule(state, path, now)
+        if framework.info.checkpoint:
+            gc.schedule(state, f"{paths.META}/{path}", now)
+
+
 def detach(state: State, executor: Executor) -> None:
     """Forget how to reach an executor, closing its stream if it has one."""
     peer, executor.peer = executor.peer, None
@@ -151,12 +163,7 @@ def _remove_executor(state: State, framework: Framework, executor: Executor, now
         state.deadlines.cancel(executor_timer(kind, framework, executor))
     del framework.executors[executor.id]
     framework.completed.append(executor)
-    agent_id = state.agent_id()
-    run = (agent_id, framework.id, executor.id, executor.container_id)
-    directory = paths.executor_dir(agent_id, framework.id, executor.id)
-    gc.schedule(state, paths.run_dir(*run), now)
-    gc.schedule(state, directory, now)
     if framework.info.checkpoint:
+        run = (state.agent_id(), framework.id, executor.id, executor.container_id)
         state.checkpoint(paths.sentinel(*run), TextCheckpoint())
-        gc.schedule(state, paths.meta_run_dir(*run), now)
-        gc.schedule(state, f"{paths.META}/{directory}", now)
+    collect_run(state, framework, executor.id, executor.container_id, now)

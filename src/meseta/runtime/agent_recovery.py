@@ -25,6 +25,7 @@ from meseta.ids import NO_PID, ContainerId, Pid
 from meseta.records import AgentInfo
 from meseta.resources import Resources
 from meseta.runtime.checkpoints import read_record, read_records, read_text, recover_records
+from meseta.runtime.leftovers import leftovers
 from meseta.runtime.sandbox import (
     AGENT_INFO,
     EXECUTOR_GENERATED,
@@ -67,12 +68,12 @@ def recover(
     directory = os.path.realpath(os.path.join(work_dir, paths.LATEST_AGENT))
     record = read_record(os.path.join(directory, AGENT_INFO))
     if record is None:
-        return Recovered(total=_total(work_dir, agent.resources), containers=containers)
+        return _anew(work_dir, agent, containers)
     known = _read(read_agent, record, os.path.join(directory, AGENT_INFO))
     difference = _difference(known, agent)
     if difference is not None:
         if read_text(os.path.join(work_dir, paths.BOOT_ID)) not in (None, boot_id):
-            return Recovered(total=_total(work_dir, agent.resources), containers=containers)
+            return _anew(work_dir, agent, containers)
         raise ConfigError(
             f"This agent was started before with other {difference}. To start it as a new agent, which ends "
             f"the tasks of the old one, remove {os.path.join(work_dir, paths.LATEST_AGENT)}"
@@ -83,6 +84,16 @@ def recover(
         operations=_operations(work_dir),
         frameworks=tuple(_frameworks(directory)),
         containers=containers,
+        garbage=tuple(leftovers(work_dir, known.id)),
+    )
+
+
+def _anew(work_dir: str, agent: AgentInfo, containers: tuple[RecoveredContainer, ...]) -> Recovered:
+    """Start as a new agent, with the reservations and volumes of the old one."""
+    return Recovered(
+        total=_total(work_dir, agent.resources),
+        containers=containers,
+        garbage=tuple(leftovers(work_dir, None)),
     )
 
 

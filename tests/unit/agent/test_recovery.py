@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from meseta.agent import paths
 from meseta.agent.effects import (
     DestroyContainer,
     ExecutorExited,
@@ -14,6 +15,7 @@ from meseta.agent.effects import (
     Reconnect,
     Register,
     RemoveContainer,
+    RemovePath,
     Reregister,
     Resubscribed,
     RunCheck,
@@ -24,6 +26,7 @@ from meseta.agent.events import (
     AgentReregistered,
     CheckFinished,
     ContainerExited,
+    DiskUsageSampled,
     ExecutorReregistered,
     ExecutorSubscribed,
     KillTaskReceived,
@@ -164,6 +167,27 @@ def test_an_executor_that_was_dealt_with_stays_gone(book: Book) -> None:
     recover(book, executor, RecoveredContainer(container_id=C1, pid=7))
     assert not book.agent.state.frameworks
     assert book.only(DestroyContainer).container_id == C1
+
+
+def test_what_earlier_lives_have_left_is_collected() -> None:
+    book = Book(gc_delay_s=100.0)
+    running, gone = command(book, RUNNING, acknowledged=1), replace(custom(book), completed=True)
+    gone = replace(gone, container_id=ContainerId("c2"))
+    found = RecoveredFramework(info=framework(True), executors=(running, gone))
+    book.do(
+        Recovered(
+            agent_id=AGENT,
+            frameworks=(found,),
+            containers=(RecoveredContainer(container_id=C1, pid=7),),
+            garbage=("slaves/old", "meta/slaves/old"),
+        )
+    )
+    book.wait(120.0)
+    book.do(DiskUsageSampled(0.0))
+    removed = {effect.path for effect in book.all(RemovePath)}
+    runs = paths.executor_dir(AGENT, FRAMEWORK, gone.info.executor_id)
+    assert removed >= {"slaves/old", "meta/slaves/old", runs, f"meta/{runs}", f"{runs}/runs/c2"}
+    assert not any("executors/t1" in path for path in removed)
 
 
 def test_unknown_containers_are_destroyed(book: Book) -> None:
