@@ -16,6 +16,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import accumulate, groupby
 
+from meseta.allocator import sorter
 from meseta.allocator.agenda import draw
 from meseta.allocator.sorter import OWN, Client, Node, RoleTree
 from meseta.machine import Entropy
@@ -27,7 +28,7 @@ MISSES_MAX = 8
 class Shuffle:
     """Turns in the role tree, of which the roles, the frameworks of each or both are drawn by lot."""
 
-    __slots__ = ("_cumulated", "_entropy", "_frameworks", "_places", "_roles", "_shape", "_tree")
+    __slots__ = ("_cumulated", "_entropy", "_frameworks", "_index", "_places", "_roles", "_shape", "_tree")
 
     def __init__(self, tree: RoleTree, entropy: Entropy, *, roles: bool, frameworks: bool) -> None:
         self._tree = tree
@@ -37,6 +38,7 @@ class Shuffle:
         self._shape = -1
         self._places: list[Node] = []
         """Where the frameworks of roles hang that want offers, in the shape of the tree."""
+        self._index: dict[Node, int] = {}
         self._cumulated: list[float] = []
         """Their chances, added up."""
 
@@ -61,6 +63,11 @@ class Shuffle:
         if self._shape != self._tree.shape:
             self._weigh()
         places, cumulated = self._places, self._cumulated
+        if candidates.bit_count() <= sorter.FEW:
+            few = dict.fromkeys(self._index[_place(client)] for client in self._tree.turns(candidates))
+            for index in sorted(few, key=self._lot):
+                yield places[index]
+            return
         drawn: set[int] = set()
         misses = 0
         while misses < MISSES_MAX and len(drawn) < len(places):
@@ -88,6 +95,7 @@ class Shuffle:
     def _weigh(self) -> None:
         weighted = list(_chances(self._tree.root, 1.0))
         self._places = [place for place, _ in weighted]
+        self._index = {place: index for index, place in enumerate(self._places)}
         self._cumulated = list(accumulate(chance for _, chance in weighted))
         self._shape = self._tree.shape
 
