@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from meseta.testing.process import Process
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.gen import scheduler_pb2 as s
@@ -153,7 +154,7 @@ def test_an_agent_that_floods_waits_its_turn(master_process: DaemonProcess) -> N
 
 
 @case
-async def test_ten_thousand_subscriptions_that_leave_at_once_leave_nothing() -> None:
+async def test_a_thousand_subscriptions_that_leave_at_once_leave_nothing() -> None:
     async with running_master() as master, Bystander(address := f"{master.ip}:{master.port}") as other:
         call = HttpScheduler(address, wants_offers=False).subscription
         async with other.busy():
@@ -235,4 +236,28 @@ async def test_an_update_of_megabytes_is_passed_on_but_not_kept() -> None:
             assert len(update.update.status.message) == 4 * MIB
             (kept,) = master.machine.state.frameworks[framework.id].tasks.values()  # type: ignore[index]
             assert sum(len(status.raw) for status in kept.statuses) < 10_000
+        await other.run_task()
+
+
+@case
+async def test_calls_and_messages_of_megabytes_have_a_bound() -> None:
+    async with running_master() as master, Bystander(address := f"{master.ip}:{master.port}") as other:
+        async with counted(address, "meseta/scheduler_calls_refused"):
+            code, text = await other.framework.post(bytes(17 * MIB))
+        assert (code, text[:28]) == (413, "A call may have at most 1677")
+        async with counted(address, "master/dropped_messages"), Process("driver") as driver:
+            driver.send(pid_of(master), bytes(17 * MIB), name="mesos.scheduler.Call")
+            await other.run_task()
+
+
+@case
+async def test_too_many_tasks_in_one_call_are_refused() -> None:
+    async with running_master() as master, Bystander(address := f"{master.ip}:{master.port}") as other:
+        offer = await other.framework.offer()
+        tasks = [task(f"t{number}", other.agent.id, cpus=0.001) for number in range(10_001)]
+        call = other.framework.launch(offer, *tasks)
+        async with counted(address, "meseta/scheduler_calls_refused"):
+            code, text = await other.framework.post(call)
+        assert (code, "make several calls" in text) == (400, True)
+        other.framework.offers[offer.id.value] = offer
         await other.run_task()

@@ -13,10 +13,13 @@ from meseta.errors import WireError
 from meseta.ids import Pid
 from meseta.master import events as e
 from meseta.wire.agent_link import AGENT_MESSAGES, agent_event, is_pid
+from meseta.wire.call_limits import CALL_BYTES_MAX
 from meseta.wire.scheduler_calls import driver_event
 
 MASTER = "master"
 OBSERVER_PREFIX = "slave-observer("
+REPORT = "mesos.internal.ReregisterSlaveMessage"
+"""Tells all that an agent runs, so only the server's own limit is for it."""
 
 
 class MasterMessages:
@@ -43,7 +46,7 @@ class MasterMessages:
 
     def _lift(self, sender: str, name: str, body: bytes) -> e.MasterEvent | None:
         pid = Pid(sender)
-        if not is_pid(sender):
+        if not is_pid(sender) or (len(body) > CALL_BYTES_MAX and name != REPORT):
             self._count("master/dropped_messages")
             return None
         try:

@@ -17,6 +17,7 @@ from google.protobuf.message import DecodeError, Message
 from meseta.errors import WireError
 from meseta.runtime.http1 import Request, Response, text_response
 from meseta.wire import json
+from meseta.wire.call_limits import CALL_BYTES_MAX
 from meseta.wire.missing import missing_fields
 
 JSON = "application/json"
@@ -62,7 +63,9 @@ def refuse_method(request: Request, *allowed: str) -> Response:
 
 
 def body_format(request: Request) -> bool | Response:
-    """Return whether the body is JSON; the refusal if it is neither that nor protobuf."""
+    """Return whether the body is JSON; the refusal if it is neither that nor protobuf, or too large."""
+    if len(request.body) > CALL_BYTES_MAX:
+        return plain(413, f"A call may have at most {CALL_BYTES_MAX} bytes, not {len(request.body)}")
     content_type = request.headers.get("content-type")
     if content_type == JSON:
         return True

@@ -28,6 +28,9 @@ from meseta.wire.missing import missing_fields
 JSON_BYTES_MAX = 64 << 20
 """The largest text that is read; the same as Mesos's limit for a message."""
 
+JSON_COMMAS_MAX = 2_000_000
+"""Values take memory and time by their number, and there is a comma for nearly each."""
+
 MessageT = TypeVar("MessageT", bound=Message)
 
 
@@ -59,6 +62,8 @@ def from_json(cls: type[MessageT], data: bytes, bytes_max: int = JSON_BYTES_MAX)
     try:
         if len(data) > bytes_max:
             raise ValueError(f"{len(data)} bytes are more than the limit of {bytes_max}")
+        if data.count(b",") > JSON_COMMAS_MAX:
+            raise ValueError(f"more than the limit of {JSON_COMMAS_MAX} commas")
         value = msgspec.json.decode(data)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         text = f"Failed to parse body into JSON: {error}"

@@ -14,6 +14,7 @@ from meseta.errors import WireError
 from meseta.ids import AgentId, ExecutorId, FrameworkId, OfferId, OperationId, Pid, TaskId, is_uuid
 from meseta.master import events as e
 from meseta.records import Launch
+from meseta.wire.call_limits import SIZE_FAULTS, entries_fault, tasks_fault
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.gen import scheduler_pb2 as s
@@ -89,6 +90,7 @@ _FIELD_FAULTS: dict[int, Callable[[Call], str | None]] = {
     s.Call.ACKNOWLEDGE: _acknowledge_fault,
     s.Call.ACKNOWLEDGE_OPERATION_STATUS: _acknowledge_operation_fault,
     s.Call.UPDATE_FRAMEWORK: _update_framework_fault,
+    **SIZE_FAULTS,
 }
 
 
@@ -335,6 +337,11 @@ def parse(kind: type[Any], body: bytes) -> Any:
     return message
 
 
+def _check_size(fault: str | None) -> None:
+    if fault is not None:
+        raise WireError(fault)
+
+
 def _driver_call(
     call: v0.Call, sender: Pid, principal: str | None, constraints_fault: Callable[[Any], str | None]
 ) -> e.MasterEvent | None:
@@ -372,6 +379,7 @@ def _deactivate(body: bytes, sender: Pid, principal: str | None) -> e.MasterEven
 
 def _launch_tasks(body: bytes, sender: Pid, principal: str | None) -> e.MasterEvent:
     message = parse(i.LaunchTasksMessage, body)
+    _check_size(tasks_fault(len(message.tasks)) or entries_fault(len(message.offer_ids)))
     framework_id = FrameworkId(text(message.framework_id.value))
     offer_ids, filters = _offer_ids(message.offer_ids), lift_filters(message.filters)
     if not message.tasks:
@@ -440,6 +448,7 @@ def _framework_to_executor(body: bytes, sender: Pid, principal: str | None) -> e
 
 def _reconcile_tasks(body: bytes, sender: Pid, principal: str | None) -> e.MasterEvent:
     message = parse(i.ReconcileTasksMessage, body)
+    _check_size(entries_fault(len(message.statuses)))
     tasks = tuple(
         (
             TaskId(text(st.task_id.value)),
