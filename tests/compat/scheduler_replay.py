@@ -28,6 +28,8 @@ UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 OFFER = re.compile(r"MASTER-O\d+")
 ADDRESS = re.compile(r"127\.0\.0\.1:\d+")
 
+SHRINKING = "Invalid SHRINK_VOLUME operation: "
+
 Json = dict[str, Any]
 
 
@@ -54,7 +56,9 @@ class RecordedAgent(PlayedAgent):
             slave.attributes.add(name="slot", type=m.Value.SCALAR).scalar.value = 3
             slave.attributes.add(name="range", type=m.Value.RANGES).ranges.range.add(begin=1, end=10)
         capabilities = [m.AgentInfo.Capability(type=number) for number in range(1, 9)]  # type: ignore[arg-type]
-        return i.RegisterSlaveMessage(slave=slave, version="1.12.0", agent_capabilities=capabilities)
+        message = i.RegisterSlaveMessage(slave=slave, version="1.12.0", agent_capabilities=capabilities)
+        message.resource_version_uuid.value = b"0123456789abcdef"
+        return message
 
     def say(self, framework_id: str, status: m.TaskStatus) -> None:
         """Send a status of an executor."""
@@ -161,7 +165,7 @@ class Replay:
         if "regex" in expected[1]:  # Expressions are refused altogether, with another sentence.
             heard, expected = heard[:1], expected[:1]
         assert heard == expected, f"{step['ask']}: {heard}, recorded {expected}"
-        await self._check_agent(self._body(step, s.Call))
+        await self._check_agent(self._body(step, s.Call), accepted=code == 202)
 
     async def _call(self, step: Json) -> bytes:
         """The recorded call in our ids."""
@@ -229,12 +233,17 @@ class Replay:
 
     # ── the agent ─────────────────────────────────────────────────────────────────────────────────────
 
-    async def _check_agent(self, call: Json) -> None:
+    async def _check_agent(self, call: Json, *, accepted: bool) -> None:
         """See that the agent is told what a call asks of it."""
         process = self._agent.process
         if call["type"] == "ACKNOWLEDGE":
             uuid = b64decode(call["acknowledge"]["uuid"])
             await process.receive(i.StatusUpdateAcknowledgementMessage, lambda told: told.uuid == uuid)
+        elif call["type"] == "ACKNOWLEDGE_OPERATION_STATUS" and accepted:
+            uuid = b64decode(call["acknowledge_operation_status"]["uuid"])
+            await process.receive(
+                i.AcknowledgeOperationStatusMessage, lambda told: told.status_uuid.value == uuid
+            )
         elif call["type"] == "SHUTDOWN":
             told = await process.receive(i.ShutdownExecutorMessage)
             assert told.executor_id.value == call["shutdown"]["executor_id"]["value"]
@@ -242,9 +251,11 @@ class Replay:
             killed = await process.receive(i.KillTaskMessage)
             assert to_dict(killed)["kill_policy"] == call["kill"]["kill_policy"]
 
-    def _play_agent(self, event: Json) -> None:
+    async def _play_agent(self, event: Json) -> None:
         """Say what the recorded agent must have said for the scheduler to hear this event."""
-        if event["type"] == "UPDATE" and "uuid" in event["update"]["status"]:
+        if event["type"] == "UPDATE_OPERATION_STATUS":
+            await self._end_operation(event["update_operation_status"]["status"])
+        elif event["type"] == "UPDATE" and "uuid" in event["update"]["status"]:
             text = json.dumps(event["update"]["status"]).replace(self._their_id, self._our_id)
             self._agent.say(self._framework_id, from_dict(m.TaskStatus, json.loads(text)))
         elif event["type"] == "FAILURE":
@@ -253,6 +264,21 @@ class Replay:
             exited.executor_id.value = event["failure"]["executor_id"]["value"]
             self._agent.process.send(pid_of(self._daemon), exited)
 
+    async def _end_operation(self, status: Json) -> None:
+        """Report the end of an operation that the agent is told to apply; others end at the master."""
+        if "uuid" not in status:
+            return
+        told = await self._agent.process.receive(
+            i.ApplyOperationMessage,
+            lambda told: told.operation_info.id.value == status["operation_id"]["value"],
+        )
+        text = json.dumps(status).replace(self._their_id, self._our_id)
+        update = i.UpdateOperationStatusMessage(status=from_dict(m.OperationStatus, json.loads(text)))
+        update.latest_status.CopyFrom(update.status)
+        update.slave_id.value, update.framework_id.value = self._agent.id, self._framework_id
+        update.operation_uuid.CopyFrom(told.operation_uuid)
+        self._agent.process.send(self._agent.master, update)
+
     # ── hearing ───────────────────────────────────────────────────────────────────────────────────────
 
     async def _hear_all(self) -> None:
@@ -260,7 +286,7 @@ class Replay:
         expected, heard = [], []
         while (step := self._peek()) is not None and step.get("hear", "OFFERS") != "OFFERS":
             event = self._body(step, s.Event)
-            self._play_agent(event)
+            await self._play_agent(event)
             expected.append((step["session"], normal(event, self._their_id)))
             actual = await self.streams[step["session"]].next()
             if actual["type"] == "SUBSCRIBED":
@@ -330,5 +356,7 @@ def normal(value: Any, master_id: str, key: str = "") -> Any:
         text = OFFER.sub("OFFER", value.replace(master_id, "MASTER"))
         text, found, offered = text.partition(" than available ")
         text += found + "; ".join(sorted(offered.split("; ")))  # Resources are written in no order.
+        have, found, missing = text.partition(" does not contain ")
+        text = "; ".join(sorted(have.removeprefix(SHRINKING).split("; "))) + found + missing
         return ADDRESS.sub("ADDRESS", UUID.sub("UUID", text))
     return value

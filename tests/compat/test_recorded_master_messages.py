@@ -26,6 +26,7 @@ from meseta.wire.lift import (
     lift_task,
     lift_task_group,
 )
+from meseta.wire.operations import lift_resource_operation
 from meseta.wire.resources import lift_resources
 from meseta.wire.scheduler_events import SchedulerEvents
 
@@ -119,6 +120,13 @@ TO_AGENTS: dict[str, Callable[[Any], x.AgentMessage]] = {
     ),
     "AcknowledgeOperationStatusMessage": lambda w: x.AcknowledgeOperation(
         w.status_uuid.value, w.operation_uuid.value
+    ),
+    "ApplyOperationMessage": lambda w: x.ApplyOperation(
+        None,
+        lift_resource_operation(w.operation_info),
+        None,
+        w.operation_uuid.value,
+        w.resource_version_uuid.uuid.value,
     ),
     "ShutdownMessage": lambda w: x.Shutdown(w.message),
 }

@@ -11,7 +11,7 @@ from tests.compat.scheduler_replay import RecordedAgent, Replay, steps_of
 from tests.integration.cluster import pid_of, running_master
 
 
-@pytest.mark.parametrize("name", ["session-json.jsonl", "session-protobuf.jsonl"])
+@pytest.mark.parametrize("name", ["session-json.jsonl", "session-protobuf.jsonl", "operations.jsonl"])
 def test_a_scheduler_hears_what_mesos_told_it(name: str) -> None:
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(replay(name))

@@ -28,8 +28,8 @@ class Framework:
         self._headers = {"Content-Type": "application/json", "Accept": "application/json"}
         self._events: asyncio.Queue[Any] = asyncio.Queue()
 
-    async def subscribe(self) -> None:
-        info = {"user": "root", "name": "json", "roles": ["*"], "checkpoint": True}
+    async def subscribe(self, *roles: str) -> None:
+        info: dict[str, Any] = {"user": "root", "name": "json", "roles": roles or ["*"], "checkpoint": True}
         info["capabilities"] = [{"type": "MULTI_ROLE"}, {"type": "RESERVATION_REFINEMENT"}]
         body = json.dumps({"type": "SUBSCRIBE", "subscribe": {"framework_info": info}}).encode()
         self._stream = await self._http.stream("POST", self._url, self._headers, body)

@@ -293,7 +293,7 @@ class ApplyOperation(_Effect, frozen=True, gc=False):
     operation: ResourceOperation
     role: str | None
     operation_uuid: bytes
-    resource_version: bytes | None = None
+    resource_version: bytes
 
 
 class ReconcileOperations(_Effect, frozen=True, gc=False):

@@ -98,7 +98,7 @@ def _feedback_fault(
         return None
     if isinstance(framework.peer, str):
         return "Operation feedback is not supported for the SchedulerDriver API"
-    if "RESOURCE_PROVIDER" not in agent.capabilities:
+    if agent.resource_version is None or "RESOURCE_PROVIDER" not in agent.capabilities:
         return (
             f"Operation requested feedback, but agent {agent.id} does not have the required"
             " RESOURCE_PROVIDER capability"
@@ -183,7 +183,7 @@ def send_operation(
 
     An agent without resource providers is an old one: it is told the outcome, and nothing comes back.
     """
-    if "RESOURCE_PROVIDER" not in agent.capabilities:
+    if agent.resource_version is None or "RESOURCE_PROVIDER" not in agent.capabilities:
         state.tell_agent(agent, CheckpointResources(agent.total.checkpointed()))
         return
     uuid = named_uuid(f"{state.config.id}-operation-{state.operations_made}")

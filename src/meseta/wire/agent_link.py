@@ -321,8 +321,7 @@ def _apply_operation(message: x.ApplyOperation) -> bytes:
     if message.framework_id is not None:
         body.framework_id.value = message.framework_id
     body.operation_uuid.value = message.operation_uuid
-    if message.resource_version is not None:
-        body.resource_version_uuid.uuid.value = message.resource_version
+    body.resource_version_uuid.uuid.value = message.resource_version
     return body.SerializeToString()
 
 

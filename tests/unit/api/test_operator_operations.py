@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.api.api_kit import FakeResponder, MasterSite
 from tests.unit.master.master_kit import Playground
-from tests.unit.master.test_operations import AGENT
+from tests.unit.master.test_operations import AGENT, VERSION
 
 RESERVATION = {"type": "DYNAMIC", "role": "web", "principal": "ops"}
 CPU = {"name": "cpus", "type": "SCALAR", "scalar": {"value": 1}, "reservations": [RESERVATION]}
@@ -34,7 +34,7 @@ FREE = {"cpus": 4.0, "disk": 1000.0, "mem": 4096.0}
 @pytest.fixture
 def site() -> MasterSite:
     play = Playground()
-    play.register(capabilities=AGENT)
+    play.register(capabilities=AGENT, resource_version=VERSION)
     return MasterSite(play)
 
 

@@ -8,7 +8,7 @@ from meseta.ids import AgentId, FrameworkId, OperationId, Pid
 from meseta.master import effects, events
 from meseta.records import OperationState, OperationStatus
 from tests.unit.master.master_kit import STREAM, Playground, agent_info, pid_of, told, told_agent
-from tests.unit.master.test_operations import AGENT, RESERVE, WEB, offered, operation
+from tests.unit.master.test_operations import AGENT, RESERVE, VERSION, WEB, offered, operation
 
 FINISHED = OperationState.OPERATION_FINISHED
 
@@ -211,6 +211,7 @@ def returning(play: Playground, agent_id: AgentId) -> AgentId:
         version="1.12.0",
         capabilities=AGENT,
         checkpointed=WEB,
+        resource_version=VERSION,
     )
     play.feed(event)
     return agent_id

@@ -29,6 +29,7 @@ AGENT = frozenset(
         "RESIZE_VOLUME",
     }
 )
+VERSION = b"v" * 16
 RESERVED = (Reservation("web", dynamic=True, principal="ops"),)
 WEB = Resources.of({Kind("cpus", reservations=RESERVED): 1000, Kind("disk", reservations=RESERVED): 512_000})
 PLAIN = Resources.scalars(cpus=1, disk=512)
@@ -60,7 +61,7 @@ UNRESERVE = operation("UNRESERVE", WEB, "unreserve")
 def offered(play: Playground, **info: Any) -> tuple[FrameworkId, AgentId, effects.OfferRecord]:
     """A framework, an agent and an offer of all of it."""
     framework_id = play.subscribe(**{"principal": "ops", **info})
-    agent_id = play.register(capabilities=AGENT)
+    agent_id = play.register(capabilities=AGENT, resource_version=VERSION)
     (offer,) = play.offers(framework_id)
     return framework_id, agent_id, offer
 
@@ -321,7 +322,7 @@ def test_refined_and_hierarchical_reservations_need_an_agent_that_knows_them() -
     play = Playground()
     framework_id = play.subscribe(principal="ops", roles=("eng/web",))
     capabilities = AGENT - {"RESERVATION_REFINEMENT"}
-    play.register(capabilities=capabilities)
+    play.register(capabilities=capabilities, resource_version=VERSION)
     (offer,) = play.offers(framework_id)
     refined = (Reservation("eng", True, "ops"), Reservation("eng/web", True, "ops"))
     wanted = Resources.of({Kind("cpus", reservations=refined): 1000})
@@ -333,7 +334,7 @@ def test_refined_and_hierarchical_reservations_need_an_agent_that_knows_them() -
 def test_feedback_needs_an_agent_that_gives_it() -> None:
     play = Playground()
     framework_id = play.subscribe(principal="ops")
-    play.register(capabilities=AGENT - {"AGENT_OPERATION_FEEDBACK"})
+    play.register(capabilities=AGENT - {"AGENT_OPERATION_FEEDBACK"}, resource_version=VERSION)
     (offer,) = play.offers(framework_id)
     assert faults(play.accept(framework_id, [offer], RESERVE)) == [
         "Operation on agent default resources requested feedback, but agent m-S0 does not have the required"
@@ -352,7 +353,7 @@ def test_a_driver_that_asks_for_feedback_is_ended() -> None:
     play = Playground()
     driver = Pid("scheduler-1@10.0.0.9:1")
     framework_id = play.subscribe(driver, principal="ops")
-    play.register(capabilities=AGENT)
+    play.register(capabilities=AGENT, resource_version=VERSION)
     (offer,) = play.offers(framework_id)
     (error,) = told(play.accept(framework_id, [offer], RESERVE), driver, effects.Errored)
     assert "not supported for the SchedulerDriver API" in error.message
@@ -390,3 +391,13 @@ def test_a_volume_in_use_is_not_destroyed() -> None:
     (offer,) = play.offers(framework_id)
     done = play.accept(framework_id, [offer], operation("DESTROY", SHARED, "gone"))
     assert faults(done) == [f"Persistent volumes in use{ON_AGENT}"]
+
+
+def test_an_agent_without_a_resource_version_is_taken_for_an_old_one() -> None:
+    play = Playground()
+    framework_id = play.subscribe(principal="ops")
+    play.register(capabilities=AGENT)
+    (offer,) = play.offers(framework_id)
+    (fault,) = faults(play.accept(framework_id, [offer], RESERVE))
+    assert fault is not None
+    assert "does not have the required RESOURCE_PROVIDER capability" in fault

@@ -16,6 +16,7 @@ from tests.unit.master.test_operations import (
     PLAIN,
     RESERVED,
     TOO_MUCH,
+    VERSION,
     WEB,
     offered,
     operation,
@@ -49,7 +50,7 @@ def ask(
 
 def test_free_resources_are_reserved_made_volumes_and_back() -> None:
     play = Playground()
-    play.register(capabilities=AGENT)
+    play.register(capabilities=AGENT, resource_version=VERSION)
     more = Resources.of({Kind("disk", reservations=RESERVED): 100_000})
     for what in (
         wanted("RESERVE", WEB),
@@ -69,7 +70,7 @@ def test_free_resources_are_reserved_made_volumes_and_back() -> None:
 
 def test_a_reservation_is_replaced_by_another() -> None:
     play = Playground()
-    play.register(capabilities=AGENT)
+    play.register(capabilities=AGENT, resource_version=VERSION)
     ask(play, wanted("RESERVE", WEB))
     other = WEB.pop_reservation().push_reservation(RESERVED[0].__class__("db", True, "ops"))
     assert ask(play, wanted("RESERVE", other, source=WEB)) == (202, "")
@@ -116,7 +117,7 @@ def test_what_is_in_use_is_a_conflict() -> None:
 )
 def test_refusals(what: ResourceOperation, code: int, text: str) -> None:
     play = Playground()
-    play.register(capabilities=AGENT)
+    play.register(capabilities=AGENT, resource_version=VERSION)
     answer = ask(play, what)
     assert answer[0] == code
     assert text in answer[1]
@@ -128,7 +129,7 @@ def test_an_agent_that_is_not_there() -> None:
 
 def test_an_operator_signs_with_its_own_name() -> None:
     play = Playground()
-    play.register(capabilities=AGENT)
+    play.register(capabilities=AGENT, resource_version=VERSION)
     code, text = ask(play, wanted("RESERVE", WEB), principal="somebody")
     assert code == 400
     assert "by authenticated principal 'somebody', which does not match" in text
