@@ -59,4 +59,5 @@ def age_max_s(state: State) -> float:
 
 def _remove(state: State, path: str) -> None:
     del state.garbage[path]
+    state.collected += 1
     state.out.append(RemovePath(path))

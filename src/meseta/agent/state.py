@@ -377,6 +377,8 @@ class State:
         """Time of the event at hand."""
         self.garbage: dict[str, float] = {}
         """Paths to delete, relative to the work directory, by the time since which they are unused."""
+        self.collected = 0
+        """How many paths were deleted so."""
         self.exit_message = ""
         self.exited = False
 

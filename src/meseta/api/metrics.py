@@ -73,7 +73,6 @@ _AGENT_ZEROS = (
     "containerizer/mesos/provisioner/bind/remove_rootfs_errors",
     "containerizer/mesos/provisioner/remove_container_errors",
     "gc/path_removals_failed",
-    "gc/path_removals_succeeded",
     "resource_provider_manager/events/disconnect",
     "resource_provider_manager/events/subscribe",
     "resource_provider_manager/subscribed",
@@ -180,6 +179,7 @@ def agent_metrics(context: AgentContext) -> dict[str, float]:
     known |= state.counters.as_metrics()
     known |= {
         "gc/path_removals_pending": len(state.garbage),
+        "gc/path_removals_succeeded": state.collected,
         "slave/executor_directory_max_allowed_age_secs": config.gc_delay_s * max(0.0, room),
         "slave/frameworks_active": len(state.frameworks),
         "slave/registered": float(state.phase is Phase.RUNNING),

@@ -135,6 +135,7 @@ def test_old_sandboxes_go_sooner_when_the_disk_is_full(book: Book) -> None:
     book.do(DiskUsageSampled(0.95))
     removed = [effect.path for effect in book.all(RemovePath)]
     assert removed[-1] == paths.framework_dir(AGENT, FRAMEWORK)
+    assert book.agent.state.collected == len(removed)
     assert removed[0].startswith(f"{removed[-1]}/executors/t1/runs/")
 
 
