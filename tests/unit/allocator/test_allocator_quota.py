@@ -220,3 +220,24 @@ def test_an_unknown_framework_that_holds_resources_counts() -> None:
     assert cluster.allocate() == []
     cluster.allocator.recover(FrameworkId("stranger"), "one", "a", AGENT, None, cluster.now)  # type: ignore[arg-type]
     assert offered(cluster.allocate(0.005)) == {"f": AGENT}
+
+
+def test_example_of_the_explanation() -> None:
+    """docs/explanation/allocation.md, step by step."""
+    cluster = Cluster(min_allocatable_resources=({"cpus": 10}, {"mem": 1000}))
+    whole = Resources.scalars(cpus=4, mem=8)
+    cluster.allocator.update_quota("eng", whole.quantities(), {"cpus": 6000})
+    for name in ("a1", "a2", "a3"):
+        cluster.agent(name, whole)
+    batch = cluster.framework("batch", "ads")
+    first, second = cluster.allocate()
+    assert (first.resources, second.resources) == (whole, whole)
+    kept = "what is free on the agent is kept back for the guarantees of role eng"
+    assert kept in [reason for _, _, reason in cluster.reasons(batch)]
+    cluster.framework("web", "eng/web")
+    assert offered(cluster.allocate()) == {"web": whole}
+    cluster.give_back(first, Resources.scalars(cpus=3, mem=6))
+    assert offered(cluster.allocate(0.005)) == {
+        "web": Resources.scalars(cpus=2, mem=6),
+        "batch": Resources.scalars(cpus=1),
+    }
