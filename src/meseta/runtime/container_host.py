@@ -57,6 +57,8 @@ from meseta.wire.container_faults import unsupported
 
 WAITING_MAX = 10_000
 """Requests that wait for a supervisor; further ones fail."""
+REASON_CHARS_MAX = 4096
+"""Of what a framework is told of a failure; it repeats what the framework said, which may be long."""
 RETRY_S = 1.0
 CHECK_MARK = "/"
 """In keys of checks; container ids have none."""
@@ -150,7 +152,7 @@ class ContainerHost:
         try:
             self._make_sandbox(effect.sandbox)
         except MesetaError as fault:
-            self._feed(SandboxFailed(container_id=effect.container_id, message=str(fault)))
+            self._feed(SandboxFailed(container_id=effect.container_id, message=_reason(fault)))
             return
         if effect.uris:
             self._fetches[effect.container_id] = self._run(self._fetch(effect))
@@ -165,7 +167,7 @@ class ContainerHost:
         try:
             await self._fetcher.fetch(uris, effect.sandbox.path, effect.sandbox.user)
         except MesetaError as fault:
-            self._feed(SandboxFailed(container_id=effect.container_id, message=str(fault)))
+            self._feed(SandboxFailed(container_id=effect.container_id, message=_reason(fault)))
         else:
             self._feed(SandboxPrepared(effect.container_id))
         finally:
@@ -190,7 +192,7 @@ class ContainerHost:
             if self._groups is not None:
                 groups = self._groups.make(plan.container_id, plan.resources, dict(plan.limits))
         except MesetaError as error:
-            self._feed(ContainerStartFailed(container_id=plan.container_id, message=str(error)))
+            self._feed(ContainerStartFailed(container_id=plan.container_id, message=_reason(error)))
             return
         self._request(_spawn(plan, groups))
 
@@ -253,7 +255,7 @@ class ContainerHost:
         self._starting.discard(container_id)
         if self._groups is not None:
             self._groups.remove(container_id)
-        self._feed(ContainerStartFailed(container_id=container_id, message=reason))
+        self._feed(ContainerStartFailed(container_id=container_id, message=_reason(reason)))
 
     def _exited(self, container_id: ContainerId, wait_status: int | None) -> None:
         self._starting.discard(container_id)
@@ -407,6 +409,12 @@ def _beside(pid: int, key: str, check: RunCheck, groups: tuple[str, ...]) -> Spa
         user=_user_of(pid),
         cgroups=groups,
     )
+
+
+def _reason(fault: object) -> str:
+    """Return what a framework is told of a failure."""
+    reason = str(fault)
+    return reason if len(reason) <= REASON_CHARS_MAX else f"{reason[:REASON_CHARS_MAX]}…"
 
 
 def _user_of(pid: int) -> str:

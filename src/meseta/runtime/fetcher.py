@@ -191,15 +191,15 @@ class Fetcher:
 
     def _user_cache_dir(self, uri: FetchUri, user: str | None) -> str:
         """Return the directory that only `user` uses, so that no user can put files in another's way."""
-        directory = os.path.join(self._cache_dir, "agent" if user is None else f"user-{user}")
-        if os.path.isdir(directory):
-            return directory
         try:
+            entry = None if user is None else pwd.getpwnam(user)
+            directory = os.path.join(self._cache_dir, "agent" if user is None else f"user-{user}")
+            if os.path.isdir(directory):
+                return directory
             os.makedirs(directory, mode=0o700)
-            if user is not None and os.geteuid() == 0:
-                entry = pwd.getpwnam(user)
+            if entry is not None and os.geteuid() == 0:
                 os.chown(directory, entry.pw_uid, entry.pw_gid)
-        except KeyError:
+        except (KeyError, ValueError):
             raise FetchError(f"Cannot fetch '{uri.value}': there is no user '{user}'") from None
         except OSError as error:
             raise FetchError(f"Cannot fetch '{uri.value}': {directory}: {error.strerror}") from error

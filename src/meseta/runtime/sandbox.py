@@ -141,7 +141,7 @@ def _hand_over(fd: int, user: str | None) -> None:
         return
     try:
         entry = pwd.getpwnam(user)
-    except KeyError:
+    except (KeyError, ValueError):  # the second for a name that no user can have
         raise SandboxError(f"There is no user '{user}' on this machine") from None
     if entry.pw_uid != os.geteuid():
         os.fchown(fd, entry.pw_uid, entry.pw_gid)

@@ -50,7 +50,7 @@ def _hand_over(volume: VolumeLink, user: str | None) -> None:
         return
     try:
         entry = pwd.getpwnam(user)
-    except KeyError:
+    except (KeyError, ValueError):  # the second for a name that no user can have
         raise SandboxError(f"There is no user '{user}' on this machine") from None
     with ExitStack() as stack:
         fd = os.open(volume.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
