@@ -89,10 +89,11 @@ class Round:
         available = agent.available
         enforced = self._ledger.quotas.enforced
         candidates = self._ledger.tree.root.mask & ~self._blocked(agent)
-        shut = self._shut & candidates if agent.plain else 0
-        held = shut
+        held = self._shut & candidates if self._shut and agent.plain else 0
+        if held:
+            candidates &= ~held
         terms, refusals, quotas = self._terms, self._refusals, self._ledger.quotas
-        for client in self._turns(candidates & ~shut):
+        for client in self._turns(candidates):
             offer = offerable(agent, client, terms[client], refusals, quotas, self._taken(agent))
             if isinstance(offer, Reason):
                 if enforced and offer in QUOTA_REASONS:
