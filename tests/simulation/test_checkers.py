@@ -16,8 +16,8 @@ from meseta.master.frameworks import on_subscribe_requested
 from meseta.sim.failures import Crash, LivenessViolation, SafetyViolation, SimulationFailure
 from meseta.sim.plan import calm_plan
 from meseta.sim.simulation import Simulation
+from meseta.sim.temper import Temper
 from meseta.sim.trace import Trace
-from meseta.sim.workload import Temper
 
 
 def failure() -> SimulationFailure | None:

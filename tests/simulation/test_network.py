@@ -8,7 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from meseta.ids import Pid
-from meseta.sim.network import CALM, Exchange, Mail, Mailer, Network
+from meseta.sim.connections import Exchange, Mailer
+from meseta.sim.network import CALM, Mail, Network
 from meseta.sim.trace import Trace
 from meseta.sim.world import World
 

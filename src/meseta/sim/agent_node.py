@@ -14,9 +14,10 @@ from meseta.containers.events import ContainerEvent
 from meseta.ids import Pid
 from meseta.sim import routing
 from meseta.sim.clock import Clock
+from meseta.sim.connections import Exchange, Mailer
 from meseta.sim.containers import Machine, Speed
 from meseta.sim.disk import Disk, WorkDirectory
-from meseta.sim.network import Exchange, Mail, Mailer, Network
+from meseta.sim.network import Mail, Network
 from meseta.sim.node import Node, Observer
 
 

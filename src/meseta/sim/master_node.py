@@ -18,8 +18,9 @@ from meseta.records import FrameworkInfo
 from meseta.security.approvers import PERMISSIVE
 from meseta.sim import routing
 from meseta.sim.clock import Clock
+from meseta.sim.connections import Exchange, Mailer
 from meseta.sim.disk import Disk, Registry
-from meseta.sim.network import Exchange, Mail, Mailer, Network
+from meseta.sim.network import Mail, Network
 from meseta.sim.node import Node, Observer
 
 EPOCH_S = 1_700_000_000.0

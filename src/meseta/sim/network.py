@@ -1,8 +1,7 @@
 """The network: pipes that keep their order, and break.
 
-    Pipe          one direction of one connection: what is sent arrives in order, or is lost with all after it
-    Mailer        libprocess messages: one pipe per remote address; a link tells when its pipe is gone
-    Exchange      HTTP: requests one way, replies or an endless stream the other way
+A pipe is one direction of one connection: what is sent arrives in order, or is lost with all after it. What
+processes make of pipes is in `connections`.
 
 What goes wrong, each with its own likelihood: slow messages, connections that break with or without what is
 under way (so that a new connection may overtake the old one), messages that their senders repeat and that
@@ -16,12 +15,15 @@ import random
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
 
 from meseta.ids import Pid
 from meseta.sim.world import World
+
+if TYPE_CHECKING:
+    from meseta.sim.connections import Exchange
 
 CONNECT_TIMEOUT_S = 10.0
 BUFFERED_S = 0.2
@@ -49,7 +51,6 @@ class Weather(msgspec.Struct, frozen=True, kw_only=True):
 
 
 CALM = Weather()
-
 
 Way = tuple[str, str]
 """From one machine to another, by their IP addresses."""
@@ -316,165 +317,6 @@ class Network:
             trace.line(self.world.now, pipe.source, "net", how, f"the way to {pipe.target}")
 
 
-class Mailer:
-    """Sends the libprocess messages of one life of one process (see `runtime.links`)."""
-
-    def __init__(self, network: Network, host: Host, repeated: Callable[[Any], bool]) -> None:
-        self._network = network
-        self._host = host
-        self._repeated = repeated
-        self._pipes: dict[str, Pipe] = {}
-        self._linked: set[str] = set()
-
-    def send(self, mail: Mail) -> None:
-        """Send a message, at most once unless its sender repeats such messages anyway."""
-        pipe = self._pipe(_address(mail.receiver))
-        pipe.send(mail)
-        weather = self._network.weather
-        if (
-            weather.repeats
-            and self._repeated(mail.record)
-            and self._network.chance.random() < weather.repeats
-        ):
-            pipe.send(mail)
-
-    def link(self, pid: Pid) -> None:
-        """Keep a pipe to the address of a pid, and tell once when it is gone."""
-        address = _address(pid)
-        pipe = self._pipe(address)
-        self._linked.add(address)
-        pipe.send(None)
-
-    def unlink(self, pid: Pid) -> None:
-        """Tell nothing of the pipe to the address of a pid; each process has an address of its own."""
-        self._linked.discard(_address(pid))
-
-    def close(self) -> None:
-        """The process is gone."""
-        for pipe in self._pipes.values():
-            pipe.abandon()
-        self._pipes.clear()
-        self._linked.clear()
-
-    def _pipe(self, address: str) -> Pipe:
-        pipe = self._pipes.get(address)
-        if pipe is None:
-            pipe = self._pipes[address] = self._network.pipe(
-                self._host.address, address, partial(self._deliver, address), partial(self._broke, address)
-            )
-        return pipe
-
-    def _deliver(self, address: str, mail: Mail | None) -> None:
-        if mail is not None:
-            self._network.hosts[address].on_mail(mail)
-
-    def _broke(self, address: str) -> None:
-        self._pipes.pop(address, None)
-        if address in self._linked:
-            self._linked.discard(address)
-            self._host.on_peer_exited(address)
-
-
-class Exchange:
-    """An HTTP connection: a client's requests, and what the server answers.
-
-    `on_reply` gets each answer, `on_lost` tells the client that no more will come, and why.
-    """
-
-    def __init__(
-        self,
-        network: Network,
-        client: str,
-        server: str,
-        on_reply: Callable[[Any], None],
-        on_lost: Callable[[str], None],
-    ) -> None:
-        self.server = server
-        self._network = network
-        self._on_reply = on_reply
-        self._on_lost = on_lost
-        self._client_open = True
-        self._server_open = True
-        self._requests = network.pipe(
-            client, server, self._serve, partial(self._lose, "the connection broke")
-        )
-        self._replies = network.pipe(server, client, self._reply, self._client_gone)
-
-    def request(self, message: Any) -> None:
-        """The client sends a request."""
-        self._requests.send(message)
-
-    def reply(self, message: Any) -> None:
-        """The server answers, or adds to its answer."""
-        self._replies.send(message)
-
-    def close(self) -> None:
-        """The client ends the connection; what is under way to it is not wanted any more."""
-        if self._client_open:
-            self._client_open = False
-            self._requests.hang_up()
-
-    def finish(self) -> None:
-        """The server ends its answer properly."""
-        if self._server_open:
-            self._server_open = False
-            self._replies.hang_up()
-
-    def die_at_client(self) -> None:
-        """The client's process is gone."""
-        self._client_open = False
-        self._requests.abandon()
-
-    def die_at_server(self) -> None:
-        """The server's process is gone."""
-        self._server_open = False
-        self._replies.abandon()
-
-    def _serve(self, message: Any) -> None:
-        if message is END:
-            self._client_gone()
-        elif self._server_open:
-            self._network.hosts[self.server].serve(self, message)
-        else:
-            self._requests.reset()
-
-    def _reply(self, message: Any) -> None:
-        if message is END:
-            self._lose("the server closed the connection")
-        elif self._client_open:
-            self._on_reply(message)
-        else:
-            self._replies.reset()
-
-    def _lose(self, reason: str) -> None:
-        """The client learns that the connection is gone; so does the server, if word gets through."""
-        if not self._client_open:
-            return
-        self._client_open = False
-        self._requests.abandon()
-        self._tell(self._requests, self._replies)
-        self._on_lost(reason)
-
-    def _client_gone(self) -> None:
-        """The server learns that the connection is gone; so does the client, if word gets through."""
-        if not self._server_open:
-            return
-        self._server_open = False
-        self._replies.abandon()
-        self._tell(self._replies, self._requests)
-        self._network.hosts[self.server].on_client_gone(self)
-
-    def _tell(self, used: Pipe, other: Pipe) -> None:
-        network = self._network
-        if not network.is_blocked(used.way):
-            network.world.after(network.delay_s(), other.reset)
-
-
 def ip_of(address: str) -> str:
     """Return the machine that an `ip:port` is on."""
     return address.rpartition(":")[0]
-
-
-def _address(pid: Pid) -> str:
-    """Return the `ip:port` part of a pid."""
-    return pid.rpartition("@")[2]

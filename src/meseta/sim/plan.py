@@ -16,7 +16,7 @@ from meseta.resources import Resources, parse_resources
 from meseta.sim.containers import Speed
 from meseta.sim.disk import Latency
 from meseta.sim.network import CALM, Weather
-from meseta.sim.workload import Temper
+from meseta.sim.temper import Temper
 
 NETWORK_FAULTS = ("slow", "breaks", "repeats", "overtaking", "partitions")
 PROCESS_FAULTS = ("master", "agents", "power", "schedulers", "failovers", "teardowns", "pauses")

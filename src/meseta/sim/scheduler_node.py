@@ -17,8 +17,9 @@ from meseta.sdk import events as sdk
 from meseta.sdk.session import SchedulerSession
 from meseta.sim import routing
 from meseta.sim.clock import Clock
+from meseta.sim.connections import Exchange
 from meseta.sim.master_node import Answer, Opened, Post, Subscribe
-from meseta.sim.network import Exchange, Mail, Network
+from meseta.sim.network import Mail, Network
 from meseta.sim.node import Node, Observer
 
 

@@ -22,7 +22,6 @@ from meseta.records import (
     ExecutorInfo,
     ExecutorType,
     Filters,
-    FrameworkCapability,
     FrameworkInfo,
     Launch,
     LaunchGroup,
@@ -38,6 +37,7 @@ from meseta.sdk import events as sdk
 from meseta.sim.containers import FOREVER_S, Program
 from meseta.sim.failures import SafetyViolation
 from meseta.sim.scheduler_node import SchedulerNode
+from meseta.sim.temper import Temper
 from meseta.sim.world import World
 
 POD_EXECUTOR = Resources.scalars(cpus=0.1, mem=32, disk=1)
@@ -49,62 +49,6 @@ QUIET_REFUSE_S = 60.0
 """How long a framework that wants nothing refuses an offer, so that all others get their turn."""
 
 
-class Temper(msgspec.Struct, frozen=True, kw_only=True):
-    """How a framework behaves. Times are means in seconds, likelihoods per occasion."""
-
-    role: str = "*"
-    cpus: float = 1.0
-    mem: float = 256.0
-    """Of one task; memory in MiB."""
-    alive_max: int = 10
-    """Tasks that it wants to have at one time."""
-    task_s: float = 20.0
-    services: float = 0.0
-    """Likelihood that a task runs until it is killed."""
-    failing: float = 0.0
-    hungry: float = 0.0
-    stubborn_s: float = 0.0
-    pods: float = 0.0
-    """Likelihood that tasks are launched as a group."""
-    picky: float = 0.0
-    """Likelihood that an offer is declined, though it could be used."""
-    hoard_s: float = 0.0
-    """How long offers are kept before they are answered."""
-    refuse_s: float = 5.0
-    acknowledge_s: float = 0.0
-    reconcile_s: float = 30.0
-    kill_s: float = 0.0
-    """How often a task is killed; 0: never."""
-    filters: bool = False
-    """Wants no offers that are too small for a task."""
-    suppresses: bool = False
-    """Wants no offers while it has all the tasks that it wants."""
-    checkpoint: bool = True
-    partition_aware: bool = True
-    failover_timeout_s: float = 3600.0
-
-    def info(self, name: str) -> FrameworkInfo:
-        """Return how the framework describes itself."""
-        capabilities = {
-            FrameworkCapability.MULTI_ROLE,
-            FrameworkCapability.RESERVATION_REFINEMENT,
-            FrameworkCapability.TASK_KILLING_STATE,
-        }
-        if self.partition_aware:
-            capabilities.add(FrameworkCapability.PARTITION_AWARE)
-        return FrameworkInfo(
-            user="nobody",
-            name=name,
-            roles=(self.role,),
-            capabilities=frozenset(capabilities),
-            checkpoint=self.checkpoint,
-            failover_timeout_s=self.failover_timeout_s,
-            offer_filters={self.role: ({"cpus": round(self.cpus * 1000), "mem": round(self.mem * 1000)},)}
-            if self.filters
-            else {},
-        )
-
-
 NEVER_RAN = {TaskState.TASK_LOST, TaskState.TASK_DROPPED}
 """How agents say that a task is not there; they may do so in answer to several questions."""
 
@@ -112,7 +56,7 @@ NEVER_RAN = {TaskState.TASK_LOST, TaskState.TASK_DROPPED}
 class Job:
     """A task, as its framework remembers it."""
 
-    __slots__ = ("agent_id", "end", "framework_id", "id", "reported", "state")
+    __slots__ = ("agent_id", "end", "framework_id", "id", "state")
 
     def __init__(self, id: TaskId, framework_id: FrameworkId, agent_id: AgentId) -> None:
         self.id = id
@@ -121,8 +65,6 @@ class Job:
         self.state = TaskState.TASK_STAGING
         self.end: TaskState | None = None
         """The end that its agent has reported; the master's word on an end may still be corrected."""
-        self.reported = False
-        """Anything was heard of it."""
 
     @property
     def over(self) -> bool:
@@ -131,7 +73,6 @@ class Job:
 
     def note(self, update: StatusUpdate) -> None:
         """Take a status over."""
-        self.reported = True
         state = update.status.state
         if self.end is None:
             self.state = state

@@ -10,9 +10,12 @@ import heapq
 import random
 from collections.abc import Callable
 
+from meseta.sim.failures import Crash
 from meseta.sim.trace import Trace
 
 Delivery = Callable[[], None]
+STANDING_MAX = 1_000_000
+"""Deliveries at one moment."""
 
 
 class World:
@@ -44,10 +47,19 @@ class World:
         self.at(self.now + delay_s, delivery)
 
     def run(self, until: float) -> None:
-        """Make everything happen that is due before `until`, and let it be that time then."""
+        """Make everything happen that is due before `until`, and let it be that time then.
+
+        Raises:
+            Crash: time does not pass any more: a machine's timer is due again and again.
+        """
         heap = self._heap
+        standing = 0
         while heap and heap[0][0] < until:
-            self.now, _, delivery = heapq.heappop(heap)
+            when, _, delivery = heapq.heappop(heap)
+            standing = standing + 1 if when == self.now else 0
+            if standing > STANDING_MAX:
+                raise Crash(f"time stands still at {when:.6f}: something is due again and again")
+            self.now = when
             self.deliveries += 1
             delivery()
         self.now = until

@@ -1,0 +1,63 @@
+"""How frameworks behave: what they want to run, and how they treat offers, updates and the master."""
+
+from __future__ import annotations
+
+import msgspec
+
+from meseta.records import FrameworkCapability, FrameworkInfo
+
+
+class Temper(msgspec.Struct, frozen=True, kw_only=True):
+    """How a framework behaves. Times are means in seconds, likelihoods per occasion."""
+
+    role: str = "*"
+    cpus: float = 1.0
+    mem: float = 256.0
+    """Of one task; memory in MiB."""
+    alive_max: int = 10
+    """Tasks that it wants to have at one time."""
+    task_s: float = 20.0
+    services: float = 0.0
+    """Likelihood that a task runs until it is killed."""
+    failing: float = 0.0
+    hungry: float = 0.0
+    stubborn_s: float = 0.0
+    pods: float = 0.0
+    """Likelihood that tasks are launched as a group."""
+    picky: float = 0.0
+    """Likelihood that an offer is declined, though it could be used."""
+    hoard_s: float = 0.0
+    """How long offers are kept before they are answered."""
+    refuse_s: float = 5.0
+    acknowledge_s: float = 0.0
+    reconcile_s: float = 30.0
+    kill_s: float = 0.0
+    """How often a task is killed; 0: never."""
+    filters: bool = False
+    """Wants no offers that are too small for a task."""
+    suppresses: bool = False
+    """Wants no offers while it has all the tasks that it wants."""
+    checkpoint: bool = True
+    partition_aware: bool = True
+    failover_timeout_s: float = 3600.0
+
+    def info(self, name: str) -> FrameworkInfo:
+        """Return how the framework describes itself."""
+        capabilities = {
+            FrameworkCapability.MULTI_ROLE,
+            FrameworkCapability.RESERVATION_REFINEMENT,
+            FrameworkCapability.TASK_KILLING_STATE,
+        }
+        if self.partition_aware:
+            capabilities.add(FrameworkCapability.PARTITION_AWARE)
+        return FrameworkInfo(
+            user="nobody",
+            name=name,
+            roles=(self.role,),
+            capabilities=frozenset(capabilities),
+            checkpoint=self.checkpoint,
+            failover_timeout_s=self.failover_timeout_s,
+            offer_filters={self.role: ({"cpus": round(self.cpus * 1000), "mem": round(self.mem * 1000)},)}
+            if self.filters
+            else {},
+        )
