@@ -179,7 +179,7 @@ def _resume_builtin(
     _resume(executor, pasts, now)
     for past in pasts:
         _catch_up(executor.builtin, past, processes.get(past.container_id), now)
-    _kill_broken_pods(executor, executor.builtin, now)
+    _kill_again(executor, executor.builtin, now)
     if all(task.over for task in executor.tasks.values()):
         state.finished.append(Owner(framework.id, executor.id))
 
@@ -240,15 +240,16 @@ def _catch_up(
         builtin.on_started(past.container_id, now)
 
 
-def _kill_broken_pods(executor: Executor, builtin: CommandExecutor | PodExecutor, now: float) -> None:
-    """Kill what is left of pods one of whose tasks had failed before the agent ended."""
+def _kill_again(executor: Executor, builtin: CommandExecutor | PodExecutor, now: float) -> None:
+    """Kill what was being killed when the agent ended, and the rest of pods of which a task had failed."""
     broken = {
         task.group
         for task in (*executor.tasks.values(), *executor.completed)
         if task.over and task.state is not TaskState.TASK_FINISHED
     }
     for task in list(executor.tasks.values()):
-        if task.group is not None and task.group in broken and not task.over:
+        is_broken = task.group is not None and task.group in broken
+        if not task.over and (is_broken or task.state is TaskState.TASK_KILLING):
             builtin.kill(task.info.task_id, None, now)
 
 

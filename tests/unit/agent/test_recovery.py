@@ -309,6 +309,13 @@ def test_the_time_that_a_task_may_take_goes_on(book: Book) -> None:
     book.only(SignalContainer)
 
 
+def test_a_kill_goes_on(book: Book) -> None:
+    recover(book, command(book, RUNNING, TaskState.TASK_KILLING), RecoveredContainer(container_id=C1, pid=7))
+    assert book.only(SignalContainer).signal == 15
+    book.wait(3.0)
+    book.only(DestroyContainer)
+
+
 def test_what_health_checks_said_is_not_forgotten(book: Book) -> None:
     check = HealthCheck(
         type=HealthCheckType.TCP, port=80, grace_period_s=1e6, consecutive_failures=1, delay_s=0.0
