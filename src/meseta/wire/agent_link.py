@@ -37,7 +37,7 @@ from meseta.wire.lower import (
     task_bytes,
     task_group_message,
 )
-from meseta.wire.operations import lift_resource_operation, with_allocation
+from meseta.wire.operations import is_on_resources, lift_resource_operation, with_allocation
 from meseta.wire.resources import fill_resources, lift_resources
 from meseta.wire.scheduler_calls import parse
 from meseta.wire.splice import field, number
@@ -122,7 +122,7 @@ def _reported(message: i.UpdateSlaveMessage) -> tuple[e.ReportedOperation, ...]:
             framework_id=optional(FrameworkId, operation, "framework_id"),
         )
         for operation in message.operations.operations
-        if operation.info.type
+        if is_on_resources(operation.info)
     )
 
 

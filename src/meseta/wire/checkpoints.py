@@ -44,7 +44,7 @@ from meseta.wire.lift import (
 )
 from meseta.wire.lower import framework_message, internal_agent_message, update_message
 from meseta.wire.master_link import operation_of, task_of
-from meseta.wire.operations import lift_resource_operation
+from meseta.wire.operations import is_on_resources, lift_resource_operation
 from meseta.wire.resources import fill_resources, lift_resources
 from meseta.wire.scheduler_calls import parse
 
@@ -198,7 +198,7 @@ def read_operations(record: bytes) -> tuple[RecoveredOperation, ...]:
     found = []
     for known in parse(i.ResourceState, record).operations:
         status = lift_operation_status(known.latest_status)
-        if status.uuid is None:
+        if status.uuid is None or not is_on_resources(known.info):
             continue  # Nobody waits for it: it was not to be told until it is acknowledged.
         found.append(
             RecoveredOperation(

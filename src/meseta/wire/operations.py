@@ -115,6 +115,11 @@ def _renewed(task: m.TaskInfo, info: TaskInfo) -> TaskInfo:
 # Operations on resources ------------------------------------------------------------------------------
 
 
+def is_on_resources(operation: m.Offer.Operation) -> bool:
+    """Tell an operation on resources from launches and from what is not known here."""
+    return operation.type not in (m.Offer.Operation.UNKNOWN, _LAUNCH, _LAUNCH_GROUP)
+
+
 def lift_resource_operation(operation: m.Offer.Operation) -> ResourceOperation:
     """Lift an operation that is no launch. Old reservations are written the new way, in place."""
     kind = OperationType(operation.type)

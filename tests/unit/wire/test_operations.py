@@ -10,7 +10,12 @@ import pytest
 from meseta.ids import FrameworkId
 from meseta.records import Launch, LaunchGroup, ResourceOperation
 from meseta.wire.gen import mesos_pb2 as m
-from meseta.wire.operations import lift_operations
+from meseta.wire.operations import (
+    is_on_resources,
+    lift_operations,
+    lift_resource_operation,
+    with_allocation,
+)
 
 FRAMEWORK = FrameworkId("m-0000")
 Operation = m.Offer.Operation
@@ -267,3 +272,33 @@ def test_a_long_task_is_kept_without_its_command_and_data() -> None:
 def test_a_short_task_is_kept_as_it_is() -> None:
     (info,) = launch(task(command=m.CommandInfo(value="run"))).tasks
     assert info.brief == b""
+
+
+def test_operations_on_resources_are_told_from_others() -> None:
+    kinds = {
+        Operation.Type.Name(kind) for kind in Operation.Type.values() if is_on_resources(Operation(type=kind))
+    }
+    assert "RESERVE" in kinds
+    assert kinds.isdisjoint({"UNKNOWN", "LAUNCH", "LAUNCH_GROUP"})
+
+
+def test_an_old_reservation_is_written_the_new_way_and_allocated() -> None:
+    operation = Operation(type=Operation.RESERVE)
+    resource = operation.reserve.resources.add(name="cpus", type=m.Value.SCALAR, role="web")
+    resource.scalar.value, resource.reservation.principal = 1.0, "ops"
+    lifted = lift_resource_operation(operation)
+    assert str(lifted.resources) == "cpus(reservations: [(DYNAMIC,web,ops)]):1"
+    (written,) = with_allocation(lifted, "web").reserve.resources
+    assert not written.HasField("role")
+    assert written.reservations[0].role == written.allocation_info.role == "web"
+    (bare,) = with_allocation(lifted, None).reserve.resources
+    assert not bare.HasField("allocation_info")
+
+
+@pytest.mark.parametrize("amount", [float("nan"), float("inf"), -1e300])
+def test_a_volume_shrinks_by_numbers_only(amount: float) -> None:
+    operation = Operation(type=Operation.SHRINK_VOLUME)
+    operation.shrink_volume.volume.name, operation.shrink_volume.volume.type = "disk", m.Value.SCALAR
+    operation.shrink_volume.volume.scalar.value = 1.0
+    operation.shrink_volume.subtract.value = amount
+    assert lift_resource_operation(operation).subtract == 0
