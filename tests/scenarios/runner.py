@@ -4,14 +4,17 @@ A scenario file has commands at the left margin, and below each one, indented, t
 test runs the commands and compares the whole text; MESETA_REWRITE_SCENARIOS=1 makes it write the traces anew,
 and review the difference. Lines that start with `#` and blank lines are kept.
 
-    agent a1 [cpus=4] [mem=4096] [version=…]        an agent registers
+    agent a1 [cpus=4] [mem=4096] [operations=yes]   an agent registers
     reregister a1 id=m-S0 [tasks=t1:TASK_RUNNING:m-0000,…] [hostname=…]
     unregister a1 · pong a1 · break a1              it leaves, answers a ping, loses its connection
     update a1 m-0000 t1 TASK_RUNNING [latest=…] [reason=…] [message=…]
     exited a1 m-0000 e1 [status=0]                  an executor ends
     subscribe 1 [id=…] [roles=web,db] [force=no] …  a scheduler on stream 1, or a driver (`subscribe d1`)
     close 1 · break d1                              its stream or link ends
-    accept m-0000 m-O0 [t1:cpus=1,mem=128,executor=e1 …] [pod:e1:t1,t2] [refuse=5]
+    accept m-0000 m-O0 [reserve:cpus=1 …] [t1:cpus=1,mem=128,executor=e1 …] [pod:e1:t1,t2] [refuse=5]
+                     reserve:, unreserve: amounts; create:, destroy: volumes with their sizes
+    ended a1 m-0000 reserve [OPERATION_FINISHED] · ack-operation m-0000 reserve · reconcile-operations m-0000
+    operate a1 reserve:cpus=1                       an operator reserves, or makes volumes
     decline m-0000 m-O0 [refuse=5]
     ack m-0000 t1 · kill m-0000 t1 · reconcile m-0000 [t1@m-S0 …]
     suppress, revive, teardown m-0000 · operators +1 · teardown-by-operator m-0000
@@ -27,7 +30,7 @@ from typing import Any
 
 import msgspec
 
-from meseta.ids import AgentId, ExecutorId, FrameworkId, OfferId, Pid, TaskId
+from meseta.ids import AgentId, ExecutorId, FrameworkId, OfferId, OperationId, Pid, TaskId
 from meseta.master import effects, events
 from meseta.master.effects import MasterEffect
 from meseta.master.events import Peer, RequestId, StreamId
@@ -40,6 +43,10 @@ from meseta.records import (
     FrameworkInfo,
     Launch,
     LaunchGroup,
+    OperationState,
+    OperationStatus,
+    OperationType,
+    ResourceOperation,
     StatusUpdate,
     TaskGroupInfo,
     TaskInfo,
@@ -48,7 +55,7 @@ from meseta.records import (
     TaskState,
     TaskStatus,
 )
-from meseta.resources import Resources, format_resources
+from meseta.resources import Disk, Kind, Resources, format_resources, to_milli
 from tests.unit.master.master_kit import (
     EPOCH,
     Playground,
@@ -60,6 +67,12 @@ from tests.unit.master.master_kit import (
     task,
     updated,
 )
+from tests.unit.master.test_operations import AGENT, RESERVED, VERSION
+
+KINDS = {
+    kind.name.lower(): kind
+    for kind in (OperationType.RESERVE, OperationType.UNRESERVE, OperationType.CREATE, OperationType.DESTROY)
+}
 
 Options = dict[str, str]
 
@@ -111,7 +124,10 @@ def peer_of(name: str) -> Peer:
 
 def do_agent(scenario: Scenario, words: list[str], options: Options) -> list[MasterEffect]:
     amounts = {key: float(options.pop(key)) for key in ("cpus", "mem") if key in options}
-    return scenario.play.feed(register(words[0], **amounts, **options))
+    able: dict[str, Any] = {}
+    if options.pop("operations", None):
+        able = {"capabilities": AGENT, "resource_version": VERSION}
+    return scenario.play.feed(register(words[0], **amounts, **able, **options))
 
 
 def do_reregister(scenario: Scenario, words: list[str], options: Options) -> list[MasterEffect]:
@@ -215,15 +231,81 @@ def do_accept(scenario: Scenario, words: list[str], options: Options) -> list[Ma
     offers = tuple(OfferId(word) for word in rest if ":" not in word)
     known = scenario.play.state.offers.get(offers[0]) if offers else None
     agent_id = known.agent_id if known is not None else AgentId("m-S0")
+    made = [_operation(word, "web") for word in rest if word.partition(":")[0] in KINDS]
+    rest = [word for word in rest if word.partition(":")[0] not in KINDS]
     tasks = [_task(agent_id, word) for word in rest if ":" in word and not word.startswith("pod:")]
     pods = [_pod(agent_id, word) for word in rest if word.startswith("pod:")]
-    operations = ([Launch(tasks=tuple(tasks))] if tasks else []) + pods
+    operations = [*made, *([Launch(tasks=tuple(tasks))] if tasks else []), *pods]
     return scenario.call(
         events.OffersAccepted,
         framework_id,
         offer_ids=offers,
         operations=tuple(operations),
         filters=Filters(refuse_s=float(options.get("refuse", "5"))),
+    )
+
+
+def _operation(word: str, role: str | None) -> ResourceOperation:
+    """An operation on what is, or will be, reserved for role web; of a framework (`role`) it has an id."""
+    name, _, given = word.partition(":")
+    amounts = {key: float(value) for key, value in (item.split("=") for item in given.split(","))}
+    kinds = {
+        key: Kind(key, reservations=RESERVED)
+        if name in ("reserve", "unreserve")
+        else Kind(
+            "disk", reservations=RESERVED, disk=Disk(persistence_id=key, container_path="data", mode="RW")
+        )
+        for key in amounts
+    }
+    resources = Resources.of({kinds[key]: to_milli(amount) for key, amount in amounts.items()})
+    id = None if role is None else OperationId(name)
+    return ResourceOperation(type=KINDS[name], id=id, resources=resources, role=role)
+
+
+def do_ended(scenario: Scenario, words: list[str], options: Options) -> list[MasterEffect]:
+    name, framework_id, operation_id, *state = words
+    agent_id = scenario.agent_id(name)
+    known = scenario.play.state.operations[FrameworkId(framework_id)][OperationId(operation_id)]
+    status = OperationStatus(
+        state=OperationState[state[0] if state else "OPERATION_FINISHED"],
+        operation_id=OperationId(operation_id),
+        agent_id=agent_id,
+        uuid=operation_id.encode(),
+    )
+    return scenario.play.feed(
+        events.OperationUpdateReceived(
+            sender=pid_of(name),
+            agent_id=agent_id,
+            framework_id=FrameworkId(framework_id),
+            operation_uuid=known.uuid,
+            status=status,
+            latest=status,
+        )
+    )
+
+
+def do_ack_operation(scenario: Scenario, words: list[str], options: Options) -> list[MasterEffect]:
+    framework_id, operation_id = words
+    known = scenario.play.state.operations[FrameworkId(framework_id)][OperationId(operation_id)]
+    return scenario.call(
+        events.OperationUpdateAcknowledged,
+        framework_id,
+        agent_id=known.agent_id,
+        operation_id=OperationId(operation_id),
+        uuid=operation_id.encode(),
+    )
+
+
+def do_reconcile_operations(scenario: Scenario, words: list[str], options: Options) -> list[MasterEffect]:
+    return scenario.call(events.OperationsReconcileRequested, words[0])
+
+
+def do_operate(scenario: Scenario, words: list[str], options: Options) -> list[MasterEffect]:
+    name, word = words
+    return scenario.play.feed(
+        events.OperationRequested(
+            request=RequestId(1), agent_id=scenario.agent_id(name), operation=_operation(word, None)
+        )
     )
 
 
@@ -303,6 +385,10 @@ COMMANDS: dict[str, Callable[[Scenario, list[str], Options], list[MasterEffect]]
     "exited": do_exited,
     "subscribe": do_subscribe,
     "accept": do_accept,
+    "ended": do_ended,
+    "ack-operation": do_ack_operation,
+    "reconcile-operations": do_reconcile_operations,
+    "operate": do_operate,
     "decline": do_decline,
     "ack": do_ack,
     "kill": do_kill,
@@ -379,5 +465,8 @@ SHORT: dict[type, Callable[[Any], str]] = {
         f"{offer.id} of {offer.agent.id} for {offer.role}: {format_resources(offer.resources)}"
         + (f" executors={brief(offer.executor_ids)}" if offer.executor_ids else "")
     ),
+    ResourceOperation: lambda operation: f"{operation.type.name} {format_resources(operation.resources)}",
+    effects.ApplyOperation: lambda message: f"ApplyOperation {brief(message.operation)}",
+    effects.AcknowledgeOperation: lambda message: f"AcknowledgeOperation {message.status_uuid.decode()}",
     effects.Offered: lambda offered: f"Offered {brief(offered.offers)}",
 }
