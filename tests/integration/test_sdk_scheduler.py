@@ -184,8 +184,10 @@ def test_reconnects_with_the_same_framework_and_asks_what_became_of_its_tasks() 
             task = await offer.launch(Task(command="x", cpus=1))
             master.offer()
             void = await anext(scheduler.offers())
+            gone = asyncio.Event()
+            scheduler.on_disconnected(lambda reason: gone.set())
             await master.stop()
-            await asyncio.sleep(0.1)
+            await gone.wait()
             with pytest.raises(NotSubscribedError):
                 await task.kill()
             assert void.used
