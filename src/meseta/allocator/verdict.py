@@ -84,10 +84,8 @@ def offerable(
         offer = _within(offer, terms)
         if not offer:
             return Reason.INCAPABLE
-    if not offer:
-        return Reason.NOTHING_FREE
     if not is_enough(offer, terms.minimum):
-        return Reason.TOO_LITTLE
+        return Reason.TOO_LITTLE if offer else Reason.NOTHING_FREE
     whole = offer
     if quotas.enforced:
         cut = _within_quota(offer, client, terms, quotas, guaranteed)
