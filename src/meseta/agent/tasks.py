@@ -285,7 +285,9 @@ def _unknown_resources(state: State, run: Run) -> str | None:
     """Name what uses reservations or volumes that are not here (any more)."""
     used = Resources.EMPTY
     for task in run.tasks:
-        used = used + task.resources
+        used = used + task.resources.nonshared()
+        if not _has_checkpointed(state, task.resources.shared()):
+            return "task or task group"
     if not _has_checkpointed(state, used):
         return "task or task group"
     return None if _has_checkpointed(state, run.executor.resources) else "executor"

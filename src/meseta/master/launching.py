@@ -1,7 +1,8 @@
 """Launching tasks and groups of tasks out of what an accepted offer holds.
 
 Each function takes what is left of the offer and returns what is left afterwards. What a launch consumes
-was allocated to the framework as offered and stays allocated to it as used: the allocator is not asked.
+was allocated to the framework as offered and stays allocated to it as used: the allocator is not asked, but
+told of every further use of a shared volume.
 """
 
 from __future__ import annotations
@@ -65,14 +66,14 @@ def _launch_task(
     starts_executor = True
     if info.executor is not None:
         executor_id = info.executor.executor_id
-        left, starts_executor = _start_executor(framework, agent, role, info.executor, left)
+        left, starts_executor = _start_executor(state, framework, agent, role, info.executor, left)
     add_task(state, framework, agent, Task(_kept(info), framework.id, agent.id, executor_id, role))
     message = RunTask(
         framework.id, framework.info, framework.pid, info, role, starts_executor, agent.resource_version
     )
     state.effects.append(SendToAgent(agent.pid, message))
     state.publish(TaskAdded(framework.id, info.task_id))
-    return left - info.resources
+    return _use(state, framework, agent, role, info.resources, left)
 
 
 def launch_group(
@@ -115,12 +116,12 @@ def _launch_group(
 ) -> Resources:
     """Take a valid group into the accounts and send it to its agent."""
     executor = operation.executor
-    left, starts_executor = _start_executor(framework, agent, role, executor, left)
+    left, starts_executor = _start_executor(state, framework, agent, role, executor, left)
     for info in operation.group.tasks:
         task = Task(_kept(info), framework.id, agent.id, executor.executor_id, role)
         add_task(state, framework, agent, task)
         state.publish(TaskAdded(framework.id, info.task_id))
-        left -= info.resources
+        left = _use(state, framework, agent, role, info.resources, left)
     message = RunTaskGroup(
         framework.id, framework.info, executor, operation.group, role, starts_executor, agent.resource_version
     )
@@ -136,14 +137,30 @@ def _kept(info: TaskInfo) -> TaskInfo:
     return msgspec.structs.replace(info, executor=None, container=b"", raw=raw, brief=b"")
 
 
+def _use(
+    state: State, framework: FrameworkState, agent: AgentState, role: str, used: Resources, left: Resources
+) -> Resources:
+    """Take what is used out of what is left. A shared volume stays there for others, as one copy more."""
+    shared = used.shared()
+    if shared:
+        state.allocator.update_allocation(framework.id, agent.id, role, Resources.EMPTY, shared)
+        left += shared
+    return left - used
+
+
 def _start_executor(
-    framework: FrameworkState, agent: AgentState, role: str, info: ExecutorInfo, left: Resources
+    state: State,
+    framework: FrameworkState,
+    agent: AgentState,
+    role: str,
+    info: ExecutorInfo,
+    left: Resources,
 ) -> tuple[Resources, bool]:
     """Take an executor into the accounts unless it runs already; say whether it is to be started."""
     if known_executor(framework, agent, info) is not None:
         return left, False
     add_executor(framework, agent, Executor(info, framework.id, agent.id, role))
-    return left - info.resources, True
+    return _use(state, framework, agent, role, info.resources, left), True
 
 
 # Refusals -------------------------------------------------------------------------------------------

@@ -238,3 +238,11 @@ def test_after_a_restart_ends_are_told_again_and_volumes_are_there() -> None:
     assert [effect.path.rpartition("/")[2] for effect in effects if isinstance(effect, MakeVolume)] == ["v1"]
     assert list(agent.state.operations) == [event.operation_uuid]
     assert event.operation_uuid in agent.state.operation_updates
+
+
+def test_tasks_of_a_pod_share_a_volume(book: Book) -> None:
+    shared = Resources.of({Kind("disk", reservations=(WEB,), disk=DISK, shared=True): 512_000})
+    book.do(reserve(), received(OperationType.CREATE, shared, 2))
+    book.run_group(*(command_task(name, resources=shared + Resources.scalars(mem=32)) for name in ("a", "b")))
+    sandboxes = [effect.plan.sandbox for effect in book.all(StartContainer)]
+    assert [[link.shared for link in sandbox.volumes] for sandbox in sandboxes] == [[True], [True]]

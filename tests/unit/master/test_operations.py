@@ -373,6 +373,29 @@ def test_destroying_a_shared_volume_takes_back_the_offers_that_hold_it() -> None
     assert not play.state.agents[agent_id].total.shared()
 
 
+def test_tasks_of_one_call_share_a_volume() -> None:
+    play = Playground()
+    sharing = CAPABLE | {FrameworkCapability.SHARED_RESOURCES}
+    framework_id, agent_id, offer = offered(play, capabilities=sharing)
+    tasks = tuple(
+        TaskInfo(
+            task_id=name,  # type: ignore[arg-type]
+            name=name,
+            agent_id=agent_id,
+            resources=SHARED + Resources.scalars(cpus=1, mem=128),
+            has_command=True,
+            raw=b"x",
+        )
+        for name in ("t1", "t2")
+    )
+    create = operation("CREATE", SHARED, "shared")
+    done = play.accept(framework_id, [offer], RESERVE, create, Launch(tasks=tasks), refuse_s=0.0)
+    assert len(told_agent(done, pid_of("a1"), effects.RunTask)) == 2
+    (offer,) = play.offers(framework_id)
+    assert offer.resources.shared() == SHARED
+    assert offer.resources.scalar("cpus") == 2000
+
+
 def test_a_volume_in_use_is_not_destroyed() -> None:
     play = Playground()
     sharing = CAPABLE | {FrameworkCapability.SHARED_RESOURCES}
