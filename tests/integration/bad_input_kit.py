@@ -51,6 +51,11 @@ class HttpScheduler:
         self._came = asyncio.Event()
         self._client = HttpClient()
 
+    def subscribe_as(self, framework_id: str) -> None:
+        """Take over a framework that there is."""
+        self.subscription.framework_id.value = framework_id
+        self.subscription.subscribe.framework_info.id.value = framework_id
+
     async def __aenter__(self) -> HttpScheduler:
         headers = {"Content-Type": PROTOBUF, "Accept": PROTOBUF}
         body = self.subscription.SerializeToString()
