@@ -44,6 +44,8 @@ GOALS: tuple[tuple[str, str, str, float, bool], ...] = (
     ("alloc.shapes", "bytes_per_pair", "allocator memory per agent x framework, bytes", 1, True),
     ("master.memory", "bytes_per_task", "resident bytes per running task", 1500, True),
     ("master.memory", "bytes_per_agent", "resident bytes per agent with its connections", 20_000, True),
+    ("registry.admission", "ratio", "CPU of 10,000 admissions, ours / bare SQLite, same commits", 1.5, True),
+    ("registry.admission", "p99_ratio", "one admission / fdatasync, p99", 1.5, True),
     ("agent.launch", "ratio_p50", "RunTask to RUNNING / bare posix_spawn, median", 5, True),
 )
 

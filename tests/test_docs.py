@@ -83,7 +83,9 @@ def test_the_reasons_that_we_give_are_documented() -> None:
 
 def test_the_exit_statuses_of_daemons_are_documented() -> None:
     documented = set(re.findall(r"^\| (\d+) \|", (REFERENCE / "errors.md").read_text(), re.MULTILINE))
-    assert documented == {"0", str(process.EXIT_CONFIG), str(process.EXIT_BUG)}
+    assert documented == {
+        str(status) for status in (0, process.EXIT_CONFIG, process.EXIT_BUG, process.EXIT_STORE)
+    }
 
 
 # Endpoints and metrics -----------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
     MesetaError
     ├── ConfigError        a flag, file or environment variable is unusable; shown to the operator
     ├── PolicyError        a third party's allocation policy cannot be used
+    ├── StoreError         where the registry is kept cannot be used, or is lost
     ├── WireError          bytes from outside do not form what they claim to be
     └── UnreachableError   a peer cannot be reached or broke off
 
@@ -18,6 +19,10 @@ class MesetaError(Exception):
 
 class ConfigError(MesetaError):
     """A flag, file or environment variable is unusable; the message names it, its value, the way out."""
+
+
+class StoreError(MesetaError):
+    """Where the registry is kept cannot be used, or a change is not sure to be there; the master must end."""
 
 
 class PolicyError(MesetaError):

@@ -23,7 +23,16 @@ MASTER_FLAGS = (
     *COMMON_FLAGS,
     Flag("port", "int", "5050", "port to listen on; 0 picks a free one", most=65535),
     Flag("cluster", "text", None, "name of the cluster, shown in state"),
-    Flag("registry", "text", "in_memory", "where admitted agents are remembered: in_memory"),
+    Flag(
+        "registry",
+        "text",
+        None,
+        "where admitted agents are remembered: sqlite (default if there is a --work_dir) or in_memory",
+    ),
+    Flag("registry_fetch_timeout", "duration", "1mins", "how long reading the registry may take", TICK_S),
+    Flag(
+        "registry_store_timeout", "duration", "20secs", "how long a change of the registry may take", TICK_S
+    ),
     Flag("agent_ping_timeout", "duration", "15secs", "how long an agent may take to answer a ping", TICK_S),
     Flag("max_agent_ping_timeouts", "int", "5", "so many missed pings in a row make an agent unreachable", 1),
     Flag("agent_reregister_timeout", "duration", "10mins", "how long after a failover agents may come back"),

@@ -12,8 +12,8 @@ FOREIGN_MASTER_FLAGS = """
     master_detector max_executors_per_agent memory_profiling modules modules_dir
     offer_constraints_re2_max_mem offer_constraints_re2_max_program_size
     quorum rate_limits recovery_agent_removal_limit
-    registry_fetch_timeout registry_gc_interval registry_max_agent_age registry_max_agent_count
-    registry_store_timeout registry_strict webui_dir zk
+    registry_gc_interval registry_max_agent_age registry_max_agent_count
+    registry_strict webui_dir zk
     zk_session_timeout
 """.split()
 

@@ -35,17 +35,21 @@ from meseta.daemon.quantities import (
     parse_sorter,
     parse_weights,
 )
+from meseta.daemon.registry import find_store, timeouts_of
 from meseta.daemon.whitelist import read_whitelist, watch_whitelist
 from meseta.master import effects as x
 from meseta.master import events as e
 from meseta.master.config import MasterConfig
 from meseta.master.master import Master
+from meseta.master.registry import Recovered
 from meseta.plugins.load import load_allocator
 from meseta.runtime.driver import Driver
 from meseta.runtime.files import VirtualFiles
 from meseta.runtime.http1 import Request
 from meseta.runtime.links import Links
 from meseta.runtime.server import HttpServer
+from meseta.runtime.stores.memory import MemoryStore
+from meseta.runtime.stores.registrar import Registrar
 from meseta.runtime.streams import Responder
 from meseta.security.approvers import PERMISSIVE
 from meseta.version import MESOS_VERSION
@@ -57,12 +61,11 @@ log = structlog.get_logger()
 
 
 class MasterDaemon:
-    """A running master. `on_bug` is called when the machine cannot go on; a daemon then ends its process."""
+    """A running master. `on_bug` is called when it cannot go on; a daemon then ends its process."""
 
     def __init__(self, flags: Flags, on_bug: Callable[[BaseException], None]) -> None:
         self.flags = flags
-        if flags["registry"] != "in_memory":
-            log.warning(f"--registry={flags['registry']} is not there yet: agents are remembered in memory")
+        self._store = find_store(flags)
         self.ip = address_of_host(flags["ip"])
         self.hostname = name_of_host(flags["hostname"], self.ip, lookup=flags["hostname_lookup"])
         self.domain = parse_domain(flags["domain"])
@@ -73,18 +76,32 @@ class MasterDaemon:
         self.port = 0
 
     async def start(self) -> None:
-        """Listen and serve.
+        """Read the registry, then listen and serve.
 
         Raises:
             ConfigError: a flag's value cannot be used.
+            StoreError: the registry cannot be read.
             OSError: the port cannot be listened on.
         """
+        self._registrar = Registrar(
+            self._store,
+            lambda ticket: self._feed(e.Persisted(ticket=ticket)),
+            self._on_store_lost,
+            timeouts_of(self.flags),
+        )
+        try:
+            await self._begin(await self._registrar.recover())
+        except BaseException:
+            await self._registrar.close()
+            raise
+
+    async def _begin(self, recovered: Recovered) -> None:
         self._server = HttpServer(self._on_request, on_message=self._on_message)
         _, self.port = await self._server.listen(listen_address(self.flags["ip"]), self.flags["port"])
         self._pid = ids.Pid(f"{MASTER}@{self.ip}:{self.port}")
         self._links = Links()
         self._links.on_exited(lambda address: self._feed(e.PeerExited(address=address)))
-        self.machine = self._make_machine()
+        self.machine = self._make_machine(recovered)
         self._driver: Driver[e.MasterEvent, x.MasterEffect] = Driver(
             self.machine, self._performers(), clock=time.monotonic, on_bug=self._on_bug
         )
@@ -92,6 +109,15 @@ class MasterDaemon:
         self._driver.start()
         self._watch = self._watch_whitelist()
         log.info(f"master {self.machine.state.config.id} listens at {self.ip}:{self.port} ({self.hostname})")
+        self._log_registry(recovered)
+
+    def _log_registry(self, recovered: Recovered) -> None:
+        if isinstance(self._store, MemoryStore):
+            if self.flags["registry"] is None:
+                log.warning("agents are remembered in memory: a restart forgets them; --work_dir keeps them")
+            return
+        agents, unreachable = len(recovered.agents), len(recovered.unreachable)
+        log.info(f"the registry {self._store.name} holds {agents} agents, and {unreachable} unreachable ones")
 
     async def stop(self) -> None:
         """Stop serving; streams and links break, as peers must be able to bear at any time."""
@@ -100,10 +126,11 @@ class MasterDaemon:
             self._watch.cancel()
         await self._server.close()
         await self._links.close()
+        await self._registrar.close()
 
     # ── putting together ──────────────────────────────────────────────────────────────────────────────
 
-    def _make_machine(self) -> Master:
+    def _make_machine(self, recovered: Recovered) -> Master:
         flags = self.flags
         now = time.monotonic()
         config = MasterConfig(
@@ -122,7 +149,14 @@ class MasterDaemon:
             completed_tasks_max=flags["max_completed_tasks_per_framework"],
             unreachable_tasks_max=flags["max_unreachable_tasks_per_framework"],
         )
-        return Master(config, self._make_allocator(), PERMISSIVE, epoch_offset_s=time.time() - now, now=now)
+        return Master(
+            config,
+            self._make_allocator(),
+            PERMISSIVE,
+            epoch_offset_s=time.time() - now,
+            recovered=recovered,
+            now=now,
+        )
 
     def _make_allocator(self) -> Allocator:
         flags = self.flags
@@ -211,6 +245,11 @@ class MasterDaemon:
     def _on_message(self, receiver: str, sender: str, name: str, body: bytes) -> bool:
         return self._messages.on_message(receiver, sender, name, body)
 
+    def _on_store_lost(self, fault: BaseException) -> None:
+        """Answer nobody any more: what the registry holds is not known."""
+        self._driver.stop()
+        self._on_bug(fault)
+
     def _count(self, name: str) -> None:
         self.machine.state.counters[name] += 1
 
@@ -223,7 +262,7 @@ class MasterDaemon:
             x.SendToAgent: self._send_to_agent,
             x.Link: self._link,
             x.Unlink: lambda effect: self._links.unlink(effect.pid),
-            x.Persist: lambda effect: self._feed(e.Persisted(ticket=effect.ticket)),
+            x.Persist: lambda effect: self._registrar.write(effect.mutation, effect.ticket),
             x.Reply: lambda effect: self._replies.send(effect.request, effect.code, effect.text),
             x.Log: self._log,
             x.Publish: lambda effect: self._publish(effect),

@@ -15,11 +15,12 @@ import structlog
 
 from meseta.daemon.flags import Flag, Flags, parse_flags
 from meseta.daemon.logs import set_up_logging
-from meseta.errors import MesetaError
+from meseta.errors import MesetaError, StoreError
 from meseta.runtime import loop
 
 EXIT_BUG = 70
 EXIT_CONFIG = 64
+EXIT_STORE = 74
 
 log = structlog.get_logger()
 
@@ -49,10 +50,10 @@ def run_daemon(
         set_up_logging(name, level=values["logging_level"], quiet=values["quiet"], log_dir=values["log_dir"])
         for warning in warnings:
             log.warning(warning)
-        return loop.run(_serve(make(values, _end_with_bug)))
+        return loop.run(_serve(make(values, _end)))
     except MesetaError as fault:
         print(f"meseta {name}: {fault}", file=sys.stderr)
-        return EXIT_CONFIG
+        return EXIT_STORE if isinstance(fault, StoreError) else EXIT_CONFIG
     except OSError as fault:
         where = "" if fault.filename is None else f"{fault.filename}: "
         print(f"meseta {name}: cannot start: {where}{fault.strerror or fault}", file=sys.stderr)
@@ -73,12 +74,16 @@ async def _serve(daemon: Daemon) -> int:
     return 0
 
 
-def _end_with_bug(bug: BaseException) -> None:
-    """The state of a machine that failed an assertion cannot be trusted: say so and end at once."""
-    traceback.print_exception(bug)
-    print("meseta: this is a bug; the process ends, its peers will find another or wait", file=sys.stderr)
+def _end(fault: BaseException) -> None:
+    """End at once: the state of a machine that failed an assertion, or lost its store, cannot be trusted."""
+    if isinstance(fault, StoreError):
+        print(f"meseta: {fault}", file=sys.stderr)
+        print("meseta: the process ends, its peers will find another or wait", file=sys.stderr)
+    else:
+        traceback.print_exception(fault)
+        print("meseta: this is a bug; the process ends, its peers will find another or wait", file=sys.stderr)
     sys.stderr.flush()
-    os._exit(EXIT_BUG)
+    os._exit(EXIT_STORE if isinstance(fault, StoreError) else EXIT_BUG)
 
 
 def transport_metrics(*sources: Mapping[str, int]) -> dict[str, float]:

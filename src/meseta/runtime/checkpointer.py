@@ -18,12 +18,10 @@ import errno
 import itertools
 import os
 import shutil
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from queue import SimpleQueue
 from typing import NamedTuple, TypeVar
 
 import structlog
@@ -33,6 +31,7 @@ from meseta.errors import MesetaError
 from meseta.runtime.checkpoints import append, frame, replace_file
 from meseta.runtime.sandbox import point_latest
 from meseta.runtime.volumes import empty_mount
+from meseta.runtime.worker import Worker
 from meseta.wire.checkpoints import checkpoint_records
 
 QUEUE_MAX = 100_000
@@ -58,26 +57,6 @@ class _Written(NamedTuple):
     error: OSError | None
 
 
-class _Worker:
-    """A thread that does one thing after the other. It does not keep the process from ending."""
-
-    def __init__(self, name: str) -> None:
-        self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        threading.Thread(target=self._run, name=name, daemon=True).start()
-
-    def do(self, work: Callable[[], None]) -> None:
-        """Have this done after what was asked for before."""
-        self._work.put(work)
-
-    def end(self) -> None:
-        """Let the thread end after what was asked for."""
-        self._work.put(None)
-
-    def _run(self) -> None:
-        while (work := self._work.get()) is not None:
-            work()
-
-
 class Checkpointer:
     """Writes below one work directory, which exists. Use it from its loop only."""
 
@@ -88,8 +67,8 @@ class Checkpointer:
         self._on_stored = on_stored
         self._on_bug = on_bug
         self._loop = asyncio.get_running_loop()
-        self._writer = _Worker("checkpoint")
-        self._remover = _Worker("remove")
+        self._writer = Worker("checkpoint")
+        self._remover = Worker("remove")
         self._queue: deque[Checkpoint | RemovePath] = deque()
         self._is_submitted = False
         self._idle = asyncio.Event()
