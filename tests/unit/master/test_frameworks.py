@@ -389,6 +389,22 @@ def test_a_task_whose_end_was_not_acknowledged_keeps_its_state_and_gains_a_statu
     assert [s.state.name for s in ended.statuses] == ["TASK_RUNNING", "TASK_FINISHED", "TASK_KILLED"]
 
 
+def test_tasks_out_of_reach_end_with_their_framework() -> None:
+    play = Playground()
+    framework_id, _ = play.running()
+    play.run(76)
+    play.call(events.TeardownRequested, framework_id)
+    (gone,) = play.state.completed_frameworks.values()
+    assert not gone.unreachable_tasks
+    (ended,) = gone.completed_tasks
+    assert ended.state is TaskState.TASK_KILLED
+    assert [status.state.name for status in ended.statuses] == [
+        "TASK_RUNNING",
+        "TASK_UNREACHABLE",
+        "TASK_KILLED",
+    ]
+
+
 def test_an_operator_ends_a_framework() -> None:
     play = Playground()
     framework_id = play.subscribe()

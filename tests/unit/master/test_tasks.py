@@ -99,6 +99,41 @@ def test_invalid_updates_are_dropped_and_counted(event: events.UpdateReceived) -
     assert play.state.counters["master/invalid_status_updates"] == 1
 
 
+def test_an_agent_cannot_tell_of_a_task_on_another() -> None:
+    play = Playground()
+    framework_id, _ = play.running()
+    other = play.register("a2")
+    before = play.state.frameworks[framework_id].tasks[TaskId("t1")]
+    uuid, statuses = before.sent_uuid, before.statuses
+    play.update(framework_id, other, "t1", TaskState.TASK_FAILED)
+    task = play.state.frameworks[framework_id].tasks[TaskId("t1")]
+    assert (task.state, task.sent_uuid, task.statuses) == (TaskState.TASK_RUNNING, uuid, statuses)
+
+
+@pytest.mark.parametrize(
+    ("event", "why"),
+    [
+        (
+            updated(A1, FrameworkId("m-0000"), AgentId("x"), "t1", TaskState.TASK_FAILED, b"u" * 16),
+            "agent x is",
+        ),
+        (
+            updated(
+                Pid("x@9.9.9.9:9"), FrameworkId("m-0000"), AgentId("m-S0"), "t", TaskState.TASK_LOST, b"u"
+            ),
+            "agent m-S0 is at slave(1)@10.0.1.1:5051",
+        ),
+        (updated(A1, FrameworkId("m-0000"), AgentId("m-S0"), "t1", TaskState.TASK_FAILED, None), "no uuid"),
+    ],
+)
+def test_the_log_says_why_an_update_is_ignored(event: events.UpdateReceived, why: str) -> None:
+    play = Playground()
+    play.running()
+    (line,) = play.feed(event)
+    assert isinstance(line, effects.Log)
+    assert why in line.text
+
+
 def test_an_update_without_a_pid_is_passed_on_with_the_agent_s() -> None:
     play = Playground()
     framework_id, agent_id = play.running()
