@@ -46,6 +46,7 @@ SINGLES = 300
 FRAME_BYTES = 4096 + 24
 """A page in SQLite's log."""
 MEMORY = "/dev/shm"
+ANY_TICKET = Ticket(0)
 
 Commits = list[Mapping[str, bytes | None]]
 
@@ -92,14 +93,15 @@ class Admissions:
 
     async def all(self, mutations: list[AdmitAgent]) -> None:
         """Write burst after burst; return when everything is durable."""
+        write = self.registrar.write
         for start in range(0, len(mutations), BURST):
-            for number, mutation in enumerate(mutations[start : start + BURST], start):
-                self.registrar.write(mutation, Ticket(number))
-            await self._until(start + BURST)
+            for mutation in mutations[start : start + BURST]:
+                write(mutation, ANY_TICKET)
+            await self._until(min(start + BURST, len(mutations)))
 
     async def one(self, mutation: AdmitAgent) -> None:
         """Write one; return when it is durable."""
-        self.registrar.write(mutation, Ticket(self._done))
+        self.registrar.write(mutation, ANY_TICKET)
         await self._until(self._done + 1)
 
     async def _until(self, count: int) -> None:
