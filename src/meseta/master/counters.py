@@ -84,6 +84,7 @@ NAMES = (
     "master/allocator_faults",
     "master/offers_held_back",
     "master/offers_timed_out",
+    "master/framework_registrations_refused",
     *(f"master/operations/{state}" for state in _OPERATION_STATES),
     *(
         f"master/operations/{type_.name.lower()}/{state}"

@@ -60,6 +60,7 @@ def on_subscribe_requested(state: State, event: SubscribeRequested, now: float) 
 
 
 def _refuse(state: State, peer: Peer, info: FrameworkInfo, fault: str) -> None:
+    state.counters["master/framework_registrations_refused"] += 1
     state.note(f"Refusing subscription of framework '{info.name}' at {peer}: {fault}")
     state.effects.append(SendToFramework(peer, Errored(fault)))
     if isinstance(peer, int):

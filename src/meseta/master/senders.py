@@ -20,6 +20,7 @@ def caller(state: State, call: Call) -> FrameworkState | None:
         if isinstance(call.sender, str):
             state.effects.append(SendToFramework(call.sender, Errored("Framework disconnected")))
             return None
+    state.counters["master/dropped_messages"] += 1
     why = "the framework cannot be found" if framework is None else "it is not from the registered framework"
     state.warn(f"Dropping {type(call).__name__} of framework {call.framework_id} at {call.sender}: {why}")
     return None

@@ -17,6 +17,9 @@ from meseta.master.state import State
 from meseta.records import FrameworkCapability, FrameworkInfo
 from meseta.roles import role_fault
 
+FRAMEWORK_BYTES_MAX = 1 << 20
+"""Of a framework's description: it is kept for as long as the framework, and goes into each of its tasks."""
+
 DURATION_MAX_S = 2**63 / 1e9
 """Durations are 64-bit nanoseconds on the wire."""
 
@@ -97,6 +100,8 @@ def description_fault(info: FrameworkInfo) -> str | None:
     """Say what is wrong with a framework's description whatever the master's state is, if anything."""
     if info.fault is not None:
         return info.fault
+    if (size := len(info.raw)) > FRAMEWORK_BYTES_MAX:
+        return f"The framework's description has {size} bytes, more than the limit of {FRAMEWORK_BYTES_MAX}"
     if (fault := _role_fault(info)) is not None:
         return fault
     if info.id and (fault := id_fault(info.id)) is not None:

@@ -9,6 +9,7 @@ import pytest
 from meseta.ids import NO_PID, FrameworkId, OfferId, Pid, TaskId
 from meseta.master import effects, events
 from meseta.master.events import RequestId, StreamId
+from meseta.master.validation import FRAMEWORK_BYTES_MAX
 from meseta.records import OfferConstraints, TaskState
 from tests.unit.master.master_kit import (
     EPOCH,
@@ -439,3 +440,12 @@ def test_a_framework_on_http_has_no_pid() -> None:
     assert play.state.frameworks[framework_id].pid == NO_PID
     assert play.state.frameworks[framework_id].registered_time == EPOCH
     assert TaskId("t") not in play.state.frameworks[framework_id].tasks
+
+
+def test_a_description_has_a_bound() -> None:
+    play = Playground()
+    done = play.feed(subscribe(STREAM, raw=bytes(FRAMEWORK_BYTES_MAX + 1)))
+    (error,) = told(done, STREAM, effects.Errored)
+    assert f"more than the limit of {FRAMEWORK_BYTES_MAX}" in error.message
+    assert not play.state.frameworks
+    assert play.state.counters["master/framework_registrations_refused"] == 1
