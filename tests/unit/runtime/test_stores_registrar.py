@@ -188,6 +188,24 @@ def test_too_many_changes_that_wait_are_a_lost_store(monkeypatch: pytest.MonkeyP
     run(body())
 
 
+def test_of_too_many_unreachable_agents_the_oldest_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "UNREACHABLE_MAX", 2)
+
+    async def body() -> None:
+        desk = Desk()
+        await desk.registrar.recover()
+        for number in (3, 1, 4, 2):
+            desk.write(marked(number))
+        await desk.until_persisted(4)
+        latest = ((AgentId("m-S3"), 3.0), (AgentId("m-S4"), 4.0))
+        assert (await desk.registrar.recover()).unreachable == latest
+        assert len(desk.store.open()) == 2
+        assert (await desk.registrar.recover()).unreachable == latest
+        await desk.registrar.close()
+
+    run(body())
+
+
 def test_a_store_that_cannot_be_read_is_refused() -> None:
     async def body() -> None:
         desk = Desk(Timeouts(fetch_s=0.02))

@@ -19,13 +19,15 @@ from typing import NamedTuple
 
 from meseta.errors import StoreError, WireError
 from meseta.master.events import Ticket
-from meseta.master.registry import Mutation, Recovered
+from meseta.master.registry import Mutation, Recovered, RemoveAgent
 from meseta.runtime.stores.store import Store
 from meseta.runtime.worker import Worker
 from meseta.wire.registry import change_of, read_registry
 
 QUEUE_MAX = 100_000
 """Mutations that wait for the store; with more it is lost."""
+UNREACHABLE_MAX = 100_000
+"""Unreachable agents that are kept over a start of the master: the latest ones, as many as it remembers."""
 CLOSE_TIMEOUT_S = 5.0
 
 
@@ -160,7 +162,7 @@ class Registrar:
 
     def _load(self, loaded: asyncio.Future[Recovered]) -> None:
         try:
-            recovered = read_registry(self._store.open())
+            recovered = self._forget_oldest(read_registry(self._store.open()))
         except WireError as fault:
             error = StoreError(f"the registry {self._store.name} cannot be used: {fault}")
             self._tell(_settle, loaded, None, error)
@@ -168,6 +170,12 @@ class Registrar:
             self._tell(_settle, loaded, None, fault)
         else:
             self._tell(_settle, loaded, recovered, None)
+
+    def _forget_oldest(self, recovered: Recovered) -> Recovered:
+        surplus = recovered.unreachable[:-UNREACHABLE_MAX]
+        if surplus:
+            self._store.commit(dict(change_of(RemoveAgent(id)) for id, _ in surplus))
+        return Recovered(recovered.agents, recovered.unreachable[len(surplus) :])
 
     def _commit(self, changes: dict[str, bytes | None], tickets: list[Ticket]) -> None:
         try:
