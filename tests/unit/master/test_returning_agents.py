@@ -6,7 +6,7 @@ from meseta.attributes import Attribute, AttributeType
 from meseta.ids import AgentId, FrameworkId, TaskId
 from meseta.master import effects, events
 from meseta.master.events import ReregistrationRequested, StreamId
-from meseta.records import TaskState
+from meseta.records import TaskRecord, TaskState
 from tests.unit.master.master_kit import (
     EPOCH,
     Playground,
@@ -95,6 +95,26 @@ def test_a_task_that_did_not_come_back_is_unreachable_no_more() -> None:
     assert not play.state.unreachable_tasks
     asked = play.call(events.ReconcileRequested, framework_id, tasks=((TaskId("t1"), agent_id),))
     assert states(asked) == [("t1", "TASK_GONE")]
+
+
+def test_a_task_that_comes_back_is_history_no_more() -> None:
+    play = Playground()
+    framework_id, agent_id = play.running()
+    play.feed(events.UnregistrationRequested(sender=A1, agent_id=agent_id))
+    framework = play.state.frameworks[framework_id]
+    assert [task.task_id for task in framework.completed_tasks] == ["t1"]
+    running = TaskRecord(
+        task_id=TaskId("t1"),
+        name="t1",
+        framework_id=framework_id,
+        agent_id=agent_id,
+        executor_id=None,
+        state=TaskState.TASK_RUNNING,
+        resources=Resources.scalars(cpus=1),
+        allocation_role="web",
+    )
+    play.feed(returning(agent_id, frameworks=(framework.info,), tasks=(running,)))
+    assert (list(framework.tasks), list(framework.completed_tasks)) == (["t1"], [])
 
 
 def test_nothing_is_left_of_those_that_have_left() -> None:
