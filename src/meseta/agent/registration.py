@@ -45,6 +45,9 @@ PING_TIMEOUT_S = 75.0
 AUTHENTICATION_TIMEOUT_MIN_S = 5.0
 AUTHENTICATION_TIMEOUT_MAX_S = 60.0
 
+TOTALS_MAX = 4
+"""Totals that were told and that an answer may be about."""
+
 REGISTER = "register"
 PING = "ping"
 AUTHENTICATE = "authenticate"
@@ -112,7 +115,8 @@ def on_registration_due(state: State, now: float) -> None:
     if state.master is None or state.phase is not Phase.DISCONNECTED:
         return
     state.send_master(_register(state) if state.id is None else _reregister(state))
-    state.registered_total = state.total
+    if state.registered_totals[-1:] != [state.total]:
+        state.registered_totals = [*state.registered_totals[1 - TOTALS_MAX :], state.total]
     state.deadlines.arm(REGISTER, now + state.entropy.random() * state.registration_range_s)
     state.registration_range_s = min(2 * state.registration_range_s, REGISTRATION_WAIT_MAX_S)
 
@@ -136,14 +140,17 @@ def on_agent_reregistered(state: State, event: AgentReregistered, now: float) ->
     if state.id != event.agent_id:
         _wrong_id(state, event.agent_id)
         return
-    if state.phase is Phase.DISCONNECTED:
-        _connected(state, event.total_ping_timeout_s, now)
-    elif state.phase is not Phase.RUNNING:
+    if state.phase not in (Phase.DISCONNECTED, Phase.RUNNING):
         return
-    elif state.total != state.registered_total:
-        # The master has just taken over what was here before an operation: it is to hear what is here now.
+    if not state.registered_totals:
+        return  # It answers a request from before the one that is to be made next.
+    if any(total != state.total for total in state.registered_totals):
+        # This may answer an older request, from before an operation: the master is to hear what is here now.
+        state.registered_totals = []
         seek_master(state, now)
         return
+    if state.phase is Phase.DISCONNECTED:
+        _connected(state, event.total_ping_timeout_s, now)
     _repeat_ends(state)
     for reconciled in event.reconciliations:
         framework = state.frameworks.get(reconciled.framework_id)

@@ -338,8 +338,8 @@ class State:
         self.id: AgentId | None = None
         self.total = config.resources
         """Its resources after all operations."""
-        self.registered_total = self.total
-        """What they were when it last asked to be registered."""
+        self.registered_totals: list[Resources] = []
+        """What they were when it asked to be taken back, since it knew for certain what was taken over."""
         self.resource_version = new_uuid(entropy)
         self.master: Pid | None = None
         self.ping_timeout_s = 75.0

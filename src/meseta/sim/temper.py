@@ -33,6 +33,8 @@ class Temper(msgspec.Struct, frozen=True, kw_only=True):
     reconcile_s: float = 30.0
     kill_s: float = 0.0
     """How often a task is killed; 0: never."""
+    reserves: float = 0.0
+    """How often it reserves some of an offer that it uses. What it finds reserved it undoes."""
     filters: bool = False
     """Wants no offers that are too small for a task."""
     suppresses: bool = False

@@ -36,6 +36,7 @@ from meseta.resources import Resources
 from meseta.sdk import events as sdk
 from meseta.sim.containers import FOREVER_S, Program
 from meseta.sim.failures import SafetyViolation
+from meseta.sim.reserving import before_use, undo
 from meseta.sim.scheduler_node import SchedulerNode
 from meseta.sim.temper import Temper
 from meseta.sim.world import World
@@ -243,6 +244,9 @@ class Framework:
         if offer is None:
             return
         fitting = 0 if self.quiet else self._fitting(offer.resources)
+        if self.quiet and (undone := undo(offer.resources)):
+            self._accept(offer, tuple(undone), ())
+            return
         if fitting and self._chance.random() >= self.temper.picky:
             self._use(offer, fitting)
             return
@@ -293,6 +297,12 @@ class Framework:
         self._launch(offer, operation, tuple(task.task_id for task in tasks))
 
     def _launch(self, offer: x.OfferRecord, operation: Operation, tasks: tuple[TaskId, ...]) -> None:
+        first = before_use(offer.resources, offer.role, self.temper.reserves, self._chance)
+        self._accept(offer, (*first, operation), tasks)
+
+    def _accept(
+        self, offer: x.OfferRecord, operations: tuple[Operation, ...], tasks: tuple[TaskId, ...]
+    ) -> None:
         assert self.process is not None, "offers come to a process"
         number = self.process.next_number()
         self._launches[number] = tasks
@@ -301,7 +311,7 @@ class Framework:
             e.OffersAccepted,
             number=number,
             offer_ids=(offer.id,),
-            operations=(operation,),
+            operations=operations,
             filters=Filters(self.temper.refuse_s),
         )
 
