@@ -7,6 +7,7 @@ from meseta.ids import AgentId, FrameworkId, TaskId
 from meseta.master import effects, events
 from meseta.master.events import ReregistrationRequested, StreamId
 from meseta.records import TaskRecord, TaskState
+from meseta.resources import Resources
 from tests.unit.master.master_kit import (
     EPOCH,
     Playground,
