@@ -104,6 +104,15 @@ def test_an_id_that_somebody_has_taken_is_not_given() -> None:
     assert play.subscribe(StreamId(9)) == "m-0001"
 
 
+def test_what_a_framework_wants_is_known_from_the_start() -> None:
+    play = Playground()
+    wants = OfferConstraints({"web": ()})
+    done = play.feed(replaced(subscribe(STREAM, suppressed=("web",)), constraints=wants))
+    (message,) = told(done, STREAM, effects.Subscribed)
+    framework = play.state.frameworks[message.framework_id]
+    assert (framework.suppressed, framework.constraints) == ({"web"}, wants)
+
+
 def test_the_principal_of_the_connection_fills_in() -> None:
     play = Playground()
     play.feed(replaced(subscribe(STREAM), principal="me"))

@@ -6,7 +6,7 @@ from meseta.attributes import Attribute, AttributeType
 from meseta.ids import AgentId, FrameworkId, TaskId
 from meseta.master import effects, events
 from meseta.master.events import ReregistrationRequested, StreamId
-from meseta.records import TaskRecord, TaskState
+from meseta.records import TaskRecord, TaskState, TaskStatus
 from meseta.resources import Resources
 from tests.unit.master.master_kit import (
     EPOCH,
@@ -113,9 +113,21 @@ def test_a_task_that_comes_back_is_history_no_more() -> None:
         state=TaskState.TASK_RUNNING,
         resources=Resources.scalars(cpus=1),
         allocation_role="web",
+        statuses=(TaskStatus(task_id=TaskId("t1"), state=TaskState.TASK_RUNNING, data=b"d", message="hi"),),
     )
     play.feed(returning(agent_id, frameworks=(framework.info,), tasks=(running,)))
     assert (list(framework.tasks), list(framework.completed_tasks)) == (["t1"], [])
+    (status,) = framework.tasks[TaskId("t1")].statuses
+    assert (status.message, status.data) == ("hi", None)
+
+
+def test_a_framework_of_which_only_the_agent_knows_something_is_shut_down_there() -> None:
+    play = Playground()
+    framework_id = play.subscribe()
+    info = play.state.frameworks[framework_id].info
+    play.feed(returning(AgentId("old-S0"), frameworks=(info,)))
+    done = play.call(events.TeardownRequested, framework_id)
+    assert told_agent(done, A1, effects.ShutdownFramework) == [effects.ShutdownFramework(framework_id)]
 
 
 def test_nothing_is_left_of_those_that_have_left() -> None:
