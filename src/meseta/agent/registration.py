@@ -276,7 +276,8 @@ def _register(state: State) -> Register:
 
 
 def _reregister(state: State) -> Reregister:
-    frameworks = list(state.frameworks.values())
+    # What is shut down ends without a word, so a master that never knew of it is not to wait for that.
+    frameworks = [framework for framework in state.frameworks.values() if not framework.terminating]
     for framework in frameworks:
         for executor in framework.executors.values():
             for task in executor.tasks.values():

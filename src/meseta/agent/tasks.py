@@ -200,7 +200,7 @@ def _run(state: State, run: Run, now: float) -> None:
         return
     framework = state.frameworks.get(run.framework.id)
     if framework is not None and framework.terminating:
-        _say_no_executor(state, run)
+        _refuse_terminating(state, framework, run, now)
         return
     if framework is None:
         framework = _add_framework(state, run)
@@ -315,6 +315,20 @@ def _drop(
     elif run.launch_executor and not run.command_task and executor is not None:
         stopping.shutdown_executor(state, framework, executor, now)
     stopping.remove_framework_if_idle(state, framework, now)
+
+
+def _refuse_terminating(state: State, framework: Framework, run: Run, now: float) -> None:
+    """Refuse tasks of a framework that is shut down here: one that still launches lives on elsewhere."""
+    for task in run.tasks:
+        dropped = TaskStatus(
+            task_id=task.task_id,
+            state=status.dropped_state(framework),
+            reason=TaskReason.REASON_EXECUTOR_TERMINATED,
+            message="The framework is being shut down",
+            executor_id=run.executor.executor_id,
+        )
+        status.send_unknown(state, framework.id, dropped, now)
+    _say_no_executor(state, run)
 
 
 def _say_no_executor(state: State, run: Run) -> None:

@@ -125,7 +125,6 @@ MARKS = (
     Mark("task has died unseen", ax.SendToMaster, _reports_because(TaskReason.REASON_EXECUTOR_TERMINATED)),
     Mark("task is dropped by its agent", ax.SendToMaster, _reports(TaskState.TASK_DROPPED)),
     Mark("task ignores SIGTERM", ax.DestroyContainer),
-    Mark("task is killed because its id is in use", mx.Log, _logs("another task of this id")),
     # frameworks
     Mark("offer is rescinded", mx.SendToFramework, _sent(mx.Rescinded)),
     Mark("scheduler is replaced", sdk.ErrorArrived, lambda event: "failed over" in event.message),
@@ -135,7 +134,7 @@ MARKS = (
     Mark("stream falls silent", sdk.ReportDisconnected, lambda effect: "silent" in effect.reason),
     Mark("stream breaks", sdk.ReportDisconnected, lambda effect: "silent" not in effect.reason),
     Mark("call has no answer", sdk.CallBroken, lambda event: event.sent),
-    Mark("call is not made", sdk.CallBroken, lambda event: not event.sent),
+    Mark("call is not made", sdk.ConcludeCall, lambda effect: not effect.sent),
     Mark("call is refused", sdk.CallAnswered, lambda event: event.status >= 400),
     Mark("call of a former scheduler is dropped", mx.Log, _logs("not from the registered framework")),
     Mark("update of a former agent is ignored", mx.Log, _logs("Ignoring status update")),

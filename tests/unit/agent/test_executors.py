@@ -262,6 +262,7 @@ def test_a_shut_down_framework_is_silent_and_forgotten(book: Book) -> None:
     assert not book.effects
     book.run(executor_task("t2"), launch_executor=True)
     assert book.only(ExecutorExited).executor_id == "e1"
+    assert book.acknowledge() == [TaskState.TASK_LOST]
     exited(book, container, 0)
     assert not book.updates()
     assert not book.agent.state.frameworks

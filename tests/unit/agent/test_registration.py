@@ -298,3 +298,19 @@ def test_an_update_that_is_written_when_its_framework_is_shut_down_is_not_sent()
     for ticket in tickets:
         assert not agent.handle(Checkpointed(ticket), book.now)
     assert not len(agent.state.updates)
+
+
+def test_a_framework_that_is_shut_down_is_not_reported_and_gets_no_new_tasks(book: Book) -> None:
+    book.run(command_task())
+    book.start()
+    book.acknowledge()
+    book.do(ShutdownFrameworkReceived(sender=MASTER, framework_id=FRAMEWORK))
+    book.do(MasterDetected(MASTER))
+    book.wait(1.0)
+    message = book.all(Reregister)[0]
+    assert (message.frameworks, message.tasks) == ((), ())
+    book.do(AgentReregistered(sender=MASTER, agent_id=AGENT))
+    book.run(command_task("t2"))
+    assert not book.all(StartContainer)
+    (update,) = book.updates()
+    assert (update.status.task_id, update.status.state) == ("t2", TaskState.TASK_LOST)
