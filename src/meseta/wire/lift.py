@@ -7,6 +7,7 @@ message itself is found here too and carried as `fault`, so that a machine can r
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from sys import intern
 from typing import Any, TypeVar
 
 from meseta.attributes import Attribute, AttributeType
@@ -70,6 +71,15 @@ def text(value: str) -> str:
     if type(value) is not str:
         raise WireError(f"{value!r} is not UTF-8 text")
     return value
+
+
+def shared(kind: Callable[[str], IdT], value: str) -> IdT:
+    """Return an id of which there are few, as an object that all who name it share: it is kept per task.
+
+    Raises:
+        WireError: it is not text.
+    """
+    return kind(intern(text(value)))
 
 
 def optional(kind: Callable[[str], IdT], message: Any, field: str) -> IdT | None:
@@ -198,7 +208,7 @@ def lift_task(task: m.TaskInfo, *, with_command: bool) -> TaskInfo:
     return TaskInfo(
         task_id=TaskId(text(task.task_id.value)),
         name=text(task.name),
-        agent_id=AgentId(text(task.agent_id.value)),
+        agent_id=shared(AgentId, task.agent_id.value),
         resources=resources.resources,
         allocation_role=resources.role,
         limits=tuple(sorted((name, limit.value) for name, limit in task.limits.items())),
@@ -314,7 +324,7 @@ def lift_task_record(task: m.Task) -> TaskRecord:
         task_id=TaskId(text(task.task_id.value)),
         name=text(task.name),
         framework_id=FrameworkId(text(task.framework_id.value)),
-        agent_id=AgentId(text(task.agent_id.value)),
+        agent_id=shared(AgentId, task.agent_id.value),
         executor_id=optional(ExecutorId, task, "executor_id"),
         state=_STATES[task.state],
         resources=resources.resources,
@@ -333,14 +343,15 @@ def lift_status(status: m.TaskStatus) -> TaskStatus:
     """Lift a status; everything that has no field of its own stays in `raw`."""
     has = status.HasField
     data = status.data if has("data") else None
+    task_id = text(status.task_id.value)
     return TaskStatus(
-        task_id=TaskId(text(status.task_id.value)),
+        task_id=TaskId(task_id),
         state=_STATES[status.state],
         source=_SOURCES[status.source] if has("source") else None,
         reason=_REASONS.get(status.reason) if has("reason") else None,
         message=text(status.message) if has("message") else None,
-        agent_id=optional(AgentId, status, "agent_id"),
-        executor_id=optional(ExecutorId, status, "executor_id"),
+        agent_id=shared(AgentId, status.agent_id.value) if has("agent_id") else None,
+        executor_id=_executor_of(status, task_id) if has("executor_id") else None,
         timestamp=status.timestamp if has("timestamp") else None,
         uuid=status.uuid or None,
         healthy=status.healthy if has("healthy") else None,
@@ -348,6 +359,12 @@ def lift_status(status: m.TaskStatus) -> TaskStatus:
         data=data,
         raw=_without(status, "data") if data is not None else status.SerializeToString(),
     )
+
+
+def _executor_of(status: m.TaskStatus, task_id: str) -> ExecutorId:
+    """A command task's executor is named as the task is: one text for both."""
+    executor_id = text(status.executor_id.value)
+    return ExecutorId(task_id if executor_id == task_id else executor_id)
 
 
 def _without(message: Any, field: str) -> bytes:
