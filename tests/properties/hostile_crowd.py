@@ -11,12 +11,16 @@ from collections.abc import Callable
 from typing import Any
 
 from meseta.errors import WireError
+from meseta.master.state import Offer
+from meseta.resources import Resources
+from meseta.resources.formats import Format
 from meseta.wire import json
 from meseta.wire.agent_link import AGENT_MESSAGES
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.gen import scheduler_pb2 as s
 from meseta.wire.gen import scheduler_v0_pb2 as v0
+from meseta.wire.resources import fill_resources
 from meseta.wire.scheduler_calls import DRIVER_MESSAGES, parse
 from tests.properties.hostile import Hostile, mangled
 from tests.properties.hostile_world import AGENT, Honest, World
@@ -25,6 +29,9 @@ DRIVER_CALL = "mesos.scheduler.Call"
 AGENTS = tuple(f"slave(1)@10.6.6.{number}:5051" for number in range(3))
 DRIVERS = tuple(f"scheduler-{number}@10.6.7.{number}:1" for number in range(3))
 STREAMS_MAX = 4
+Kind: Any = m.Offer.Operation.Type
+LAUNCHES = [Kind.LAUNCH, Kind.LAUNCH, Kind.LAUNCH_GROUP]
+CONVERSIONS = [Kind.RESERVE, Kind.RESERVE, Kind.CREATE, Kind.CREATE, Kind.GROW_VOLUME, Kind.DESTROY]
 OPERATIONS = [kind for kind in m.Offer.Operation.Type.values() if kind]
 STATES = m.TaskState.values()
 
@@ -55,6 +62,8 @@ class Crowd:
             self._reregister,
             self._report,
             self._report,
+            self._report_operation,
+            self._update_agent,
             *[self._subscribe] * 2,
             *[self._accept] * 8,
             *[self._call] * 4,
@@ -127,15 +136,26 @@ class Crowd:
         slave.attributes.add(name="rack", type=m.Value.TEXT).text.value = "r1"
         return slave
 
+    def _fill_abilities(self, message: Any) -> None:
+        message.version = "1.12.0"
+        message.resource_version_uuid.value = b"r" * 16
+        for kind in m.AgentInfo.Capability.Type.values():
+            if kind and self.random.random() < 0.9:
+                message.agent_capabilities.add(type=kind)
+
     def _register(self) -> None:
         pid = self.random.choice(AGENTS)
-        message = i.RegisterSlaveMessage(slave=self._agent(pid), version="1.12.0")
+        message = i.RegisterSlaveMessage(slave=self._agent(pid))
+        self._fill_abilities(message)
         self._send(pid, message)
 
     def _reregister(self) -> None:
         """Come back with what it runs and more."""
         pid = self.random.choice(AGENTS)
-        message = i.ReregisterSlaveMessage(slave=self._agent(pid), version="1.12.0")
+        message = i.ReregisterSlaveMessage(slave=self._agent(pid))
+        self._fill_abilities(message)
+        if self.random.random() < 0.3:
+            fill_resources(message.checkpointed_resources, self._some_reserved(), Format.POST, None)
         agents = [*self.world.state.agents, *self.world.state.unreachable_agents, "m-S99", "m-S7\n"]
         agent_id = message.slave.id.value = self.random.choice(agents)
         for framework_id in self.random.sample(self._frameworks(), min(2, len(self._frameworks()))):
@@ -168,6 +188,46 @@ class Crowd:
         if self.random.random() < 0.5:
             update.latest_state = self.random.choice(STATES)
         self._send(agent.pid, i.StatusUpdateMessage(update=update, pid=agent.pid))
+
+    def _some_reserved(self) -> Resources:
+        """Reservations and volumes that there are somewhere."""
+        agents = list(self.world.state.agents.values())
+        return self.random.choice(agents).total.checkpointed() if agents else Resources.EMPTY
+
+    def _report_operation(self) -> None:
+        """Say how an operation ended."""
+        known = [
+            (a, uuid) for a in self.world.state.agents.values() for uuid in a.operations if a.pid != AGENT
+        ]
+        if not known:
+            return
+        agent, uuid = self.random.choice(known)
+        message = i.UpdateOperationStatusMessage()
+        message.slave_id.value, message.operation_uuid.value = agent.id, uuid
+        message.status.state = self.random.choice(m.OperationState.values())  # type: ignore[assignment]
+        if self.random.random() < 0.5:
+            message.status.uuid.value = b"\x40" * 16
+        self._send(agent.pid, message)
+
+    def _update_agent(self) -> None:
+        """Tell a new total, and of operations."""
+        agents = [agent for agent in self.world.state.agents.values() if agent.pid != AGENT]
+        if not agents:
+            return
+        agent = self.random.choice(agents)
+        message = i.UpdateSlaveMessage(update_oversubscribed_resources=self.random.random() < 0.5)
+        message.slave_id.value = agent.id
+        message.resource_version_uuid.value = b"r" * 16
+        if message.update_oversubscribed_resources:
+            idle = message.oversubscribed_resources.add(name="cpus", type=m.Value.SCALAR)
+            idle.scalar.value = self.random.choice([0.5, 4.0])
+            idle.revocable.SetInParent()
+        for uuid in self.random.sample(list(agent.operations), min(2, len(agent.operations))):
+            operation = message.operations.operations.add()
+            operation.uuid.value = uuid
+            operation.latest_status.state = self.random.choice(m.OperationState.values())  # type: ignore[assignment]
+            operation.info.MergeFromString(agent.operations[uuid].info.raw)
+        self._send(agent.pid, message)
 
     # ── schedulers ────────────────────────────────────────────────────────────────────────────────────
 
@@ -223,27 +283,68 @@ class Crowd:
         call = s.Call(type=s.Call.ACCEPT)
         call.accept.offer_ids.add(value=offer.id)
         for _ in range(self.random.randrange(4)):
-            self._fill_operation(call.accept.operations.add(), offer.agent_id, offer.role)
+            self._fill_operation(call.accept.operations.add(), offer)
         call.accept.filters.refuse_seconds = self.random.choice([0.0, 5.0, -1.0, 1e300, float("nan")])
         self._speak(offer.framework_id, call)
 
-    def _fill_operation(self, operation: m.Offer.Operation, agent_id: str, role: str) -> None:
-        operation.type = self.random.choice([1, 1, 1, 6, 6, *OPERATIONS])  # type: ignore[assignment]
-        if operation.type == m.Offer.Operation.LAUNCH:
+    def _fill_operation(self, operation: m.Offer.Operation, offer: Offer) -> None:
+        # Who reserves all of the honest agent leaves nothing to offer, which is no fault of the master.
+        may_convert = self.lies or offer.agent_id != self.honest.agent_id
+        kinds = [*LAUNCHES, *CONVERSIONS, *OPERATIONS] if may_convert else LAUNCHES
+        operation.type = self.random.choice(kinds)
+        if operation.type == Kind.LAUNCH:
             for _ in range(self.random.randrange(4)):
-                self._fill_task(operation.launch.task_infos.add(), agent_id, role)
-        elif operation.type == m.Offer.Operation.LAUNCH_GROUP:
-            self._fill_executor(operation.launch_group.executor, role)
+                self._fill_task(operation.launch.task_infos.add(), offer.agent_id, offer.role)
+        elif operation.type == Kind.LAUNCH_GROUP:
+            self._fill_executor(operation.launch_group.executor, offer.role)
             operation.launch_group.executor.type = m.ExecutorInfo.DEFAULT
             operation.launch_group.executor.ClearField("command")
             for _ in range(self.random.randrange(3)):
-                self._fill_task(operation.launch_group.task_group.tasks.add(), agent_id, role)
+                self._fill_task(operation.launch_group.task_group.tasks.add(), offer.agent_id, offer.role)
         else:
-            field = m.Offer.Operation.Type.Name(operation.type).lower()
-            of: Any = operation.DESCRIPTOR.fields_by_name[field].message_type
-            getattr(operation, field).MergeFrom(of._concrete_class())
+            self._fill_conversion(operation, offer)
         if self.random.random() < 0.2:
-            operation.id.value = "op"
+            operation.id.value = self.random.choice(["op", f"op{self.tasks}"])
+
+    def _fill_conversion(self, operation: m.Offer.Operation, offer: Offer) -> None:
+        """Fill in an operation on what the offer has, as far as it has it."""
+        field = Kind.Name(operation.type).lower()
+        of: Any = operation.DESCRIPTOR.fields_by_name[field].message_type
+        target = getattr(operation, field)
+        target.MergeFrom(of._concrete_class())
+        offered = m.Offer()
+        fill_resources(offered.resources, offer.resources, Format.POST, offer.role)
+        volumes = [r for r in offered.resources if r.disk.HasField("persistence")]
+        reserved = [r for r in offered.resources if r.reservations and r not in volumes]
+        plain = [r for r in offered.resources if not r.reservations]
+        if field == "reserve":
+            for resource in self._some(plain):
+                resource.reservations.add(type=m.Resource.ReservationInfo.DYNAMIC, role=offer.role)
+                target.resources.append(resource)
+        elif field == "unreserve":
+            target.resources.extend(self._some(reserved))
+        elif field == "create":
+            for resource in self._some([r for r in reserved if r.name == "disk"]):
+                resource.disk.persistence.id = self.random.choice(["v1", "v2", f"v{self.tasks}"])
+                resource.disk.volume.container_path = "data"
+                resource.disk.volume.mode = m.Volume.RW
+                target.volumes.append(resource)
+        elif field == "destroy":
+            target.volumes.extend(self._some(volumes))
+        elif field == "grow_volume" and volumes:
+            target.volume.CopyFrom(self.random.choice(volumes))
+            target.addition.CopyFrom(self.random.choice([*reserved, *volumes]))
+        elif field == "shrink_volume" and volumes:
+            target.volume.CopyFrom(self.random.choice(volumes))
+            target.subtract.value = self.random.choice([0.5, 1.0, 1e9, -1.0])
+
+    def _some(self, resources: list[m.Resource]) -> list[m.Resource]:
+        """Some of these, and less of each scalar than there is."""
+        chosen = self.random.sample(resources, min(len(resources), self.random.randrange(1, 3)))
+        for resource in chosen:
+            if resource.HasField("scalar") and self.random.random() < 0.5:
+                resource.scalar.value = min(resource.scalar.value, self.random.choice([0.25, 1.0, 8.0]))
+        return chosen
 
     def _fill_task(self, task: m.TaskInfo, agent_id: str, role: str) -> None:
         self.tasks += 1
@@ -265,6 +366,9 @@ class Crowd:
         self._fill_resources(executor.resources, role)
 
     def _fill_resources(self, resources: Any, role: str) -> None:
+        reserved = self._some_reserved()
+        if reserved and self.random.random() < 0.15:
+            fill_resources(resources, reserved, Format.POST, role)
         for name, amount in (("cpus", 0.5), ("mem", 32.0), ("disk", 10.0)):
             resource = resources.add(name=name, type=m.Value.SCALAR)
             resource.scalar.value = amount
