@@ -43,6 +43,7 @@ from meseta.runtime.checkpointer import Checkpointer
 from meseta.runtime.checkpoints import write_text
 from meseta.runtime.container_host import ContainerHost
 from meseta.runtime.container_usage import measure
+from meseta.runtime.detectors.find import find_detector
 from meseta.runtime.driver import Driver
 from meseta.runtime.fetcher import Fetcher
 from meseta.runtime.files import FilesError, VirtualFiles
@@ -53,11 +54,11 @@ from meseta.runtime.linux.supervisor_client import SupervisorClient
 from meseta.runtime.linux.usage import Statistics
 from meseta.runtime.sandbox import parse_run_dir
 from meseta.runtime.server import HttpServer
-from meseta.runtime.static_detector import StaticDetector
 from meseta.runtime.streams import Responder
 from meseta.runtime.volumes import make_volume
 from meseta.version import MESOS_VERSION
 from meseta.wire.executor_link import executor_message_bytes
+from meseta.wire.master_info import MasterInfo
 from meseta.wire.master_link import master_message_bytes
 
 FLUSH_TIMEOUT_S = 10.0
@@ -98,6 +99,7 @@ class AgentDaemon:
         self._driver: Driver[e.AgentEvent, x.AgentEffect] | None = None
         self._exiting: asyncio.Task[None] | None = None
         self._is_stopped = False
+        self._master_hostname: str | None = None
 
     async def start(self) -> None:
         """Take up what an earlier agent has left, listen, and look for the master.
@@ -108,7 +110,9 @@ class AgentDaemon:
             OSError: the port cannot be listened on.
         """
         flags = self.flags
-        self._detector = StaticDetector(flags.require("master"), self._entropy, self._on_detected)
+        self._detector = find_detector(
+            flags.require("master"), self._entropy, self._on_detected, flags["zk_session_timeout"]
+        )
         self._places = find_places(flags)
         self._groups, isolation = find_isolation(flags)
         self._make_edges()
@@ -213,7 +217,7 @@ class AgentDaemon:
             state=state,
             feed=self._feed,
             statistics=self._statistics,
-            master_hostname=lambda: self._detector.host,
+            master_hostname=lambda: self._master_hostname,
         )
         self._operator_api = AgentOperatorApi(context)
         routes = agent_routes(context, self._operator_api.handle)
@@ -254,8 +258,10 @@ class AgentDaemon:
     def _executor_call(self, request: Request, responder: Responder, rest: str) -> None:
         self._executor_api.post_call(request, responder)
 
-    def _on_detected(self, master: ids.Pid | None) -> None:
+    def _on_detected(self, info: MasterInfo | None) -> None:
         state = self.machine.state
+        master = None if info is None else ids.Pid(info.pid)
+        self._master_hostname = None if info is None else info.hostname
         if state.phase is Phase.RUNNING and state.master == master:
             self._links.link(str(master))
         else:

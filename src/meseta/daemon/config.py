@@ -19,8 +19,18 @@ COMMON_FLAGS = (
     Flag("log_dir", "path", None, "directory for log files; also shows them under /files"),
 )
 
+ZK_SESSION_TIMEOUT = Flag(
+    "zk_session_timeout",
+    "duration",
+    "10secs",
+    "how long ZooKeeper waits for a sign of life before it gives one up for dead",
+    1.0,
+)
+
 MASTER_FLAGS = (
     *COMMON_FLAGS,
+    Flag("zk", "text", None, "where masters elect who leads, zk://[user:password@]host:port[,…]/path"),
+    ZK_SESSION_TIMEOUT,
     Flag("port", "int", "5050", "port to listen on; 0 picks a free one", most=65535),
     Flag("cluster", "text", None, "name of the cluster, shown in state"),
     Flag(
@@ -66,7 +76,8 @@ MASTER_FLAGS = (
 AGENT_FLAGS = (
     *COMMON_FLAGS,
     Flag("port", "int", "5051", "port to listen on; 0 picks a free one", most=65535),
-    Flag("master", "text", None, "the master's address, host:port"),
+    Flag("master", "text", None, "the master: host:port, zk://host:port[,…]/path, or file:///path to such"),
+    ZK_SESSION_TIMEOUT,
     Flag("runtime_dir", "path", None, "directory for what a reboot may lose; default: below --work_dir"),
     Flag("resources", "text", None, "what this agent has, such as cpus:4;mem:2048;ports:[31000-32000]"),
     Flag("attributes", "text", None, "facts about this agent, such as rack:r1;zone:a"),

@@ -13,8 +13,7 @@ FOREIGN_MASTER_FLAGS = """
     offer_constraints_re2_max_mem offer_constraints_re2_max_program_size
     quorum rate_limits recovery_agent_removal_limit
     registry_gc_interval registry_max_agent_age registry_max_agent_count
-    registry_strict webui_dir zk
-    zk_session_timeout
+    registry_strict webui_dir
 """.split()
 
 FOREIGN_AGENT_FLAGS = """
@@ -51,5 +50,5 @@ FOREIGN_AGENT_FLAGS = """
     qos_controller qos_correction_interval_min reconfiguration_policy recover resource_estimator
     resource_provider_config_dir revocable_cpu_low_priority sandbox_directory seccomp_config_dir
     seccomp_profile_name secret_resolver strict systemd_enable_support systemd_runtime_directory
-    volume_gid_range xfs_kill_containers xfs_project_range xfs_quota_headroom zk_session_timeout
+    volume_gid_range xfs_kill_containers xfs_project_range xfs_quota_headroom
 """.split()

@@ -1,0 +1,1 @@
+"""Which of several masters leads: the pure side of it."""

@@ -1,0 +1,191 @@
+"""One session with ZooKeeper, used from the loop.
+
+kazoo does the protocol in threads of its own. Its calls block, so they are made one after the other in a
+thread beside the loop, and what they return comes back as a callback on the loop. Connections come and go
+within a session; kazoo tries for ever to have one. While there is none, calls wait or fail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import unquote
+
+import structlog
+from kazoo.client import KazooClient, KazooState
+from kazoo.exceptions import KazooException
+from kazoo.security import CREATOR_ALL_ACL, OPEN_ACL_UNSAFE, READ_ACL_UNSAFE
+
+from meseta.errors import ConfigError
+from meseta.runtime.worker import Worker
+
+SCHEME = "zk://"
+RECONNECT = {"max_tries": -1, "delay": 0.1, "backoff": 2, "max_delay": 1.0}
+"""Seconds between attempts to connect: short, since a leader may have few seconds left."""
+CLOSE_TIMEOUT_S = 5.0
+
+ResultT = TypeVar("ResultT")
+log = structlog.get_logger()
+
+
+class Address(NamedTuple):
+    """What `zk://[user:password@]host:port[,host:port…]/path` says."""
+
+    hosts: str
+    path: str
+    """The folder of the masters, beginning with `/`."""
+    credential: str | None = None
+    """`user:password`"""
+
+    def __str__(self) -> str:
+        """The address without the password."""
+        return f"{SCHEME}{self.hosts}{self.path}"
+
+    def acl(self) -> list[Any]:
+        """Who may do what to our nodes: all may read, only who knows the password may write, as in Mesos."""
+        if self.credential is None:
+            return list(OPEN_ACL_UNSAFE)
+        return [*CREATOR_ALL_ACL, *READ_ACL_UNSAFE]
+
+
+def parse_address(text: str) -> Address:
+    """Read an address of ZooKeeper. Raises ConfigError; the message does not show the password."""
+    credential, at, rest = text.removeprefix(SCHEME).rpartition("@")
+    hosts, _, path = rest.partition("/")
+    path = path.strip("/")
+    if at and (":" not in credential or credential.startswith(":")):
+        raise ConfigError(f"{SCHEME}…@{rest} is not usable: write user:password before the @")
+    if not path:
+        raise ConfigError(
+            f"{SCHEME}{rest} is not usable: it names no folder for the masters; write {SCHEME}{hosts}/mesos"
+        )
+    for host in hosts.split(","):
+        name, colon, port = host.partition(":")
+        if not name or (colon and not (port.isdecimal() and 0 < int(port) < 65536)):
+            raise ConfigError(
+                f"{SCHEME}{rest} is not usable: '{host}' is no host:port; write {SCHEME}10.0.0.1:2181/mesos"
+            )
+    return Address(hosts, f"/{path}", unquote(credential) if at else None)
+
+
+class ZooKeeper:
+    """A session that is opened again whenever it has expired. Use it on the loop it was made on."""
+
+    def __init__(
+        self,
+        address: Address,
+        session_timeout_s: float,
+        on_connected: Callable[[int], None],
+        on_disconnected: Callable[[], None],
+    ) -> None:
+        """`on_connected` is told the id of the session, which is another one if the last has expired."""
+        self.address = address
+        self.lease_s = session_timeout_s
+        """How long the server keeps the session without a sign of life: it has the last word on it."""
+        self._on_connected = on_connected
+        self._on_disconnected = on_disconnected
+        self._loop = asyncio.get_running_loop()
+        self._worker = Worker("zookeeper")
+        self._is_closed = False
+        self._client = self._make_client(session_timeout_s)
+
+    def start(self) -> None:
+        """Connect, for ever."""
+        self._client.start_async()
+
+    def do(
+        self,
+        work: Callable[[Any], ResultT],
+        on_done: Callable[[ResultT], None],
+        on_failed: Callable[[KazooException], None],
+    ) -> None:
+        """Call `work` with the client of kazoo, after all earlier work, and tell how it ended.
+
+        A connection that breaks is among the failures, and there may be none for as long as there is no
+        connection. Other exceptions are bugs.
+        """
+
+        def attempt() -> None:
+            try:
+                result = work(self._client)
+            except KazooException as fault:
+                self.tell(on_failed, fault)
+            else:
+                self.tell(on_done, result)
+
+        self._worker.do(attempt)
+
+    async def close(self) -> None:
+        """End the session, so that its nodes go; without a connection the server ends it later."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await self.close_soon()
+
+    def close_soon(self) -> asyncio.Future[None]:
+        """End the session, and tell when that is done."""
+        self._is_closed = True
+        closed: asyncio.Future[None] = self._loop.create_future()
+        # Not in our worker: what it does may wait for a connection, and fails only by this.
+        closer = Worker("zookeeper end")
+        closer.do(lambda: self._close(closed))
+        closer.end()
+        self._worker.end()
+        return closed
+
+    def _make_client(self, session_timeout_s: float) -> Any:
+        address = self.address
+        logger = logging.getLogger("kazoo.meseta")
+        logger.setLevel(logging.ERROR)
+        client = KazooClient(
+            hosts=address.hosts,
+            timeout=session_timeout_s,
+            auth_data=[("digest", address.credential)] if address.credential else None,
+            connection_retry=dict(RECONNECT),
+            logger=logger,
+        )
+        client.add_listener(self._on_state)
+        self._note_lease(client)
+        return client
+
+    def _note_lease(self, client: Any) -> None:
+        """kazoo keeps the negotiated timeout to itself; two thirds of it are what `_connect` returns."""
+        connect = client._connection._connect
+
+        def connect_and_note(*arguments: Any) -> Any:
+            timeouts_ms = connect(*arguments)
+            self.lease_s = timeouts_ms[0] * 1.5 / 1000
+            return timeouts_ms
+
+        client._connection._connect = connect_and_note
+
+    # ── in kazoo's threads ────────────────────────────────────────────────────────────────────────────
+
+    def _on_state(self, state: str) -> None:
+        if state == KazooState.CONNECTED:
+            self.tell(self._on_connected, self._client.client_id[0])
+        elif state == KazooState.SUSPENDED:
+            self.tell(self._on_disconnected)
+
+    def tell(self, callback: Callable[..., None], *arguments: object) -> None:
+        """Call something on the loop, from any thread; nothing is called after `close`."""
+        with suppress(RuntimeError):  # With the end of the process there may be no loop any more.
+            self._loop.call_soon_threadsafe(self._call, callback, *arguments)
+
+    def _call(self, callback: Callable[..., None], *arguments: object) -> None:
+        if not self._is_closed:
+            callback(*arguments)
+
+    def _close(self, closed: asyncio.Future[None]) -> None:
+        with suppress(Exception):  # Whatever is wrong with it, we are leaving.
+            self._client.stop()
+            self._client.close()
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(_settle, closed)
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

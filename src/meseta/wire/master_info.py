@@ -1,0 +1,46 @@
+"""How masters describe themselves where others find them: what their entries in ZooKeeper and etcd say."""
+
+from __future__ import annotations
+
+import re
+
+from google.protobuf.message import DecodeError
+
+from meseta.errors import WireError
+from meseta.wire import json
+from meseta.wire.gen.mesos_pb2 import MasterInfo
+
+__all__ = ["MasterInfo", "info_of_address", "info_of_json", "info_of_pid", "info_of_protobuf", "json_of_info"]
+
+_PID = re.compile(r"[^@\s]+@([^@\s:]+):(\d{1,5})", re.ASCII)
+
+
+def json_of_info(info: MasterInfo) -> bytes:
+    """Return what masters write."""
+    return json.to_json(info)
+
+
+def info_of_json(data: bytes) -> MasterInfo:
+    """Read what masters write. Raises WireError."""
+    return json.from_json(MasterInfo, data)
+
+
+def info_of_protobuf(data: bytes) -> MasterInfo:
+    """Read what masters wrote before. Raises WireError."""
+    try:
+        return MasterInfo.FromString(data)
+    except DecodeError as fault:
+        raise WireError(f"no MasterInfo: {fault}") from None
+
+
+def info_of_pid(data: bytes) -> MasterInfo:
+    """Read what masters wrote at first: `master@host:port`. Raises WireError."""
+    match = _PID.fullmatch(data.decode(errors="replace").strip())
+    if match is None:
+        raise WireError("no pid of a master")
+    return info_of_address(match[1], match[1], int(match[2]))
+
+
+def info_of_address(hostname: str, ip: str, port: int) -> MasterInfo:
+    """Return the little that is known of a master whose address is given."""
+    return MasterInfo(pid=f"master@{ip}:{port}", hostname=hostname, port=port)
