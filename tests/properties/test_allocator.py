@@ -453,8 +453,9 @@ class AnyCalls(RuleBasedStateMachine):
     @invariant()
     def explanations_cover_everything(self) -> None:
         for name, info in self.frameworks.items():
-            skips = self.allocator.explain(name, self.now)
-            assert {(skip.agent_id, skip.role) for skip in skips} >= {
+            explanation = self.allocator.explain(name, self.now)
+            assert explanation.total == len(explanation.skips)
+            assert {(skip.agent_id, skip.role) for skip in explanation.skips} >= {
                 (agent, role) for agent in self.agents for role in info.roles
             }
 

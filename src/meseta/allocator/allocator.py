@@ -77,12 +77,39 @@ class InverseStatus(msgspec.Struct, frozen=True, gc=False):
     answered_s: float
 
 
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """What of an explanation is wanted: a page of the pairs of a role and an agent."""
+
+    role: str | None = None
+    """Only this role of the framework."""
+    agent_id: AgentId | None = None
+    """Only this agent."""
+    offset: int = 0
+    limit: int = 1000
+
+
 class Skip(msgspec.Struct, frozen=True):
     """Why an agent is not offered to a framework in a role, from the code that decided it."""
 
     agent_id: AgentId
     role: str
     reason: str
+    """The kind of reason in a word, such as `REFUSED`."""
+    detail: str
+    """The same as a sentence for people, without a full stop."""
+    left_s: float | None = None
+    """How long it will last at most, where that is known."""
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """A page of what there is to say."""
+
+    total: int
+    """How many pairs of a role and an agent the question is about."""
+    skips: list[Skip]
+
+
+EVERYTHING = Question()
 
 
 class Allocator(Protocol):
@@ -260,6 +287,9 @@ class Allocator(Protocol):
         """When `allocate` wants to be called next: at once after changes, later for what is held back."""
         ...
 
-    def explain(self, framework_id: FrameworkId, now: float) -> list[Skip]:
-        """Say for every agent and role of the framework why nothing of it is offered now."""
+    def explain(self, framework_id: FrameworkId, now: float, question: Question = EVERYTHING) -> Explanation:
+        """Say for agents and roles of a known framework why nothing is offered now.
+
+        No more than `question.limit` pairs may be looked at: the master does nothing else meanwhile.
+        """
         ...

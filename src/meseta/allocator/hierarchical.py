@@ -25,13 +25,16 @@ from meseta.allocator.agenda import Agenda, draw
 from meseta.allocator.agents import AgentAccount
 from meseta.allocator.allocator import (
     DEFAULT_OPTIONS,
+    EVERYTHING,
     Allocation,
     AllocatorOptions,
+    Explanation,
     InverseAllocation,
     InverseStatus,
+    Question,
     RoleResources,
-    Skip,
 )
+from meseta.allocator.explanation import Explainer
 from meseta.allocator.filters import Refusals, refuse_s
 from meseta.allocator.frameworks import FrameworkAccount
 from meseta.allocator.held import ALL, HeldBack
@@ -44,7 +47,7 @@ from meseta.allocator.rounds import Round, Turns
 from meseta.allocator.shuffle import Shuffle
 from meseta.allocator.sorter import Client, RoleTree, Share
 from meseta.allocator.terms import Terms, terms_of
-from meseta.allocator.verdict import Reason, offerable, sentence
+from meseta.allocator.verdict import Reason, offerable
 from meseta.errors import PolicyError
 from meseta.ids import AgentId, FrameworkId
 from meseta.machine import Entropy
@@ -391,15 +394,13 @@ class HierarchicalAllocator:
             self._agenda.touch_all(self._now)
             raise
 
-    def explain(self, framework_id: FrameworkId, now: float) -> list[Skip]:
+    def explain(self, framework_id: FrameworkId, now: float, question: Question = EVERYTHING) -> Explanation:
         """See `Allocator`."""
-        skips = []
-        for client in self.ledger.frameworks[framework_id].clients.values():
-            for agent in self.ledger.agents.values():
-                reason = self.reason(client, agent)
-                text = sentence(reason, agent, client, self.refusals, self.ledger.quotas, now)
-                skips.append(Skip(agent.id, client.role, text))
-        return skips
+        by_lot = "random" in (self.options.role_sorter, self.options.framework_sorter)
+        explainer = Explainer(
+            self.ledger, self.refusals, self.reason, now, by_lot=by_lot, paused=self._is_paused(now)
+        )
+        return explainer.explain(self.ledger.frameworks[framework_id], question)
 
     def reason(self, client: Client, agent: AgentAccount) -> Reason:
         """Say why a client is not offered an agent now."""

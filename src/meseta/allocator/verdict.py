@@ -6,7 +6,6 @@ questions is from cheap and lasting to costly and passing.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from enum import Enum
 
 from meseta.allocator.agents import AgentAccount
@@ -16,8 +15,6 @@ from meseta.allocator.quota import Quotas
 from meseta.allocator.sorter import Client
 from meseta.allocator.terms import Terms, Trait, is_enough
 from meseta.resources import EMPTY, Resources
-
-ROLES_NAMED_MAX = 3
 
 
 class Reason(Enum):
@@ -42,7 +39,9 @@ class Reason(Enum):
     NO_GUARANTEE = "the agent has nothing of what the role misses of its guarantees"
     REFUSED = "the framework has refused what is free on the agent"
     REFUSED_PART = "the framework has refused the part of the agent that quota leaves it"
-    NEXT = "the agent will be offered in the next allocation, unless others are served first"
+    PAUSED = "nothing is offered yet: too few of the agents are back since the master's failover"
+    BEHIND = "others have a lower share and are served first"
+    NEXT = "the agent will be offered in the next allocation"
 
 
 QUOTA_REASONS = frozenset((Reason.QUOTA_LIMIT, Reason.HEADROOM, Reason.REFUSED_PART))
@@ -98,20 +97,6 @@ def offerable(
     return offer
 
 
-def sentence(
-    reason: Reason, agent: AgentAccount, client: Client, refusals: Refusals, quotas: Quotas, now: float
-) -> str:
-    """Put a reason in words, with the longest time that it may last where that is known."""
-    if reason is Reason.QUOTA_LIMIT:
-        return f"the quota limit of role {client.top} leaves too little of the agent"
-    if reason is Reason.HEADROOM:
-        return f"what is free on the agent is kept back for the guarantees of {_some_of(quotas.needy)}"
-    if reason not in (Reason.REFUSED, Reason.REFUSED_PART):
-        return str(reason.value)
-    until = max(refusals.ends_s(refusal) for refusal in refusals.of(client, agent.id))
-    return f"{reason.value}, for another {max(0.0, until - now):.0f} s at most"
-
-
 def _within_quota(
     offer: Resources, client: Client, terms: Terms, quotas: Quotas, guaranteed: bool
 ) -> Resources | Reason:
@@ -126,13 +111,6 @@ def _within_quota(
         return Reason.QUOTA_LIMIT
     allowed = quotas.within_surplus(allowed)
     return allowed if is_enough(allowed, terms.minimum) else Reason.HEADROOM
-
-
-def _some_of(roles: Collection[str]) -> str:
-    """Name some roles, and say how many more there are."""
-    names = sorted(roles)
-    more = f" and {len(names) - ROLES_NAMED_MAX} more" if len(names) > ROLES_NAMED_MAX else ""
-    return f"role {', '.join(names[:ROLES_NAMED_MAX])}{more}"
 
 
 def _within(offer: Resources, terms: Terms) -> Resources:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Collection, Mapping
 
-from meseta.allocator.allocator import Allocation, AllocatorOptions
+from meseta.allocator.allocator import Allocation, AllocatorOptions, Skip
 from meseta.allocator.hierarchical import HierarchicalAllocator
 from meseta.allocator.invariants import check
 from meseta.attributes import Attribute
@@ -113,8 +113,13 @@ class Cluster:
 
     def reasons(self, framework_id: FrameworkId) -> list[tuple[str, str, str]]:
         """Return agent, role and reason for everything that the framework is not offered."""
-        skips = self.allocator.explain(framework_id, self.now)
-        return [(skip.agent_id, skip.role, skip.reason) for skip in skips]
+        skips = self.allocator.explain(framework_id, self.now).skips
+        return [(skip.agent_id, skip.role, in_words(skip)) for skip in skips]
+
+
+def in_words(skip: Skip) -> str:
+    """Return a reason with the time that it lasts."""
+    return skip.detail if skip.left_s is None else f"{skip.detail}, for another {skip.left_s:g} s at most"
 
 
 def framework_info(

@@ -335,7 +335,7 @@ def test_explain_says_why_for_each_agent_and_role() -> None:
     assert reasons[refused, "r"].endswith("has refused what is free on the agent, for another 60 s at most")
     assert "below the minimum" in reasons[AgentId("tiny"), "r"]
     assert reasons[off, "r"] == "the agent is deactivated"
-    assert "next allocation" in reasons[AgentId("next"), "r"]
+    assert "framework g in role * is served first" in reasons[AgentId("next"), "r"]
     assert len(reasons) == 8
 
 
