@@ -150,3 +150,19 @@ def test_everything_can_be_shown(cluster: LocalCluster) -> None:
             json.loads(cluster.meseta(command, "--json").stdout)
     finally:
         interrupt(running)
+
+
+def test_why_a_framework_is_offered_nothing(cluster: LocalCluster) -> None:
+    running = cluster.start("run", "-q", "--name", "greedy", "--cpus", "64", "--", "true")
+    try:
+        until(lambda: "greedy" in cluster.meseta("frameworks").stdout, "the framework")
+        until(lambda: "REFUSED" in cluster.meseta("explain", "greedy").stdout, "its refusals")
+        (row,) = cluster.meseta("explain", "greedy").stdout.splitlines()[1:]
+        assert re.match(r"\* +2 +REFUSED +the framework has refused what is free on the agent +\d+s", row)
+        one = json.loads(cluster.meseta("agents", "--json").stdout)[0]["id"]
+        done = cluster.meseta("explain", "greedy", "--agent", one, "--role", "*", "--json")
+        assert [skip["agent_id"] for skip in json.loads(done.stdout)["skips"]] == [one]
+        wrong = cluster.meseta("explain", "greedy", "--role", "eng")
+        assert (wrong.returncode, "is not in role 'eng' but in *" in wrong.stderr) == (1, True)
+    finally:
+        interrupt(running)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from meseta.api.context import MasterContext
+from meseta.api.explaining import explain_call
 from meseta.api.negotiation import (
     NOT_IMPLEMENTED,
     Formats,
@@ -104,6 +105,8 @@ class MasterOperatorApi:
         common = self._common.answer(answers.form, call)
         if common is not None:
             return common
+        if call.type == ma.Call.EXPLAIN:
+            return explain_call(self._context, answers.form, call)
         if call.type == ma.Call.GET_MASTER:
             context = self._context
             body = answers.master(context.info, context.start_time, context.elected_time)

@@ -11,6 +11,7 @@ from typing import Any
 from meseta.api.build import version_head
 from meseta.api.context import MasterContext
 from meseta.api.daemon_v0 import daemon_routes
+from meseta.api.explaining import explain_page
 from meseta.api.negotiation import NOT_IMPLEMENTED, plain, refuse_method
 from meseta.api.operator_operations import ENDPOINTS, operation_of_form
 from meseta.api.queries import Query, encoded_answer, parse_int
@@ -62,6 +63,7 @@ def master_routes(context: MasterContext, operator: Handler) -> list[Route]:
         "maintenance/schedule": v0.read(lambda query: b"{}", "GET", "POST"),
         "maintenance/status": v0.read(lambda query: b"{}", "GET"),
         "teardown": v0.teardown,
+        "explain": v0.explain,
         **{name: v0.operation(name) for name in ENDPOINTS},
         **{name: _write(*methods) for name, methods in _WRITES.items()},
     }
@@ -191,6 +193,13 @@ class _Endpoints:
             number = self._context.replies.later(responder)
             framework_id = FrameworkId(form["frameworkId"])
             self._context.feed(FrameworkTeardownRequested(request=number, framework_id=framework_id))
+
+    def explain(self, request: Request, responder: Responder, rest: str) -> None:
+        """/explain"""
+        if request.method == "GET":
+            responder.send(explain_page(self._context, Query(request)))
+        else:
+            responder.send(refuse_method(request, "GET"))
 
     def operation(self, endpoint: str) -> Handler:
         """Return the handler of /reserve, /unreserve, /create-volumes or /destroy-volumes."""

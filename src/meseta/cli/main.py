@@ -26,6 +26,7 @@ COMMANDS = (
     "task",
     "roles",
     "offers",
+    "explain",
     "state",
     "master",
     "agent",

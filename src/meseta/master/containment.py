@@ -9,9 +9,10 @@ bug like any other here, which ends the process.
 
 from __future__ import annotations
 
-from meseta.allocator.allocator import Allocation
+from meseta.allocator.allocator import Allocation, Explanation, Question
 from meseta.allocator.hierarchical import HierarchicalAllocator
 from meseta.errors import PolicyError
+from meseta.ids import FrameworkId
 from meseta.master.state import State
 from meseta.master.views import offered_on_agent, used_on_agent
 from meseta.records import Filters
@@ -49,6 +50,23 @@ def next_decision(state: State) -> float | None:
         return None
     state.allocator_is_mute = False
     return due if due is None else max(due, state.allocator_retry_s)
+
+
+def explain(state: State, framework_id: FrameworkId, question: Question, now: float) -> Explanation:
+    """Let the allocation module explain why a known framework is not offered something.
+
+    Raises PolicyError if it cannot.
+    """
+    try:
+        found = state.allocator.explain(framework_id, now, question)
+        if not isinstance(found, Explanation):
+            raise TypeError(f"{found!r} is no Explanation")
+    except Exception as error:
+        if _is_built_in(state):
+            raise
+        _blame(state, f"raised {error!r} when it was asked for an explanation")
+        raise PolicyError(f"allocation module {_name(state)} gives no explanation") from error
+    return found
 
 
 def _is_built_in(state: State) -> bool:
@@ -100,5 +118,9 @@ def _give_back(state: State, one: object, now: float) -> None:
 
 def _blame(state: State, what: str) -> None:
     state.counters["master/allocator_faults"] += 1
+    state.warn(f"Allocation module {_name(state)} {what}")
+
+
+def _name(state: State) -> str:
     kind = type(state.allocator)
-    state.warn(f"Allocation module {kind.__module__}.{kind.__qualname__} {what}")
+    return f"{kind.__module__}.{kind.__qualname__}"
