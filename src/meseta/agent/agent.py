@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from meseta.agent import (
+    draining,
     endings,
     executors,
     frameworks,
@@ -39,6 +40,18 @@ def _on_checkpointed(state: State, event: on.Checkpointed, now: float) -> None:
     operations.on_operations_checkpointed(state, event, now)
 
 
+def _on_executor_subscribed(state: State, event: on.ExecutorSubscribed, now: float) -> None:
+    """Take an executor in; on an agent that is being emptied it has to kill its tasks at once."""
+    executors.on_executor_subscribed(state, event, now)
+    draining.on_executor_back(state, event, now)
+
+
+def _on_executor_reregistered(state: State, event: on.ExecutorReregistered, now: float) -> None:
+    """As above, for an executor that was found again."""
+    executors.on_executor_reregistered(state, event, now)
+    draining.on_executor_back(state, event, now)
+
+
 HANDLERS: dict[type, Handler] = {
     # the master comes and goes
     on.MasterDetected: registration.on_master_detected,
@@ -52,7 +65,7 @@ HANDLERS: dict[type, Handler] = {
     on.RunTaskReceived: tasks.on_run_task_received,
     on.RunTaskGroupReceived: tasks.on_run_task_group_received,
     on.KillTaskReceived: tasks.on_kill_task_received,
-    on.DrainReceived: tasks.on_drain_received,
+    on.DrainReceived: draining.on_drain_received,
     # frameworks
     on.FrameworkUpdated: frameworks.on_framework_updated,
     on.MessageForExecutorReceived: frameworks.on_message_for_executor_received,
@@ -63,9 +76,9 @@ HANDLERS: dict[type, Handler] = {
     on.OperationAcknowledged: operations.on_operation_acknowledged,
     on.ReconcileOperationsReceived: operations.on_reconcile_operations_received,
     # executors
-    on.ExecutorSubscribed: executors.on_executor_subscribed,
+    on.ExecutorSubscribed: _on_executor_subscribed,
     on.ExecutorRegistered: executors.on_executor_registered,
-    on.ExecutorReregistered: executors.on_executor_reregistered,
+    on.ExecutorReregistered: _on_executor_reregistered,
     on.ExecutorStreamClosed: executors.on_executor_stream_closed,
     on.MessageForFrameworkReceived: executors.on_message_for_framework_received,
     on.PeerExited: registration.on_peer_exited,
@@ -151,6 +164,6 @@ class Agent:
         if state.phase is Phase.TERMINATING:
             registration.exit_if_idle(state)
         elif state.draining is not None:
-            tasks.settle_draining(state)
+            draining.settle_draining(state)
         effects, state.out = state.out, []
         return effects

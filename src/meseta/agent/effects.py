@@ -393,6 +393,13 @@ class ResourcesCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     operations: tuple[OperationReport, ...] = ()
 
 
+class DrainCheckpoint(msgspec.Struct, frozen=True, gc=False):
+    """How the agent is to be emptied: `drain.config`."""
+
+    max_grace_period_s: float | None = None
+    mark_gone: bool = False
+
+
 class TextCheckpoint(msgspec.Struct, frozen=True, gc=False):
     """A plain text file: pids; empty for markers (`http.marker`, `executor.sentinel`)."""
 
@@ -406,6 +413,7 @@ CheckpointRecord = (
     | TaskCheckpoint
     | UpdateCheckpoint
     | ResourcesCheckpoint
+    | DrainCheckpoint
     | TextCheckpoint
 )
 

@@ -385,6 +385,13 @@ class RecoveredOperation(msgspec.Struct, frozen=True, kw_only=True):
     framework_id: FrameworkId | None = None
 
 
+class RecoveredDraining(msgspec.Struct, frozen=True, gc=False):
+    """How the agent was being emptied."""
+
+    max_grace_period_s: float | None = None
+    mark_gone: bool = False
+
+
 class Recovered(msgspec.Struct, frozen=True, kw_only=True):
     """What the disk and the supervisor hold; the first event of an agent's life.
 
@@ -397,6 +404,8 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
     """The agent's resources after all operations, if any were applied."""
     operations: tuple[RecoveredOperation, ...] = ()
     """Operations whose ends were not acknowledged."""
+    draining: RecoveredDraining | None = None
+    """The agent was being emptied."""
     frameworks: tuple[RecoveredFramework, ...] = ()
     containers: tuple[RecoveredContainer, ...] = ()
     garbage: tuple[str, ...] = ()

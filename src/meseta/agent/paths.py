@@ -63,6 +63,11 @@ def agent_info(agent: AgentId) -> str:
     return f"{META}/{agent_dir(agent)}/slave.info"
 
 
+def drain_config(agent: AgentId) -> str:
+    """Checkpoint of how the agent is to be emptied; there while it is."""
+    return f"{META}/{agent_dir(agent)}/drain.config"
+
+
 def framework_info(agent: AgentId, framework: FrameworkId) -> str:
     """Checkpoint of a framework's description."""
     return f"{META}/{framework_dir(agent, framework)}/framework.info"

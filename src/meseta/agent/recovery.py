@@ -11,7 +11,7 @@ acknowledged are sent again once the master has taken the agent back.
 
 from __future__ import annotations
 
-from meseta.agent import endings, gc, hosting, operations, paths, registration, stopping, volumes
+from meseta.agent import draining, endings, gc, hosting, operations, paths, registration, stopping, volumes
 from meseta.agent.effects import DestroyContainer, Link, Reconnect, RemoveContainer, SendToExecutor
 from meseta.agent.events import (
     Recovered,
@@ -59,6 +59,7 @@ def on_recovered(state: State, event: Recovered, now: float) -> None:
         operations.recover(state, event.operations, now)
         for recovered in event.frameworks:
             _recover_framework(state, recovered, containers, now)
+        draining.resume(state, event.draining, now)
     for orphan in containers.values():
         forget = RemoveContainer if orphan.exited else DestroyContainer
         state.out.append(forget(orphan.container_id))

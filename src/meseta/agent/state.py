@@ -437,3 +437,4 @@ class Draining(NamedTuple):
 
     max_grace_period_s: float | None
     mark_gone: bool
+    since: float

@@ -22,10 +22,9 @@ from meseta.agent.effects import (
     TaskReport,
     TextCheckpoint,
 )
-from meseta.agent.events import DrainReceived, KillTaskReceived, RunTaskGroupReceived, RunTaskReceived
+from meseta.agent.events import KillTaskReceived, RunTaskGroupReceived, RunTaskReceived
 from meseta.agent.reports import task_report
 from meseta.agent.state import (
-    Draining,
     Executor,
     ExecutorState,
     Framework,
@@ -128,22 +127,6 @@ def on_kill_task_received(state: State, event: KillTaskReceived, now: float) -> 
     kill(state, framework, executor, executor.tasks[event.task_id], event.grace_period_s, now)
 
 
-def on_drain_received(state: State, event: DrainReceived, now: float) -> None:
-    """Kill all tasks and take no new ones until the agent is empty."""
-    state.draining = Draining(event.max_grace_period_s, event.mark_gone)
-    for framework in list(state.frameworks.values()):
-        for executor in list(framework.executors.values()):
-            for task in list(executor.tasks.values()):
-                kill(state, framework, executor, task, _drain_grace_s(event, task), now)
-    settle_draining(state)
-
-
-def settle_draining(state: State) -> None:
-    """Take tasks again once the last is gone; the master has noted that the agent is drained."""
-    if state.draining is not None and not state.frameworks:
-        state.draining = None
-
-
 def kill(
     state: State,
     framework: Framework,
@@ -184,13 +167,6 @@ def _kill_queued(state: State, framework: Framework, executor: Executor, task: T
         status.send_from_agent(state, framework, executor, killed, now)
     if executor.builtin is not None and not any(executor.queued()) and not executor.sent_task:
         stopping.shutdown_executor(state, framework, executor, now)
-
-
-def _drain_grace_s(event: DrainReceived, task: Task) -> float | None:
-    own = task.info.kill_grace_period_s
-    if event.max_grace_period_s is None:
-        return own
-    return event.max_grace_period_s if own is None else min(own, event.max_grace_period_s)
 
 
 def _run(state: State, run: Run, now: float) -> None:

@@ -14,6 +14,8 @@ from meseta.api.router import Handler, Route
 from meseta.ids import ContainerId
 from meseta.runtime.http1 import Request
 from meseta.runtime.streams import Responder
+from meseta.wire.json import to_dict
+from meseta.wire.lower import drain_config
 from meseta.wire.v0_json import values
 from meseta.wire.v0_json.agent import AgentV0
 from meseta.wire.v0_json.master import flag_head
@@ -69,7 +71,9 @@ class _Pages:
         if config.domain is not None:
             head["domain"] = values.domain(config.domain)
         if state.draining is not None:
-            head["drain_config"] = _drain_config(state.draining.max_grace_period_s, state.draining.mark_gone)
+            draining = drain_config(state.draining.max_grace_period_s, mark_gone=state.draining.mark_gone)
+            head["drain_config"] = to_dict(draining)
+            head["estimated_drain_start_time_seconds"] = state.draining.since
         flags = flag_head(context.flags, ("log_dir", "external_log_file"))
         hostname = context.master_hostname()
         if hostname is not None:
@@ -88,10 +92,3 @@ class _Pages:
     def _measure(self) -> Mapping[ContainerId, Statistics]:
         shown = containers(self._context.state, nested=False, standalone=False)
         return self._context.statistics([each.id for each in shown])
-
-
-def _drain_config(max_grace_period_s: float | None, mark_gone: bool) -> dict[str, object]:
-    shown: dict[str, object] = {}
-    if max_grace_period_s is not None:
-        shown["max_grace_period"] = {"nanoseconds": round(max_grace_period_s * 1e9)}
-    return shown | {"mark_gone": mark_gone}

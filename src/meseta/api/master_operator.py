@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from meseta.api import operator_roles
 from meseta.api.context import MasterContext
 from meseta.api.explaining import explain_call
 from meseta.api.negotiation import (
@@ -19,6 +20,7 @@ from meseta.api.negotiation import (
     plain,
     refuse_method,
 )
+from meseta.api.operator_agents import AGENT_CALLS
 from meseta.api.operator_calls import CommonCalls, answered, read_call, type_name
 from meseta.api.operator_operations import CALLS, operation_of_call
 from meseta.api.subscribers import OperatorStreams
@@ -56,7 +58,7 @@ class MasterOperatorApi:
         self._context = context
         self._common = CommonCalls(context, ma.Response)
         self._answers = {
-            form.as_json: MasterAnswers(form, context.state, context.offers, context.weights)
+            form.as_json: MasterAnswers(form, context.state, context.offers)
             for form in (v1.JSON, v1.PROTOBUF)
         }
         self.streams = OperatorStreams(context, self._answers.__getitem__)
@@ -93,6 +95,11 @@ class MasterOperatorApi:
         elif type_name(call) in CALLS:
             asked = operation_of_call(call, type_name(call))
             self._context.feed(asked(request=self._context.replies.later(responder)))
+        elif (event_of := AGENT_CALLS.get(type_name(call))) is not None:
+            self._context.feed(event_of(call, self._context.replies.later(responder)))
+        elif type_name(call) in operator_roles.CALLS:
+            wanted = operator_roles.CALLS[type_name(call)](call)
+            self._context.feed(wanted(request=self._context.replies.later(responder)))
         else:
             responder.send(self._answer(call, self._answers[as_json]))
 

@@ -10,13 +10,27 @@ import msgspec
 
 from meseta.ids import AgentId, agent_id
 from meseta.master.agents import add_agent, begin_departure, on_agent_departed, watch_agent
+from meseta.master.draining import on_deactivation_written
 from meseta.master.effects import AgentAdded, AgentRegistered
 from meseta.master.events import Persisted, RegistrationRequested, ReregistrationRequested
+from meseta.master.forgetting import on_forgetting_written
+from meseta.master.gone import on_gone_written
+from meseta.master.quota import on_quota_written
 from meseta.master.recovery import on_recovered_agent_departed
 from meseta.master.registry import AdmitAgent
 from meseta.master.returning import readmit
-from meseta.master.state import PendingAgent, PendingDeparture, State, new_agent
+from meseta.master.state import (
+    PendingAgent,
+    PendingDeactivation,
+    PendingDeparture,
+    PendingForgetting,
+    PendingQuota,
+    PendingWeights,
+    State,
+    new_agent,
+)
 from meseta.master.vetting import is_refused
+from meseta.master.weights import on_weights_written
 
 # The registry -----------------------------------------------------------------------------------------
 
@@ -26,6 +40,14 @@ def on_persisted(state: State, event: Persisted, now: float) -> None:
     pending = state.pending.pop(event.ticket, None)
     if isinstance(pending, PendingAgent):
         on_agent_admitted(state, pending, now)
+    elif isinstance(pending, PendingDeactivation):
+        on_deactivation_written(state, pending, now)
+    elif isinstance(pending, PendingForgetting):
+        on_forgetting_written(state, pending)
+    elif isinstance(pending, PendingQuota):
+        on_quota_written(state, pending, now)
+    elif isinstance(pending, PendingWeights):
+        on_weights_written(state, pending, now)
     elif pending is not None:
         on_departure_written(state, pending, now)
         if pending.replacement is not None:
@@ -34,7 +56,9 @@ def on_persisted(state: State, event: Persisted, now: float) -> None:
 
 def on_departure_written(state: State, pending: PendingDeparture, now: float) -> None:
     """Take an agent out of the accounts, or out of those that are expected."""
-    if pending.agent_id in state.agents:
+    if pending.gone_since is not None:
+        on_gone_written(state, pending, now)
+    elif pending.agent_id in state.agents:
         on_agent_departed(state, pending, now)
     else:
         on_recovered_agent_departed(state, pending)
@@ -73,7 +97,7 @@ def admit(state: State, event: RegistrationRequested) -> None:
 
 def _next_id(state: State) -> AgentId:
     """Return an id that is free: agents may come back with any id, also one that is yet to be given."""
-    past = (state.recovered_agents, state.unreachable_agents, state.removed_agents)
+    past = (state.recovered_agents, state.unreachable_agents, state.removed_agents, state.gone_agents)
     while True:
         id = agent_id(state.config.id, state.agents_admitted)
         state.agents_admitted += 1

@@ -21,7 +21,7 @@ from meseta.master.events import (
 )
 from meseta.master.feedback import forget_operations, reconcile_reported
 from meseta.master.frameworks import disconnect_framework
-from meseta.master.registry import MarkUnreachable, RemoveAgent
+from meseta.master.registry import Deactivation, MarkUnreachable, RemoveAgent
 from meseta.master.rescinding import rescind_offers
 from meseta.master.state import (
     AgentState,
@@ -34,7 +34,7 @@ from meseta.master.state import (
 )
 from meseta.master.statuses import make_update
 from meseta.master.tasks import end_task, remove_executor
-from meseta.records import StatusUpdate, TaskReason, TaskState
+from meseta.records import OperationState, OperationStatus, StatusUpdate, TaskReason, TaskState
 from meseta.resources import Resources
 
 UNHEALTHY = "master/slave_removals/reason_unhealthy"
@@ -51,6 +51,28 @@ def add_agent(state: State, agent: AgentState, used: dict[FrameworkId, RoleResou
     state.removed_agents.pop(agent.id, None)
     state.recovered_agents.pop(agent.id, None)
     state.allocator.add_agent(agent.id, agent.info, agent.capabilities, agent.total, used)
+    agent.deactivation = state.deactivated.get(agent.id)
+    if agent.deactivation is not None:
+        agent.active = False
+        state.allocator.deactivate_agent(agent.id)
+
+
+def set_deactivation(state: State, id: AgentId, deactivation: Deactivation | None) -> None:
+    """Note what an operator wants of an agent, wherever it is."""
+    if deactivation is None:
+        state.deactivated.pop(id, None)
+    else:
+        state.deactivated[id] = deactivation
+    agent = state.agents.get(id)
+    if agent is not None:
+        agent.deactivation = deactivation
+
+
+def stop_offers(state: State, agent: AgentState, now: float) -> None:
+    """Offer nothing more of an agent."""
+    agent.active = False
+    state.allocator.deactivate_agent(agent.id)
+    rescind_offers(state, agent.offers.values(), now)
 
 
 # Pings ------------------------------------------------------------------------------------------------
@@ -100,9 +122,8 @@ def disconnect_agent(state: State, agent: AgentState, now: float) -> None:
     if not agent.connected:
         return
     state.note(f"Agent {agent} disconnected")
-    agent.connected = agent.active = False
-    state.allocator.deactivate_agent(agent.id)
-    rescind_offers(state, agent.offers.values(), now)
+    agent.connected = False
+    stop_offers(state, agent, now)
     for framework_id in list(dict.fromkeys([*agent.tasks, *agent.executors])):
         framework = state.frameworks[framework_id]
         if not framework.info.checkpoint:
@@ -133,9 +154,11 @@ def reconnect_agent(state: State, agent: AgentState, event: ReregistrationReques
     state.allocator.update_agent(agent.id, info=event.info, capabilities=event.capabilities)
     agent.pings_missed = 0
     if not agent.connected:
-        agent.connected = agent.active = True
+        agent.connected = True
         state.deadlines.cancel(("reregister", agent.id))
-        state.allocator.activate_agent(agent.id)
+        if agent.deactivation is None:
+            agent.active = True
+            state.allocator.activate_agent(agent.id)
 
 
 def _move_agent(state: State, agent: AgentState, pid: Pid, now: float) -> None:
@@ -172,6 +195,7 @@ def on_agent_updated(state: State, event: AgentUpdated, now: float) -> None:
     set_total(state, agent, base + agent.oversubscribed, now)
     if event.operations is not None:
         reconcile_reported(state, agent, event.operations)
+    state.emptied_agents[agent.id] = None  # Only now is it known whether operations are under way there.
 
 
 def set_total(state: State, agent: AgentState, total: Resources, now: float) -> None:
@@ -239,14 +263,16 @@ def on_agent_departed(state: State, pending: PendingDeparture, now: float) -> No
     state.counters["master/slave_removals"] += 1
     if pending.counter is not None:
         state.counters[pending.counter] += 1
-    limit = state.config.past_agents_max
+    limit = 2 * state.config.past_agents_max  # Until `forgetting` brings the registry down to it.
     if pending.unreachable_since is not None:
         state.counters["master/slave_unreachable_completed"] += 1
         remember(state.unreachable_agents, agent.id, pending.unreachable_since, limit)
         tasks = tuple((framework_id, id) for framework_id, by_id in agent.tasks.items() for id in by_id)
         remember(state.unreachable_tasks, agent.id, tasks, limit)
     else:
-        remember(state.removed_agents, agent.id, None, limit)
+        if pending.gone_since is None:
+            remember(state.removed_agents, agent.id, None, limit)
+        set_deactivation(state, agent.id, None)
     _remove_agent(state, agent, pending, now)
 
 
@@ -263,7 +289,7 @@ def _remove_agent(state: State, agent: AgentState, pending: PendingDeparture, no
         for executor in list(executors.values()):
             remove_executor(state, state.frameworks[framework_id], agent, executor, now)
     rescind_offers(state, agent.offers.values(), now)
-    forget_operations(state, agent, unreachable=pending.unreachable_since is not None)
+    forget_operations(state, agent, _fate_of_operations(pending))
     del state.agents[agent.id]
     if state.agent_pids.get(agent.pid) == agent.id:
         del state.agent_pids[agent.pid]
@@ -276,6 +302,24 @@ def _remove_agent(state: State, agent: AgentState, pending: PendingDeparture, no
     state.publish(AgentRemoved(agent.id))
 
 
+def _fate_of_operations(pending: PendingDeparture) -> OperationStatus | None:
+    """Return what is to be said of operations on the agent; None: nothing."""
+    if pending.gone_since is not None:
+        state, message = OperationState.OPERATION_GONE_BY_OPERATOR, pending.cause
+    elif pending.unreachable_since is not None:
+        state, message = OperationState.OPERATION_UNREACHABLE, "Agent was marked unreachable"
+    else:
+        return None
+    return OperationStatus(state=state, agent_id=pending.agent_id, message=message)
+
+
+def gone_state(framework: FrameworkState) -> tuple[TaskState, TaskReason]:
+    """Return how a framework is told that a task is gone with its agent, and the reason."""
+    if framework.partition_aware:
+        return TaskState.TASK_GONE_BY_OPERATOR, TaskReason.REASON_AGENT_REMOVED_BY_OPERATOR
+    return TaskState.TASK_LOST, TaskReason.REASON_AGENT_REMOVED
+
+
 def _departure_update(
     state: State,
     agent: AgentState,
@@ -285,6 +329,10 @@ def _departure_update(
     now: float,
 ) -> StatusUpdate:
     reason = TaskReason.REASON_AGENT_REMOVED
+    if pending.gone_since is not None:
+        gone, reason = gone_state(framework)
+        told = gone if task.holds_resources else task.state
+        return _end_of(state, task, told, reason, pending.cause, now)
     if not task.holds_resources:  # Its end is known, but not acknowledged: that is what is to be told.
         return _end_of(state, task, task.state, reason, pending.cause, now)
     if pending.unreachable_since is None:

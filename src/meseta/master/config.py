@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from meseta.ids import MasterId, Pid
@@ -20,6 +22,8 @@ class MasterConfig(msgspec.Struct, frozen=True, kw_only=True):
     root_submissions: bool = True
     roles: frozenset[str] | None = None
     """The only roles that frameworks may have; None: any."""
+    weights: Mapping[str, float] = {}
+    """Of roles, until an operator changes some at run time."""
     agent_ping_timeout_s: float = 15.0
     agent_ping_timeouts_max: int = 5
     """So many pings in a row without an answer make an agent unreachable."""
@@ -34,8 +38,12 @@ class MasterConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Per framework."""
     offers_max: int = 50_000
     """Outstanding offers per framework; what is allocated beyond goes back with a default filter."""
-    past_agents_max: int = 100_000
-    """How many agents that are unreachable or have left are remembered."""
+    past_agents_max: int = 102_400
+    """How many agents that are unreachable, gone or have left are remembered, of each kind."""
+    past_agents_max_s: float = 2 * 7 * 24 * 3600.0
+    """For how long unreachable and gone agents are remembered."""
+    forgetting_interval_s: float = 900.0
+    """How often the registry is rid of agents that are to be remembered no more."""
     allocation_agents_max: int = 1000
     """How many agents one tick may look at to make offers."""
     statuses_max: int = 16

@@ -308,6 +308,14 @@ class CheckpointResources(_Effect, frozen=True, gc=False):
     resources: Resources
 
 
+class DrainAgent(_Effect, frozen=True, gc=False):
+    """DrainSlave: end all tasks, within `max_grace_period_s` if that is given."""
+
+    max_grace_period_s: float | None = None
+    mark_gone: bool = False
+    """Whether kills are to be told to partition-aware frameworks as TASK_GONE_BY_OPERATOR."""
+
+
 class Shutdown(_Effect, frozen=True, gc=False):
     """Shutdown: the agent may not go on; it ends all frameworks and itself. `message` says why."""
 
@@ -330,6 +338,7 @@ AgentMessage = (
     | ApplyOperation
     | ReconcileOperations
     | CheckpointResources
+    | DrainAgent
     | Shutdown
 )
 

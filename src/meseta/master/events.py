@@ -12,6 +12,7 @@ has failed over. (Over HTTP such a call has been answered with a status code bef
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NewType
 
 import msgspec
@@ -361,6 +362,85 @@ class OperationRequested(_Event, frozen=True, gc=False, kw_only=True):
     principal: str | None = None
 
 
+class AgentGoneRequested(_Event, frozen=True, gc=False, kw_only=True):
+    """An operator says that an agent will never be back. Answered by `Reply`."""
+
+    request: RequestId
+    agent_id: AgentId
+
+
+class AgentDrainRequested(_Event, frozen=True, gc=False, kw_only=True):
+    """An operator wants an agent emptied, and nothing of it offered. Answered by `Reply`."""
+
+    request: RequestId
+    agent_id: AgentId
+    max_grace_period_s: float | None = None
+    mark_gone: bool = False
+
+
+class AgentDeactivationRequested(_Event, frozen=True, gc=False, kw_only=True):
+    """An operator wants nothing of an agent offered. Answered by `Reply`."""
+
+    request: RequestId
+    agent_id: AgentId
+
+
+class AgentReactivationRequested(_Event, frozen=True, gc=False, kw_only=True):
+    """An operator wants an agent offered again. Answered by `Reply`."""
+
+    request: RequestId
+    agent_id: AgentId
+
+
+class QuotaConfig(_Event, frozen=True, gc=False, kw_only=True):
+    """The quota that a role is to have: amounts by name, in natural units, as somebody has written them."""
+
+    role: str
+    guarantees: Mapping[str, float] = {}
+    limits: Mapping[str, float] = {}
+
+
+class QuotaUpdateRequested(_Event, frozen=True, gc=False, kw_only=True):
+    """An operator replaces the quotas of some roles: all or none. Answered by `Reply`."""
+
+    request: RequestId
+    configs: tuple[QuotaConfig, ...]
+    force: bool = False
+    """Whether to do it even if a role has more already, or the cluster less than is promised."""
+    principal: str | None = None
+
+
+class QuotaSetRequested(_Event, frozen=True, gc=False, kw_only=True):
+    """An operator sets the quota of a role in the older way. Answered by `Reply`."""
+
+    request: RequestId
+    role: str
+    guarantee: Mapping[str, int] = {}
+    """Milli-units by name; the limit, too."""
+    force: bool = False
+    principal: str | None = None
+    fault: str | None = None
+    """What is wrong with the request itself."""
+
+
+class QuotaRemovalRequested(_Event, frozen=True, gc=False, kw_only=True):
+    """An operator takes the quota of a role away. Answered by `Reply`."""
+
+    request: RequestId
+    role: str
+    path: str | None = None
+    """That of the endpoint, which refusals name; None for a call."""
+    principal: str | None = None
+
+
+class WeightsUpdateRequested(_Event, frozen=True, gc=False, kw_only=True):
+    """An operator sets the weights of some roles. Answered by `Reply`."""
+
+    request: RequestId
+    weights: tuple[tuple[str, float], ...]
+    principal: str | None = None
+
+
 class WhitelistChanged(_Event, frozen=True, gc=False, kw_only=True):
     """Offer only agents on these hosts; None: on all."""
 
@@ -408,6 +488,14 @@ MasterEvent = (
     | Persisted
     | FrameworkTeardownRequested
     | OperationRequested
+    | AgentGoneRequested
+    | AgentDrainRequested
+    | AgentDeactivationRequested
+    | AgentReactivationRequested
+    | QuotaUpdateRequested
+    | QuotaSetRequested
+    | QuotaRemovalRequested
+    | WeightsUpdateRequested
     | WhitelistChanged
     | SubscriberAdded
     | SubscriberRemoved

@@ -134,17 +134,12 @@ def reconcile_reported(state: State, agent: AgentState, reported: tuple[Reported
         state.tell_agent(agent, ReconcileOperations(asked))
 
 
-def forget_operations(state: State, agent: AgentState, *, unreachable: bool) -> None:
-    """Forget the operations of an agent that is leaving the accounts; if it may be back, say so."""
+def forget_operations(state: State, agent: AgentState, fate: OperationStatus | None) -> None:
+    """Forget the operations of an agent that is leaving the accounts; say their `fate` if there is one."""
     for operation in list(agent.operations.values()):
         framework = _listener(state, operation)
-        if unreachable and framework is not None:
-            status = OperationStatus(
-                state=OperationState.OPERATION_UNREACHABLE,
-                operation_id=operation.info.id,
-                agent_id=agent.id,
-                message="Agent was marked unreachable",
-            )
+        if fate is not None and framework is not None:
+            status = replace(fate, operation_id=operation.info.id)
             state.tell(framework, OperationUpdated(framework.id, status))
         remove_operation(state, agent, operation)
 
@@ -221,6 +216,9 @@ def _unknown(state: State, operation_id: OperationId, agent_id: AgentId | None) 
     elif agent_id in state.unreachable_agents:
         known = OperationState.OPERATION_UNREACHABLE
         message = "Reconciliation: Agent is unreachable"
+    elif agent_id in state.gone_agents:
+        known = OperationState.OPERATION_GONE_BY_OPERATOR
+        message = "Reconciliation: Agent marked gone by operator"
     else:
         message = "Reconciliation: Both operation and agent are unknown"
     return OperationStatus(state=known, operation_id=operation_id, agent_id=agent_id, message=message)

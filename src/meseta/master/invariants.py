@@ -72,6 +72,9 @@ def _check_agent(state: State, agent: AgentState) -> None:
     assert agent.id not in state.unreachable_agents, f"{agent} is there and unreachable"
     assert agent.id not in state.recovered_agents, f"{agent} is there and awaited"
     assert agent.connected or not agent.offers, f"{agent} is disconnected and offered"
+    assert agent.id not in state.gone_agents, f"{agent} is there and gone"
+    assert agent.deactivation is state.deactivated.get(agent.id), f"{agent} has another deactivation"
+    assert agent.active == (agent.connected and agent.deactivation is None), f"{agent} is wrongly active"
     for framework_id, tasks in agent.tasks.items():
         framework = state.frameworks[framework_id]
         assert tasks, f"{agent} keeps an empty account of {framework}"

@@ -19,6 +19,12 @@ from meseta.master.agents import (
 from meseta.master.approval import Approvers
 from meseta.master.config import MasterConfig
 from meseta.master.containment import next_decision
+from meseta.master.draining import (
+    on_agent_deactivation_requested,
+    on_agent_drain_requested,
+    on_agent_reactivation_requested,
+    settle_draining,
+)
 from meseta.master.effects import MasterEffect
 from meseta.master.executors import (
     on_executor_exited,
@@ -31,6 +37,7 @@ from meseta.master.feedback import (
     on_operation_update_received,
     on_operations_reconcile_requested,
 )
+from meseta.master.forgetting import on_forgetting_due
 from meseta.master.frameworks import (
     on_deactivation_requested,
     on_failover_timed_out,
@@ -41,6 +48,7 @@ from meseta.master.frameworks import (
     on_subscribe_requested,
     on_teardown_requested,
 )
+from meseta.master.gone import on_agent_gone_requested
 from meseta.master.offers import (
     make_offers,
     on_inverse_offers_answered,
@@ -53,12 +61,18 @@ from meseta.master.offers import (
 )
 from meseta.master.operator_operations import on_operation_requested
 from meseta.master.operators import on_subscriber_added, on_subscriber_removed, on_whitelist_changed
+from meseta.master.quota import (
+    on_quota_removal_requested,
+    on_quota_set_requested,
+    on_quota_update_requested,
+)
 from meseta.master.reconciliation import on_reconcile_requested
 from meseta.master.recovery import on_recovery_timed_out, recover
 from meseta.master.registry import NOTHING_RECOVERED, Recovered
 from meseta.master.returning import on_reregistration_requested
 from meseta.master.state import State
 from meseta.master.tasks import on_kill_requested, on_update_acknowledged, on_update_received
+from meseta.master.weights import on_weights_update_requested
 
 HANDLERS: dict[type, Callable[[State, Any, float], None]] = {
     events.SubscribeRequested: on_subscribe_requested,
@@ -93,6 +107,14 @@ HANDLERS: dict[type, Callable[[State, Any, float], None]] = {
     events.Persisted: on_persisted,
     events.FrameworkTeardownRequested: on_framework_teardown_requested,
     events.OperationRequested: on_operation_requested,
+    events.AgentGoneRequested: on_agent_gone_requested,
+    events.AgentDrainRequested: on_agent_drain_requested,
+    events.AgentDeactivationRequested: on_agent_deactivation_requested,
+    events.AgentReactivationRequested: on_agent_reactivation_requested,
+    events.QuotaUpdateRequested: on_quota_update_requested,
+    events.QuotaSetRequested: on_quota_set_requested,
+    events.QuotaRemovalRequested: on_quota_removal_requested,
+    events.WeightsUpdateRequested: on_weights_update_requested,
     events.WhitelistChanged: on_whitelist_changed,
     events.SubscriberAdded: on_subscriber_added,
     events.SubscriberRemoved: on_subscriber_removed,
@@ -105,6 +127,7 @@ TIMERS: dict[str, Callable[[State, Any, float], None]] = {
     "ping": on_ping_due,
     "reregister": on_reregister_timed_out,
     "recovery": on_recovery_timed_out,
+    "forgetting": on_forgetting_due,
 }
 """By the first part of a timer's key; the second part is passed on."""
 
@@ -137,6 +160,8 @@ class Master:
         state = self.state
         effects = state.effects = []
         HANDLERS[type(event)](state, event, now)
+        if state.emptied_agents:
+            settle_draining(state, now)
         return effects
 
     def tick(self, now: float, /) -> list[MasterEffect]:
@@ -145,6 +170,8 @@ class Master:
         effects = state.effects = []
         for kind, key in state.deadlines.due(now):
             TIMERS[kind](state, key, now)
+        if state.emptied_agents:
+            settle_draining(state, now)
         due = next_decision(state)
         if due is not None and due <= now:
             make_offers(state, now)

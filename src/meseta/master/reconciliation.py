@@ -57,6 +57,8 @@ def _unknown(
     elif agent_id is not None and agent_id in state.unreachable_agents:
         task_state, message = TaskState.TASK_UNREACHABLE, "Reconciliation: Task is unreachable"
         since = state.unreachable_agents[agent_id]
+    elif agent_id is not None and agent_id in state.gone_agents:
+        task_state, message = TaskState.TASK_GONE_BY_OPERATOR, "Reconciliation: Task is gone"
     else:
         task_state, message = TaskState.TASK_UNKNOWN, "Reconciliation: Task is unknown"
     if not framework.partition_aware:

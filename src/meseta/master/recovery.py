@@ -7,25 +7,43 @@ registry is back, the master cannot say of an unknown task that it is gone, and 
 from __future__ import annotations
 
 from meseta.master.effects import Failed
+from meseta.master.forgetting import watch_past
 from meseta.master.registry import MarkUnreachable, Recovered
-from meseta.master.state import PendingDeparture, State, remember
+from meseta.master.state import AskedOfRegistry, PendingDeparture, State, remember
 
 
 def recover(state: State, recovered: Recovered, now: float) -> None:
     """Take over what the registry holds, and wait for its agents."""
+    watch_past(state, now)
     state.unreachable_agents.update(recovered.unreachable)
+    state.gone_agents.update(recovered.gone)
     for info in recovered.agents:
         assert info.id is not None, "the registry holds agents with their ids"
         state.recovered_agents[info.id] = info
+    for id, deactivation in recovered.deactivated:
+        if id in state.recovered_agents or id in state.unreachable_agents:
+            state.deactivated[id] = deactivation
+    _set_up_roles(state, recovered)
+    state.allocator.await_agents(len(state.recovered_agents), now)
     if state.recovered_agents:
         state.deadlines.arm(("recovery", None), now + state.config.agent_reregister_timeout_s)
+
+
+def _set_up_roles(state: State, recovered: Recovered) -> None:
+    """Let the quotas and weights of the registry count; weights that it has win over those of the flag."""
+    state.quotas.update(recovered.quotas)
+    for role, quota in recovered.quotas:
+        state.allocator.update_quota(role, quota.guarantees, quota.limits)
+    state.weights.update(recovered.weights or state.config.weights)
+    state.allocator.update_weights(state.weights)
+    state.asked = AskedOfRegistry(dict(state.quotas), dict(state.weights))
 
 
 def on_recovery_timed_out(state: State, key: None, now: float) -> None:
     """Have it written that the agents that did not come back are unreachable."""
     since = state.wall(now)
     for id in state.recovered_agents:
-        if id not in state.reregistering:
+        if id not in state.reregistering and id not in state.marking_gone:
             timeout = state.config.agent_reregister_timeout_s
             cause = f"did not reregister within {timeout:g}secs after master failover"
             pending = PendingDeparture(id, cause, since)

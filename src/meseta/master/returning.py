@@ -14,6 +14,7 @@ import msgspec
 from meseta.allocator.allocator import RoleResources
 from meseta.ids import AgentId, ExecutorId, FrameworkId, TaskId
 from meseta.master.agents import add_agent, reconnect_agent, watch_agent
+from meseta.master.draining import repeat_drain
 from meseta.master.effects import (
     AgentAdded,
     AgentReregistered,
@@ -27,6 +28,7 @@ from meseta.master.effects import (
 )
 from meseta.master.events import ReregistrationRequested
 from meseta.master.frameworks import recover_framework
+from meseta.master.gone import refuse_gone
 from meseta.master.history import forget_returned, recall_completed
 from meseta.master.registry import MarkReachable, UpdateAgentInfo
 from meseta.master.state import (
@@ -59,7 +61,7 @@ def on_reregistration_requested(state: State, event: ReregistrationRequested, no
     state.counters["master/messages_reregister_slave"] += 1
     id = event.info.id
     assert id is not None, "the edge drops a re-registration without an id"
-    if id in state.reregistering or is_refused(state, event):
+    if id in state.reregistering or refuse_gone(state, event) or is_refused(state, event):
         return
     agent = state.agents.get(id)
     if agent is not None and agent.leaving is not None:
@@ -97,7 +99,9 @@ def readmit(state: State, event: ReregistrationRequested, now: float) -> None:
         return
     else:
         _refresh_known(state, agent, event, now)
-    _settle_frameworks(state, state.agents[event.info.id], event)
+    agent = state.agents[event.info.id]
+    repeat_drain(state, agent, now)
+    _settle_frameworks(state, agent, event)
 
 
 def _add_returning(state: State, event: ReregistrationRequested, now: float) -> None:

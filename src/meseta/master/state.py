@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from meseta.allocator.allocator import Allocator
+from meseta.allocator.quota import Quota
 from meseta.ids import NO_PID, AgentId, ExecutorId, FrameworkId, OfferId, OperationId, Pid, TaskId
 from meseta.machine import Deadlines
 from meseta.master.approval import Approvers
@@ -38,8 +39,14 @@ from meseta.master.effects import (
     SendToFramework,
     Unlink,
 )
-from meseta.master.events import Peer, RegistrationRequested, ReregistrationRequested, Ticket
-from meseta.master.registry import Mutation
+from meseta.master.events import (
+    Peer,
+    RegistrationRequested,
+    RequestId,
+    ReregistrationRequested,
+    Ticket,
+)
+from meseta.master.registry import Deactivation, Mutation
 from meseta.records import (
     ENDED_OPERATIONS,
     TERMINAL_STATES,
@@ -247,6 +254,10 @@ class AgentState:
     """By uuid."""
     killed: set[tuple[FrameworkId, TaskId]] = field(default_factory=set)
     """Tasks that a framework wants killed; the agent is told again when it registers again."""
+    deactivation: Deactivation | None = None
+    """What an operator wants; the same record as in `State.deactivated`."""
+    drain_started: float | None = None
+    """When this master told the agent to drain."""
 
     def __str__(self) -> str:
         return f"{self.id} at {self.pid} ({self.info.hostname})"
@@ -261,7 +272,7 @@ class PendingAgent(msgspec.Struct, frozen=True):
 
 
 class PendingDeparture(msgspec.Struct, frozen=True):
-    """What to do when the registry has written that an agent is unreachable or has left."""
+    """What to do when the registry has written that an agent is unreachable, has left, or is gone."""
 
     agent_id: AgentId
     cause: str
@@ -270,9 +281,53 @@ class PendingDeparture(msgspec.Struct, frozen=True):
     counter: str | None = None
     replacement: RegistrationRequested | None = None
     """A new agent at the same address, to be admitted next."""
+    gone_since: float | None = None
+    """An operator says that it is gone."""
+    request: RequestId | None = None
+    """An operator waits for the answer."""
 
 
-Pending = PendingAgent | PendingDeparture
+class PendingDeactivation(msgspec.Struct, frozen=True):
+    """What to do when the registry has written what an operator wants of an agent."""
+
+    agent_id: AgentId
+    deactivation: Deactivation | None
+    request: RequestId | None = None
+    """An operator waits for the answer."""
+
+
+class PendingForgetting(msgspec.Struct, frozen=True):
+    """Which unreachable and gone agents to forget when the registry has."""
+
+    agent_ids: tuple[AgentId, ...]
+
+
+class PendingQuota(msgspec.Struct, frozen=True):
+    """What to do when the registry has written quotas."""
+
+    request: RequestId
+    quotas: dict[str, Quota]
+
+
+class PendingWeights(msgspec.Struct, frozen=True):
+    """What to do when the registry has written weights."""
+
+    request: RequestId
+    weights: dict[str, float]
+    """Those that change."""
+
+
+Pending = (
+    PendingAgent | PendingDeparture | PendingDeactivation | PendingForgetting | PendingQuota | PendingWeights
+)
+
+
+@dataclass(slots=True)
+class AskedOfRegistry:
+    """What the registry will hold of roles when it has written all that it was asked to."""
+
+    quotas: dict[str, Quota] = field(default_factory=dict)
+    weights: dict[str, float] = field(default_factory=dict)
 
 
 class State:
@@ -323,6 +378,19 @@ class State:
         """What was on each unreachable agent; the tasks themselves are in their frameworks' accounts."""
         self.removed_agents: dict[AgentId, None] = {}
         """Agents that have left, oldest first; bounded."""
+        self.gone_agents: dict[AgentId, float] = {}
+        """Agents that an operator has marked gone, and since when (epoch), oldest first; bounded."""
+        self.marking_gone: set[AgentId] = set()
+        """Agents of which the registry is being told that they are gone."""
+        self.deactivated: dict[AgentId, Deactivation] = {}
+        """What operators want of agents that are there, awaited or unreachable."""
+        self.emptied_agents: dict[AgentId, None] = {}
+        """Draining agents that have lost a task or an operation in this event."""
+        self.quotas: dict[str, Quota] = {}
+        """By top-level role; a role without guarantees and limits has none. Bounded."""
+        self.weights: dict[str, float] = {}
+        """By role, where they were set. Bounded."""
+        self.asked = AskedOfRegistry()
         self.pending: dict[Ticket, Pending] = {}
         """What waits for the registry."""
         self.registering: dict[Pid, Ticket] = {}

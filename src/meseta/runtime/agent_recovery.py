@@ -15,13 +15,14 @@ from meseta.agent import paths
 from meseta.agent.events import (
     Recovered,
     RecoveredContainer,
+    RecoveredDraining,
     RecoveredExecutor,
     RecoveredFramework,
     RecoveredOperation,
     RecoveredTask,
 )
 from meseta.errors import ConfigError, WireError
-from meseta.ids import NO_PID, ContainerId, Pid
+from meseta.ids import NO_PID, AgentId, ContainerId, Pid
 from meseta.records import AgentInfo
 from meseta.resources import Resources
 from meseta.runtime.checkpoints import read_record, read_records, read_text, recover_records
@@ -42,6 +43,7 @@ from meseta.runtime.sandbox import (
 from meseta.wire.checkpoints import (
     read_agent,
     read_checkpointed_resources,
+    read_drain,
     read_executor,
     read_framework,
     read_group,
@@ -82,6 +84,7 @@ def recover(
         agent_id=known.id,
         total=_total(work_dir, agent.resources),
         operations=_operations(work_dir),
+        draining=_draining(work_dir, known.id),
         frameworks=tuple(_frameworks(directory)),
         containers=containers,
         garbage=tuple(leftovers(work_dir, known.id)),
@@ -95,6 +98,13 @@ def _anew(work_dir: str, agent: AgentInfo, containers: tuple[RecoveredContainer,
         containers=containers,
         garbage=tuple(leftovers(work_dir, None)),
     )
+
+
+def _draining(work_dir: str, agent_id: AgentId | None) -> RecoveredDraining | None:
+    assert agent_id is not None, "an agent is written down when it has its id"
+    path = os.path.join(work_dir, paths.drain_config(agent_id))
+    record = read_record(path)
+    return None if record is None else _read(read_drain, record, path)
 
 
 def _difference(known: AgentInfo, now: AgentInfo) -> str | None:

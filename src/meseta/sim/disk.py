@@ -16,6 +16,7 @@ from meseta.agent import paths
 from meseta.agent.effects import (
     AgentCheckpoint,
     Checkpoint,
+    DrainCheckpoint,
     ExecutorCheckpoint,
     FrameworkCheckpoint,
     OperationReport,
@@ -28,23 +29,36 @@ from meseta.agent.effects import (
 from meseta.agent.events import Recovered as AgentRecovered
 from meseta.agent.events import (
     RecoveredContainer,
+    RecoveredDraining,
     RecoveredExecutor,
     RecoveredFramework,
     RecoveredOperation,
     RecoveredTask,
 )
+from meseta.allocator.quota import Quota
 from meseta.ids import NO_PID, AgentId, ContainerId, Pid
+from meseta.master.quota import apply_quotas
 from meseta.master.registry import (
     AdmitAgent,
+    Deactivate,
+    Deactivation,
+    ForgetAgents,
+    MarkGone,
     MarkReachable,
     MarkUnreachable,
     Mutation,
+    Reactivate,
     Recovered,
     RemoveAgent,
     UpdateAgentInfo,
+    UpdateQuota,
+    UpdateWeights,
 )
 from meseta.records import AgentInfo, TaskStatus
 from meseta.sim.world import World
+
+AWAY_S = 0.1
+"""How often it is tried whether a store can be reached again."""
 
 
 class Latency(NamedTuple):
@@ -63,14 +77,24 @@ class Latency(NamedTuple):
 
 
 class Disk:
-    """Writes in order. `apply` makes one durable; `done` is told of those that the process waits for."""
+    """Writes in order. `apply` makes one durable; `done` is told of those that the process waits for.
 
-    def __init__(self, world: World, latency: Latency, chance: random.Random) -> None:
+    `is_away` tells whether a store cannot be reached at the moment; what is asked of it waits.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        latency: Latency,
+        chance: random.Random,
+        is_away: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._world = world
         self._chance = chance
         self._queue: deque[tuple[Callable[[], None], Callable[[], None] | None]] = deque()
         self._life = 0
         self._last = 0.0
+        self._is_away = is_away
         self.latency = latency
 
     def write(self, apply: Callable[[], None], done: Callable[[], None] | None) -> None:
@@ -79,19 +103,35 @@ class Disk:
         self._last = max(self._last, self._world.now + self.latency.draw(self._chance))
         self._world.at(self._last, partial(self._land, self._life))
 
-    def crash(self) -> None:
-        """Lose what has not landed, but for a part that nobody knows of."""
-        for _ in range(self._chance.randint(0, len(self._queue))):
-            self._queue.popleft()[0]()
+    def stall(self, length_s: float) -> None:
+        """Let what is written from now on wait."""
+        self._last = max(self._last, self._world.now + length_s)
+
+    def crash(self, late_s: float = 0.0) -> None:
+        """Lose what has not landed, but for a part that nobody knows of, which lands within `late_s`."""
+        survives = [self._queue.popleft()[0] for _ in range(self._chance.randint(0, len(self._queue)))]
         self._queue.clear()
+        if late_s:
+            self._world.after(self._chance.random() * late_s, partial(_land_all, survives))
+        else:
+            _land_all(survives)
         self._life += 1
 
     def _land(self, life: int) -> None:
-        if life == self._life:
+        if life != self._life:
+            return
+        if self._is_away():
+            self._world.after(AWAY_S, partial(self._land, life))
+        else:
             apply, done = self._queue.popleft()
             apply()
             if done is not None:
                 done()
+
+
+def _land_all(writes: list[Callable[[], None]]) -> None:
+    for apply in writes:
+        apply()
 
 
 class Registry:
@@ -100,6 +140,10 @@ class Registry:
     def __init__(self) -> None:
         self.agents: dict[AgentId, AgentInfo] = {}
         self.unreachable: dict[AgentId, float] = {}
+        self.gone: dict[AgentId, float] = {}
+        self.deactivated: dict[AgentId, Deactivation] = {}
+        self.quotas: dict[str, Quota] = {}
+        self.weights: dict[str, float] = {}
 
     def apply(self, mutation: Mutation) -> None:
         """Make one mutation durable."""
@@ -111,13 +155,39 @@ class Registry:
             case MarkUnreachable(agent_id, since):
                 self.agents.pop(agent_id, None)
                 self.unreachable[agent_id] = since
+            case MarkGone(agent_id, since):
+                self._forget(agent_id)
+                self.gone[agent_id] = since
             case RemoveAgent(agent_id):
-                self.agents.pop(agent_id, None)
-                self.unreachable.pop(agent_id, None)
+                self._forget(agent_id)
+            case ForgetAgents(agent_ids):
+                for agent_id in agent_ids:
+                    self._forget(agent_id)
+            case Deactivate(agent_id, deactivation):
+                self.deactivated[agent_id] = deactivation
+            case Reactivate(agent_id):
+                self.deactivated.pop(agent_id, None)
+            case UpdateQuota(quotas):
+                apply_quotas(self.quotas, dict(quotas))
+            case UpdateWeights(weights):
+                self.weights = dict(weights)
+
+    def _forget(self, agent_id: AgentId) -> None:
+        self.agents.pop(agent_id, None)
+        self.unreachable.pop(agent_id, None)
+        self.gone.pop(agent_id, None)
+        self.deactivated.pop(agent_id, None)
 
     def recovered(self) -> Recovered:
         """Return what a new master finds."""
-        return Recovered(agents=tuple(self.agents.values()), unreachable=tuple(self.unreachable.items()))
+        return Recovered(
+            tuple(self.agents.values()),
+            tuple(self.unreachable.items()),
+            tuple(self.gone.items()),
+            tuple(self.deactivated.items()),
+            tuple(self.quotas.items()),
+            tuple(self.weights.items()),
+        )
 
 
 class _Directory(dict[str, Any]):
@@ -163,6 +233,7 @@ class WorkDirectory:
                 for name, framework in frameworks.items()
                 if "framework.info" in framework
             ),
+            draining=_draining(agent.get("drain.config")),
             containers=containers,
         )
 
@@ -244,3 +315,7 @@ def _task(directory: _Directory) -> RecoveredTask:
 def _status(record: UpdateCheckpoint) -> TaskStatus:
     assert record.update is not None
     return record.update.status
+
+
+def _draining(record: DrainCheckpoint | None) -> RecoveredDraining | None:
+    return None if record is None else RecoveredDraining(record.max_grace_period_s, record.mark_gone)

@@ -31,6 +31,7 @@ from meseta.wire.lift import (
     text,
 )
 from meseta.wire.lower import (
+    drain_config,
     executor_message,
     framework_message,
     status_message,
@@ -338,6 +339,11 @@ def _checkpoint_resources(message: x.CheckpointResources) -> bytes:
     return body.SerializeToString()
 
 
+def _drain(message: x.DrainAgent) -> bytes:
+    config = drain_config(message.max_grace_period_s, mark_gone=message.mark_gone)
+    return i.DrainSlaveMessage(config=config).SerializeToString()
+
+
 def _shutdown(message: x.Shutdown) -> bytes:
     return i.ShutdownMessage(message=message.message).SerializeToString()
 
@@ -358,6 +364,7 @@ _ENCODERS: dict[type, tuple[str, Callable[[Any], bytes]]] = {
     x.ApplyOperation: ("mesos.internal.ApplyOperationMessage", _apply_operation),
     x.ReconcileOperations: ("mesos.internal.ReconcileOperationsMessage", _reconcile_operations),
     x.CheckpointResources: ("mesos.internal.CheckpointResourcesMessage", _checkpoint_resources),
+    x.DrainAgent: ("mesos.internal.DrainSlaveMessage", _drain),
     x.Shutdown: ("mesos.internal.ShutdownMessage", _shutdown),
 }
 

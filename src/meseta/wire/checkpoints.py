@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from meseta.agent import effects as x
-from meseta.agent.events import RecoveredOperation
+from meseta.agent.events import RecoveredDraining, RecoveredOperation
 from meseta.errors import WireError
 from meseta.ids import ContainerId, FrameworkId
 from meseta.records import (
@@ -42,7 +42,7 @@ from meseta.wire.lift import (
     lift_task,
     optional,
 )
-from meseta.wire.lower import framework_message, internal_agent_message, update_message
+from meseta.wire.lower import drain_config, framework_message, internal_agent_message, update_message
 from meseta.wire.master_link import operation_of, task_of
 from meseta.wire.operations import is_on_resources, lift_resource_operation
 from meseta.wire.resources import fill_resources, lift_resources
@@ -125,6 +125,10 @@ def _resources(record: x.ResourcesCheckpoint) -> list[bytes]:
     return [message.SerializeToString()]
 
 
+def _drain(record: x.DrainCheckpoint) -> list[bytes]:
+    return [drain_config(record.max_grace_period_s, mark_gone=record.mark_gone).SerializeToString()]
+
+
 _ENCODERS: dict[type, Callable[[Any], list[bytes]]] = {
     x.AgentCheckpoint: _agent,
     x.FrameworkCheckpoint: _framework,
@@ -132,6 +136,7 @@ _ENCODERS: dict[type, Callable[[Any], list[bytes]]] = {
     x.TaskCheckpoint: _task,
     x.UpdateCheckpoint: _update,
     x.ResourcesCheckpoint: _resources,
+    x.DrainCheckpoint: _drain,
 }
 
 
@@ -149,6 +154,14 @@ def read_framework(record: bytes) -> FrameworkInfo:
     if info.id is None:
         raise WireError("the framework has no id")
     return info
+
+
+def read_drain(record: bytes) -> RecoveredDraining:
+    """Return how the agent is to be emptied."""
+    config = parse(m.DrainConfig, record)
+    has_grace = config.HasField("max_grace_period")
+    grace_s = config.max_grace_period.nanoseconds / 1e9 if has_grace else None
+    return RecoveredDraining(grace_s, config.mark_gone)
 
 
 def read_executor(record: bytes) -> ExecutorInfo:

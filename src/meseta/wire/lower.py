@@ -28,6 +28,14 @@ from meseta.wire.resources import fill_allocation_role, fill_resources
 _NS = 1_000_000_000
 
 
+def drain_config(max_grace_period_s: float | None, *, mark_gone: bool) -> m.DrainConfig:
+    """Return how an agent is to be drained."""
+    config = m.DrainConfig(mark_gone=mark_gone)
+    if max_grace_period_s is not None:
+        config.max_grace_period.nanoseconds = nanoseconds(max_grace_period_s)
+    return config
+
+
 def nanoseconds(seconds: float) -> int:
     """Return a time in 64-bit nanoseconds; a peer's largest one, rounded to a float, is beyond them."""
     return max(-(1 << 63), min(round(seconds * _NS), (1 << 63) - 1))

@@ -2,10 +2,17 @@
 
     agents/<agent id>   {"type": "admitted", "version": 1, "info": <v1 AgentInfo as the agent sent it>}
                         {"type": "unreachable", "version": 1, "since": <seconds since the epoch>}
+                        {"type": "gone", "version": 1, "since": <seconds since the epoch>}
+    deactivated/<agent id>   {"version": 1, "drain": null, or {"state": "draining" or "drained",
+                              "max_grace_period_s": <seconds or null>, "mark_gone": <bool>}}
+    quotas/<role>       {"version": 1, "guarantees": {<name>: <thousandths>}, "limits": {…}}
+    weights/<role>      {"version": 1, "weight": <number>}
 
-One record says all about one agent, so it can never be admitted and unreachable at once, and a mutation is
-one record written or deleted. Records are MessagePack. Fields may be added without a new version; a version
-goes up when an older Meseta must not read a record any more, and then it refuses to.
+One record says where an agent stands, so it can never be admitted and unreachable at once. What operators
+want of it is a record of its own, so that neither overwrites the other. A Meseta that does not know a kind
+of record refuses the registry: that is what Mesos's minimum capabilities are for. Records are MessagePack.
+Fields may be added without a new version; a version goes up when an older Meseta must not read a record any
+more, and then it refuses to.
 """
 
 from __future__ import annotations
@@ -15,16 +22,25 @@ from typing import Any
 
 import msgspec
 
+from meseta.allocator.quota import NO_QUOTA, Quota
 from meseta.errors import WireError
 from meseta.ids import AgentId
 from meseta.master.registry import (
     AdmitAgent,
+    Deactivate,
+    Deactivation,
+    Drain,
+    ForgetAgents,
+    MarkGone,
     MarkReachable,
     MarkUnreachable,
     Mutation,
+    Reactivate,
     Recovered,
     RemoveAgent,
     UpdateAgentInfo,
+    UpdateQuota,
+    UpdateWeights,
 )
 from meseta.records import AgentInfo
 from meseta.wire.gen import mesos_pb2 as m
@@ -35,10 +51,13 @@ from meseta.wire.scheduler_calls import parse
 VERSION = 1
 """The newest version of a record that is read, and the one that is written."""
 AGENTS = "agents/"
+DEACTIVATED = "deactivated/"
+QUOTAS = "quotas/"
+WEIGHTS = "weights/"
 
 
-Change = tuple[str, bytes | None]
-"""A key, and the record to be put in the place of the one under it; None: there is to be none."""
+Changes = dict[str, bytes | None]
+"""By key, the record to be put in the place of the one under it; None: there is to be none."""
 
 
 class _Admitted(msgspec.Struct, tag="admitted", gc=False):
@@ -51,42 +70,114 @@ class _Unreachable(msgspec.Struct, tag="unreachable", gc=False):
     since: float
 
 
+class _Gone(msgspec.Struct, tag="gone", gc=False):
+    version: int
+    since: float
+
+
+class _Deactivated(msgspec.Struct, gc=False):
+    version: int
+    drain: Drain | None
+
+
+class _Quota(msgspec.Struct, gc=False):
+    version: int
+    guarantees: dict[str, int]
+    limits: dict[str, int]
+
+
+class _Weight(msgspec.Struct, gc=False):
+    version: int
+    weight: float
+
+
 class _AnyRecord(msgspec.Struct):
     version: int
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_Admitted | _Unreachable).decode
+_decode_agent = msgspec.msgpack.Decoder(_Admitted | _Unreachable | _Gone).decode
+_decode_deactivated = msgspec.msgpack.Decoder(_Deactivated).decode
+_decode_quota = msgspec.msgpack.Decoder(_Quota).decode
+_decode_weight = msgspec.msgpack.Decoder(_Weight).decode
 _decode_version = msgspec.msgpack.Decoder(_AnyRecord).decode
 
 
-def change_of(mutation: Mutation) -> Change:
-    """Return what a mutation changes."""
+def changes_of(mutation: Mutation) -> Changes:
+    """Return what a mutation changes; all of it is one step."""
     return _CHANGES[type(mutation)](mutation)
 
 
-def _admitted(mutation: AdmitAgent | UpdateAgentInfo | MarkReachable) -> Change:
+def _admitted(mutation: AdmitAgent | UpdateAgentInfo | MarkReachable) -> Changes:
     info = mutation.info
     assert info.id is not None, "the registry holds agents with their ids"
     raw = info.raw or agent_message(info).SerializeToString()
-    return AGENTS + info.id, _encode(_Admitted(VERSION, raw))
+    return {AGENTS + info.id: _encode(_Admitted(VERSION, raw))}
 
 
-def _unreachable(mutation: MarkUnreachable) -> Change:
-    return AGENTS + mutation.agent_id, _encode(_Unreachable(VERSION, mutation.since))
+def _unreachable(mutation: MarkUnreachable) -> Changes:
+    return {AGENTS + mutation.agent_id: _encode(_Unreachable(VERSION, mutation.since))}
 
 
-def _removed(mutation: RemoveAgent) -> Change:
-    return AGENTS + mutation.agent_id, None
+def _gone(mutation: MarkGone) -> Changes:
+    id = mutation.agent_id
+    return {AGENTS + id: _encode(_Gone(VERSION, mutation.since)), DEACTIVATED + id: None}
 
 
-_CHANGES: dict[type, Callable[[Any], Change]] = {
+def _removed(mutation: RemoveAgent) -> Changes:
+    return _forgotten(ForgetAgents((mutation.agent_id,)))
+
+
+def _forgotten(mutation: ForgetAgents) -> Changes:
+    return {kind + id: None for id in mutation.agent_ids for kind in (AGENTS, DEACTIVATED)}
+
+
+def _deactivated(mutation: Deactivate) -> Changes:
+    record = _Deactivated(VERSION, mutation.deactivation.drain)
+    return {DEACTIVATED + mutation.agent_id: _encode(record)}
+
+
+def _reactivated(mutation: Reactivate) -> Changes:
+    return {DEACTIVATED + mutation.agent_id: None}
+
+
+def _quotas(mutation: UpdateQuota) -> Changes:
+    return {QUOTAS + role: None if quota == NO_QUOTA else _quota(quota) for role, quota in mutation.quotas}
+
+
+def _quota(quota: Quota) -> bytes:
+    return _encode(_Quota(VERSION, dict(quota.guarantees), dict(quota.limits)))
+
+
+def _weights(mutation: UpdateWeights) -> Changes:
+    return {WEIGHTS + role: _encode(_Weight(VERSION, weight)) for role, weight in mutation.weights}
+
+
+_CHANGES: dict[type, Callable[[Any], Changes]] = {
     AdmitAgent: _admitted,
     UpdateAgentInfo: _admitted,
     MarkReachable: _admitted,
     MarkUnreachable: _unreachable,
     RemoveAgent: _removed,
+    MarkGone: _gone,
+    ForgetAgents: _forgotten,
+    Deactivate: _deactivated,
+    Reactivate: _reactivated,
+    UpdateQuota: _quotas,
+    UpdateWeights: _weights,
 }
+
+
+class _Found:
+    """What has been read so far."""
+
+    def __init__(self) -> None:
+        self.agents: list[AgentInfo] = []
+        self.unreachable: list[tuple[AgentId, float]] = []
+        self.gone: list[tuple[AgentId, float]] = []
+        self.deactivated: list[tuple[AgentId, Deactivation]] = []
+        self.quotas: list[tuple[str, Quota]] = []
+        self.weights: list[tuple[str, float]] = []
 
 
 def read_registry(records: Mapping[str, bytes]) -> Recovered:
@@ -95,26 +186,60 @@ def read_registry(records: Mapping[str, bytes]) -> Recovered:
     Raises:
         WireError: a record is not one of ours, or a newer Meseta has written it.
     """
-    agents: list[AgentInfo] = []
-    unreachable: list[tuple[AgentId, float]] = []
+    found = _Found()
     for key, body in records.items():
-        if not key.startswith(AGENTS):
+        kind = key[: key.find("/") + 1]
+        if kind not in _READERS:
             raise WireError(f"the record {key!r} is of a kind that this version of Meseta does not know")
-        id, record = AgentId(key.removeprefix(AGENTS)), _read(key, body)
-        if isinstance(record, _Unreachable):
-            unreachable.append((id, record.since))
-        else:
-            agents.append(_read_info(key, id, record.info))
-    return Recovered(tuple(agents), tuple(sorted(unreachable, key=lambda entry: entry[1])))
+        try:
+            _check_version(key, _decode_version(body).version)
+            _READERS[kind](found, key, body)
+        except msgspec.MsgspecError as fault:
+            raise WireError(f"the record {key!r} cannot be read: {fault}") from None
+    return Recovered(
+        tuple(found.agents),
+        tuple(sorted(found.unreachable, key=_since)),
+        tuple(sorted(found.gone, key=_since)),
+        tuple(found.deactivated),
+        tuple(found.quotas),
+        tuple(found.weights),
+    )
 
 
-def _read(key: str, body: bytes) -> _Admitted | _Unreachable:
-    try:
-        _check_version(key, _decode_version(body).version)
-        record: _Admitted | _Unreachable = _decode(body)
-    except msgspec.MsgspecError as fault:
-        raise WireError(f"the record {key!r} cannot be read: {fault}") from None
-    return record
+def _since(entry: tuple[AgentId, float]) -> float:
+    return entry[1]
+
+
+def _read_agent(found: _Found, key: str, body: bytes) -> None:
+    id, record = AgentId(key.removeprefix(AGENTS)), _decode_agent(body)
+    if isinstance(record, _Admitted):
+        found.agents.append(_read_info(key, id, record.info))
+    elif isinstance(record, _Unreachable):
+        found.unreachable.append((id, record.since))
+    else:
+        found.gone.append((id, record.since))
+
+
+def _read_deactivated(found: _Found, key: str, body: bytes) -> None:
+    id = AgentId(key.removeprefix(DEACTIVATED))
+    found.deactivated.append((id, Deactivation(_decode_deactivated(body).drain)))
+
+
+def _read_quota(found: _Found, key: str, body: bytes) -> None:
+    record = _decode_quota(body)
+    found.quotas.append((key.removeprefix(QUOTAS), Quota(record.guarantees, record.limits)))
+
+
+def _read_weight(found: _Found, key: str, body: bytes) -> None:
+    found.weights.append((key.removeprefix(WEIGHTS), _decode_weight(body).weight))
+
+
+_READERS: dict[str, Callable[[_Found, str, bytes], None]] = {
+    AGENTS: _read_agent,
+    DEACTIVATED: _read_deactivated,
+    QUOTAS: _read_quota,
+    WEIGHTS: _read_weight,
+}
 
 
 def _check_version(key: str, version: int) -> None:

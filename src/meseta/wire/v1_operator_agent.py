@@ -14,7 +14,14 @@ from meseta.wire import v1_operator as v1
 from meseta.wire.executor_link import fill_container_id
 from meseta.wire.gen import agent_pb2 as a
 from meseta.wire.gen import mesos_pb2 as m
-from meseta.wire.lower import agent_message, executor_message, fill_domain, framework_message
+from meseta.wire.lower import (
+    agent_message,
+    drain_config,
+    executor_message,
+    fill_domain,
+    framework_message,
+    nanoseconds,
+)
 from meseta.wire.lower_attributes import fill_attribute
 from meseta.wire.master_link import operation_of, task_of
 from meseta.wire.resources import fill_resources
@@ -183,7 +190,13 @@ class AgentAnswers:
 
     def agent(self) -> bytes:
         """Answer GET_AGENT."""
-        return self._answer("get_agent", _R.GetAgent(agent_info=agent_info(self._state.info())))
+        body = _R.GetAgent(agent_info=agent_info(self._state.info()))
+        draining = self._state.draining
+        if draining is not None:
+            config = drain_config(draining.max_grace_period_s, mark_gone=draining.mark_gone)
+            body.drain_config.CopyFrom(config)
+            body.estimated_drain_start_time.nanoseconds = nanoseconds(draining.since)
+        return self._answer("get_agent", body)
 
     def operations(self) -> bytes:
         """Answer GET_OPERATIONS."""

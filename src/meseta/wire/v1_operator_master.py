@@ -12,7 +12,16 @@ from typing import Any
 
 from meseta.agent.effects import TaskReport
 from meseta.master.effects import OfferRecord
+from meseta.master.registry import DrainState
 from meseta.master.state import AgentState, Executor, FrameworkState, Offer, Operation, State, Task
+from meseta.master.sums import (
+    RoleSums,
+    agent_version,
+    by_role,
+    role_sums,
+    users_of_framework,
+    users_on_agent,
+)
 from meseta.records import FrameworkCapability, FrameworkInfo, TaskInfo, TaskRecord
 from meseta.resources import Format, Kind, Resources
 from meseta.wire import v1_operator as v1
@@ -21,6 +30,7 @@ from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.gen import scheduler_pb2 as s
 from meseta.wire.lower import (
     agent_message,
+    drain_config,
     executor_message,
     fill_status,
     framework_message,
@@ -28,17 +38,10 @@ from meseta.wire.lower import (
     operation_status_message,
 )
 from meseta.wire.master_link import task_of
+from meseta.wire.quota import quota_status
 from meseta.wire.resources import fill_allocation_role, fill_resources
 from meseta.wire.scheduler_events import SchedulerEvents
 from meseta.wire.v0_json.fragments import Fragments
-from meseta.wire.v1_operator_sums import (
-    RoleSums,
-    agent_version,
-    by_role,
-    role_sums,
-    users_of_framework,
-    users_on_agent,
-)
 
 _R = ma.Response
 _SHOWN_TO = FrameworkInfo(
@@ -126,7 +129,7 @@ def agent_details(agent: AgentState) -> _R.GetAgents.Agent:
     message = _R.GetAgents.Agent(
         agent_info=agent_message(agent.info),
         active=agent.active,
-        deactivated=False,
+        deactivated=agent.deactivation is not None,
         version=agent.version,
         pid=agent.pid,
     )
@@ -138,7 +141,22 @@ def agent_details(agent: AgentState) -> _R.GetAgents.Agent:
     fill_allocated(message.offered_resources, by_role(agent.offers.values()))
     for name in sorted_capabilities(agent.capabilities):
         message.capabilities.add(type=name)
+    info = drain_info(agent)
+    if info is not None:
+        message.drain_info.CopyFrom(info)
+    if agent.drain_started is not None:
+        message.estimated_drain_start_time.nanoseconds = nanoseconds(agent.drain_started)
     return message
+
+
+def drain_info(agent: AgentState) -> m.DrainInfo | None:
+    """Return how far the draining of an agent is; None: nobody wants it empty."""
+    drain = agent.deactivation.drain if agent.deactivation is not None else None
+    if drain is None:
+        return None
+    state = m.DRAINING if drain.state is DrainState.DRAINING else m.DRAINED
+    config = drain_config(drain.max_grace_period_s, mark_gone=drain.mark_gone)
+    return m.DrainInfo(state=state, config=config)
 
 
 def sorted_capabilities(names: Iterable[str]) -> list[str]:
@@ -159,13 +177,10 @@ def fill_allocated(target: Any, sums: Mapping[str, Resources]) -> None:
 class MasterAnswers:
     """The answers about a master's state in one format, `form`."""
 
-    def __init__(
-        self, form: v1.Form, state: State, offers: SchedulerEvents, weights: Mapping[str, float]
-    ) -> None:
+    def __init__(self, form: v1.Form, state: State, offers: SchedulerEvents) -> None:
         self.form = form
         self._state = state
         self._offers = offers
-        self._weights = weights
         self._tasks: Fragments[Task, v1.Part] = Fragments(
             lambda task: form.one(task_message(task)),
             lambda task: (task.state, task.statuses, task.sent_uuid),
@@ -196,12 +211,13 @@ class MasterAnswers:
 
     def roles(self) -> bytes:
         """Answer GET_ROLES."""
-        roles = [self._role(name, sums) for name, sums in role_sums(self._state, self._weights).items()]
+        roles = [self._role(name, sums) for name, sums in role_sums(self._state).items()]
         return self._answer("get_roles", self.form.one(_R.GetRoles(roles=roles)))
 
     def weights(self) -> bytes:
         """Answer GET_WEIGHTS."""
-        infos = [m.WeightInfo(role=role, weight=self._weights[role]) for role in sorted(self._weights)]
+        weights = self._state.weights
+        infos = [m.WeightInfo(role=role, weight=weights[role]) for role in sorted(weights)]
         return self._answer("get_weights", self.form.one(_R.GetWeights(weight_infos=infos)))
 
     def master(self, info: m.MasterInfo, start_time: float, elected_time: float) -> bytes:
@@ -220,8 +236,7 @@ class MasterAnswers:
 
     def quota(self) -> bytes:
         """Answer GET_QUOTA."""
-        body = _R.GetQuota()
-        body.status.SetInParent()
+        body = _R.GetQuota(status=quota_status(self._state.quotas))
         return self._answer("get_quota", self.form.one(body))
 
     def maintenance_status(self) -> bytes:
@@ -314,7 +329,7 @@ class MasterAnswers:
         return self.form.join(_R.GetAgents(), parts)
 
     def _role(self, name: str, sums: RoleSums) -> m.Role:
-        message = m.Role(name=name, weight=self._weights.get(name, 1.0))
+        message = m.Role(name=name, weight=self._state.weights.get(name, 1.0))
         for framework_id in sums.frameworks:
             message.frameworks.add(value=framework_id)
         totals = (sums.allocated + sums.offered).quantities()

@@ -5,22 +5,32 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from meseta.allocator.quota import NO_QUOTA, Quota
 from meseta.errors import WireError
 from meseta.ids import AgentId
 from meseta.master.registry import (
     AdmitAgent,
+    Deactivate,
+    Deactivation,
+    Drain,
+    DrainState,
+    ForgetAgents,
+    MarkGone,
     MarkReachable,
     MarkUnreachable,
+    Reactivate,
     Recovered,
     RemoveAgent,
     UpdateAgentInfo,
+    UpdateQuota,
+    UpdateWeights,
 )
 from meseta.records import AgentInfo
 from meseta.resources import Resources
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.lift import lift_agent
-from meseta.wire.registry import VERSION, change_of, read_registry
+from meseta.wire.registry import VERSION, changes_of, read_registry
 
 A1 = AgentId("m-S1")
 A2 = AgentId("m-S2")
@@ -44,10 +54,10 @@ def written(*mutations: object) -> dict[str, bytes]:
     """The records that are there after these mutations."""
     records: dict[str, bytes] = {}
     for mutation in mutations:
-        key, record = change_of(mutation)  # type: ignore[arg-type]
-        records.pop(key, None)
-        if record is not None:
-            records[key] = record
+        for key, record in changes_of(mutation).items():  # type: ignore[arg-type]
+            records.pop(key, None)
+            if record is not None:
+                records[key] = record
     return records
 
 
@@ -74,6 +84,17 @@ def test_unreachable_agents_come_oldest_first() -> None:
     assert read_registry(records).unreachable == ((A2, 8.0), (A1, 9.0))
 
 
+def test_gone_agents_are_gone_and_not_deactivated() -> None:
+    drained = Deactivation(Drain(DrainState.DRAINED, 2.5, mark_gone=True))
+    records = written(AdmitAgent(registered()), Deactivate(A1, drained))
+    assert read_registry(records) == Recovered(agents=(registered(),), deactivated=((A1, drained),))
+    assert read_registry(written(Deactivate(A2, Deactivation()))).deactivated == ((A2, Deactivation()),)
+    assert not written(Deactivate(A1, drained), Reactivate(A1))
+    gone = written(AdmitAgent(registered()), Deactivate(A1, drained), MarkGone(A1, 5.0), MarkGone(A2, 4.0))
+    assert read_registry(gone) == Recovered(gone=((A2, 4.0), (A1, 5.0)))
+    assert not written(MarkGone(A1, 5.0), MarkUnreachable(A2, 6.0), ForgetAgents((A1, A2)))
+
+
 def encoded(**fields: object) -> bytes:
     return msgspec.msgpack.encode(fields)
 
@@ -92,10 +113,18 @@ def test_fields_that_a_newer_version_has_added_are_passed_over() -> None:
         (KEY, encoded(type="admitted", version=VERSION, info=b"\xff"), "not a mesos.v1.AgentInfo"),
         (KEY, b"\xc1", "cannot be read"),
         (KEY, b"", "cannot be read"),
-        ("quotas/web", encoded(version=VERSION), "does not know"),
+        ("roles/web", encoded(version=VERSION), "does not know"),
     ],
 )
 def test_what_is_not_ours_is_refused(key: str, body: bytes, sentence: str) -> None:
     with pytest.raises(WireError, match=sentence) as refusal:
         read_registry({key: body})
     assert key in str(refusal.value)
+
+
+def test_quotas_and_weights_are_read_as_they_were() -> None:
+    quota = Quota({"cpus": 1500}, {"cpus": 2000, "mem": 0})
+    records = written(UpdateQuota((("eng", quota), ("web", quota))), UpdateQuota((("web", NO_QUOTA),)))
+    assert read_registry(records) == Recovered(quotas=(("eng", quota),))
+    records = written(UpdateWeights((("eng/web", 2.5), ("*", 1.0))))
+    assert read_registry(records) == Recovered(weights=(("eng/web", 2.5), ("*", 1.0)))

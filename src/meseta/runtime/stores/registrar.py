@@ -17,12 +17,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from meseta.errors import StoreError, WireError
 from meseta.master.events import Ticket
-from meseta.master.registry import Mutation, Recovered, RemoveAgent
+from meseta.master.registry import ForgetAgents, Mutation, Recovered
 from meseta.runtime.stores.store import Store
 from meseta.runtime.worker import Worker
-from meseta.wire.registry import change_of, read_registry
+from meseta.wire.registry import changes_of, read_registry
 
 QUEUE_MAX = 100_000
 """Mutations that wait for the store; with more it is lost."""
@@ -91,8 +93,7 @@ class Registrar:
         if len(self._tickets) >= QUEUE_MAX:
             self._lose(StoreError(f"the registry {self._store.name} is too slow: {QUEUE_MAX} changes wait"))
             return
-        key, record = change_of(mutation)
-        self._changes[key] = record
+        self._changes.update(changes_of(mutation))
         self._tickets.append(ticket)
         if not self._is_submitted:
             self._is_submitted = True
@@ -174,8 +175,8 @@ class Registrar:
     def _forget_oldest(self, recovered: Recovered) -> Recovered:
         surplus = recovered.unreachable[:-UNREACHABLE_MAX]
         if surplus:
-            self._store.commit(dict(change_of(RemoveAgent(id)) for id, _ in surplus))
-        return Recovered(recovered.agents, recovered.unreachable[len(surplus) :])
+            self._store.commit(changes_of(ForgetAgents(tuple(id for id, _ in surplus))))
+        return replace(recovered, unreachable=recovered.unreachable[len(surplus) :])
 
     def _commit(self, changes: dict[str, bytes | None], tickets: list[Ticket]) -> None:
         try:

@@ -8,22 +8,10 @@ from typing import Any
 
 import msgspec
 
+from meseta.allocator.quota import NO_QUOTA, Quota
 from meseta.ids import AgentId, FrameworkId
 from meseta.master.state import AgentState, Executor, FrameworkState, State, Task
-from meseta.records import TaskState
-from meseta.resources import Resources
-from meseta.wire import json
-from meseta.wire.gen import mesos_pb2 as m
-from meseta.wire.lower import framework_message
-from meseta.wire.v0_json import objects, values
-from meseta.wire.v0_json.fragments import Fragments
-from meseta.wire.v1_operator_master import (
-    constraints_message,
-    executor_info,
-    sorted_capabilities,
-    task_message,
-)
-from meseta.wire.v1_operator_sums import (
+from meseta.master.sums import (
     RoleSums,
     agent_version,
     by_role,
@@ -31,6 +19,21 @@ from meseta.wire.v1_operator_sums import (
     total,
     users_of_framework,
     users_on_agent,
+)
+from meseta.records import TaskState
+from meseta.resources import Resources
+from meseta.wire import json
+from meseta.wire.gen import mesos_pb2 as m
+from meseta.wire.lower import framework_message
+from meseta.wire.quota import quota_status
+from meseta.wire.v0_json import objects, values
+from meseta.wire.v0_json.fragments import Fragments
+from meseta.wire.v1_operator_master import (
+    constraints_message,
+    drain_info,
+    executor_info,
+    sorted_capabilities,
+    task_message,
 )
 
 Json = dict[str, Any]
@@ -56,9 +59,8 @@ TASKS_LIMIT = 100
 class MasterV0:
     """The bodies of the master's v0 endpoints, as JSON text."""
 
-    def __init__(self, state: State, weights: Mapping[str, float]) -> None:
+    def __init__(self, state: State) -> None:
         self._state = state
-        self._weights = weights
         self._tasks: Fragments[Task, msgspec.Raw] = Fragments(
             lambda task: objects.encode(objects.task(task_message(task), task.resources)),
             lambda task: (task.state, task.statuses),
@@ -164,16 +166,23 @@ class MasterV0:
 
     def roles(self) -> bytes:
         """Return /roles."""
-        sums = role_sums(self._state, self._weights)
-        shown = [role(name, each, self._weights.get(name, 1.0)) for name, each in sums.items()]
+        shown = [self._role(name, sums) for name, sums in role_sums(self._state).items()]
         return msgspec.json.encode({"roles": shown})
 
     def weights(self) -> bytes:
         """Return /weights."""
-        shown = [{"role": role, "weight": self._weights[role]} for role in sorted(self._weights)]
-        return msgspec.json.encode(shown)
+        weights = self._state.weights
+        return msgspec.json.encode([{"role": role, "weight": weights[role]} for role in sorted(weights)])
+
+    def quota(self) -> bytes:
+        """Return /quota."""
+        return json.to_json(quota_status(self._state.quotas))
 
     # Parts --------------------------------------------------------------------------------------------
+
+    def _role(self, name: str, sums: RoleSums) -> Json:
+        state = self._state
+        return role(name, sums, state.weights.get(name, 1.0), state.quotas.get(name, NO_QUOTA))
 
     def _framework(self, of: FrameworkState) -> Json:
         message = framework_message(of.info, of.id)
@@ -264,17 +273,23 @@ def agent(of: AgentState) -> Json:
     shown = objects.agent_info(of.info) | {"pid": of.pid, "registered_time": of.registered_time}
     if of.reregistered_time is not None:
         shown["reregistered_time"] = of.reregistered_time
-    return shown | {
+    shown |= {
         "resources": values.resources(of.total),
         "used_resources": values.resources(total(by_role(users_on_agent(of)))),
         "offered_resources": values.resources(total(by_role(of.offers.values()))),
         "reserved_resources": values.reserved(of.total),
         "unreserved_resources": values.resources(of.total.unreserved()),
         "active": of.active,
-        "deactivated": False,
+        "deactivated": of.deactivation is not None,
         "version": of.version,
         "capabilities": sorted_capabilities(of.capabilities),
     }
+    info = drain_info(of)
+    if info is not None:
+        shown["drain_info"] = json.to_dict(info)
+    if of.drain_started is not None:
+        shown["estimated_drain_start_time_seconds"] = of.drain_started
+    return shown
 
 
 def agent_resources(of: AgentState) -> Json:
@@ -296,14 +311,19 @@ def executor(of: Executor) -> Json:
     return objects.executor(executor_info(of), of.resources) | {"slave_id": of.agent_id}
 
 
-def role(name: str, sums: RoleSums, weight: float) -> Json:
+def role(name: str, sums: RoleSums, weight: float, quota: Quota) -> Json:
     """Return a role."""
     held = sums.allocated + sums.offered
-    consumed = sums.allocated + sums.reserved_unused
+    bounds = {
+        "role": name,
+        "guarantee": values.amounts(quota.guarantees),
+        "limit": values.amounts(quota.limits),
+        "consumed": values.quantities(sums.consumed),
+    }
     return {
         "name": name,
         "weight": weight,
-        "quota": {"role": name, "guarantee": {}, "limit": {}, "consumed": values.quantities(consumed)},
+        "quota": bounds,
         "resources": values.quantities(held),
         "allocated": values.quantities(sums.allocated),
         "offered": values.quantities(sums.offered),

@@ -1,0 +1,54 @@
+"""The registry is rid of agents that have been unreachable or gone for long, and of the oldest of too many.
+
+Without this it would grow with every agent that ever was. The price: of tasks on an agent that is forgotten
+the master says that it does not know them, and a gone agent that is forgotten is let in again. (Mesos:
+`registry_max_agent_age`, `registry_max_agent_count`, `registry_gc_interval`.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from meseta.ids import AgentId
+from meseta.master.agents import set_deactivation
+from meseta.master.registry import ForgetAgents
+from meseta.master.state import PendingForgetting, State
+
+
+def watch_past(state: State, now: float) -> None:
+    """Arm the timer."""
+    state.deadlines.arm(("forgetting", None), now + state.config.forgetting_interval_s)
+
+
+def on_forgetting_due(state: State, key: None, now: float) -> None:
+    """Have those written off that are to be remembered no more."""
+    watch_past(state, now)
+    busy = {*state.reregistering, *state.marking_gone}
+    old = (*_old(state, state.unreachable_agents, now), *_old(state, state.gone_agents, now))
+    ids = tuple(id for id in old if id not in busy)
+    if ids:
+        state.persist(ForgetAgents(ids), PendingForgetting(ids))
+
+
+def _old(state: State, past: Mapping[AgentId, float], now: float) -> Iterator[AgentId]:
+    """Yield the agents of a memory, oldest first, that are too old or too many."""
+    surplus = len(past) - state.config.past_agents_max
+    expired = state.wall(now) - state.config.past_agents_max_s
+    for number, (id, since) in enumerate(past.items()):
+        if number < surplus or since < expired:
+            yield id
+
+
+def on_forgetting_written(state: State, pending: PendingForgetting) -> None:
+    """Forget them here, too."""
+    for id in pending.agent_ids:
+        state.gone_agents.pop(id, None)
+        if state.unreachable_agents.pop(id, None) is None:
+            continue
+        set_deactivation(state, id, None)
+        for framework_id, task_id in state.unreachable_tasks.pop(id, ()):
+            framework = state.frameworks.get(framework_id)
+            task = framework.unreachable_tasks.get(task_id) if framework is not None else None
+            if framework is not None and task is not None and task.agent_id == id:
+                del framework.unreachable_tasks[task_id]
+    state.note(f"Forgot {len(pending.agent_ids)} agents that have been unreachable or gone for long")
