@@ -28,7 +28,7 @@ def test_masters_and_agents_agree_on_what_is_reserved(first: int) -> None:
         simulation = Simulation(reserving(seed), Trace(on=False), check_every=CHECK_EVERY)
         outcome = simulation.run()
         assert outcome.failure is None, f"seed {seed}: {outcome.failure}"
-        for master in simulation.cluster.masters:
+        for master in (process.node for process in simulation.cluster.masters):
             if master.machine is None:
                 continue
             state = master.machine.state

@@ -10,7 +10,7 @@ from meseta.sim.plan import swarm_plan
 from meseta.sim.simulation import Simulation
 from meseta.sim.trace import Trace
 
-SEEDS = 200
+SEEDS = 500
 CHUNK = 25
 CHECK_EVERY = 20
 

@@ -16,7 +16,9 @@ from meseta.sim import routing
 from meseta.sim.clock import Clock
 from meseta.sim.connections import Exchange, Mailer
 from meseta.sim.containers import Machine, Speed
+from meseta.sim.coordination import Client, Coordination, Entries
 from meseta.sim.disk import Disk, WorkDirectory
+from meseta.sim.master_process import pid_of
 from meseta.sim.network import Mail, Network
 from meseta.sim.node import Node, Observer
 
@@ -34,9 +36,10 @@ class AgentNode(Node[e.AgentEvent, x.AgentEffect]):
         *,
         speed: Speed,
         disk: Disk,
-        detect: Callable[[], Pid | None],
+        master: Pid,
+        service: Coordination | None,
     ) -> None:
-        """`detect` tells who leads, as far as the detector knows at this moment."""
+        """`service` is where it learns who leads; without one `master` does."""
         super().__init__(network.world, name, config.pid.rpartition("@")[2], clock, observers)
         self.config = config
         self.network = network
@@ -45,7 +48,9 @@ class AgentNode(Node[e.AgentEvent, x.AgentEffect]):
         """How the process ended by itself."""
         self._disk = disk
         self._files = WorkDirectory()
-        self._detect = detect
+        self._master: Pid | None = master
+        self._service = service
+        self._client: Client | None = None
         chance = self.world.chance(f"{name}/containers")
         self.containers = Machine(self.world, name, speed, chance, self._feed_container)
         network.add(self)
@@ -61,7 +66,17 @@ class AgentNode(Node[e.AgentEvent, x.AgentEffect]):
         self.world.trace.line(self.world.now, self.name, "proc", "starts")
         self.boot(self.machine, self.performers())
         self.feed(self._files.recovered(self.containers.recovered()))
-        self.feed(e.MasterDetected(self._detect()))
+        if self._service is None:
+            self.feed(e.MasterDetected(self._master))
+            return
+        life = self.incarnation
+        self._master = None
+        self._client = Client(
+            self._service,
+            self.address,
+            is_running=lambda: self.up and self.incarnation == life and not self.paused,
+            on_seen=self._on_seen,
+        )
 
     def crash(self, *, silent: bool) -> None:
         """End at once; `silent`: peers are not told by their kernel."""
@@ -80,6 +95,9 @@ class AgentNode(Node[e.AgentEvent, x.AgentEffect]):
         self.machine = None
         self._disk.crash()
         self._mailer.close()
+        if self._client is not None:
+            self._client.close()
+            self._client = None
         if not silent:
             self.network.host_died(self.address)
 
@@ -101,9 +119,12 @@ class AgentNode(Node[e.AgentEvent, x.AgentEffect]):
         """See `serve`."""
         raise AssertionError(f"{self.name} serves nobody")
 
-    def detect(self, master: Pid | None) -> None:
-        """The detector says who leads."""
-        self.feed(e.MasterDetected(master))
+    def _on_seen(self, entries: Entries) -> None:
+        """The detector looks who leads."""
+        master = pid_of(entries)
+        if master != self._master:
+            self._master = master
+            self.feed(e.MasterDetected(master))
 
     def _feed_container(self, event: ContainerEvent) -> None:
         self.feed(event)

@@ -4,6 +4,10 @@
     Offers            what is offered of an agent is really free there, counted anew from the master's books
     Acknowledgements  an agent forgets an update only when its framework has acknowledged it
     Runs              no task is started twice
+    Admissions        an agent hears that it is registered only once that is durable
+    Leaders           no master acts while another one may, unless the service gave the place away too early
+
+Who writes the registry in which term is watched by the registry itself, in `terms`.
 
 What must happen in the end is in `convergence`.
 """
@@ -95,6 +99,46 @@ class Acknowledgements:
                 f"{step.node.name} is told that update {event.uuid.hex()[:8]} of {event.task_id} is"
                 " acknowledged, but its framework did not do that"
             )
+
+
+class Admissions:
+    """Compares what agents are told with what the registry holds."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._registry = cluster.registry
+
+    def observe(self, step: Step) -> None:
+        """Look at one step."""
+        for effect in step.effects:
+            match effect:
+                case master_effects.SendToAgent(
+                    message=master_effects.AgentRegistered(agent_id=agent_id)
+                    | master_effects.AgentReregistered(agent_id=agent_id)
+                ) if agent_id not in self._registry.held.agents and self._is_latest(step):
+                    raise SafetyViolation(
+                        f"{step.node.name} tells {agent_id} that it is registered, and no registry knows it"
+                    )
+
+    def _is_latest(self, step: Step) -> bool:
+        """Tell whether no other master may have changed the registry since."""
+        return isinstance(step.node, MasterNode) and step.node.term == self._registry.term
+
+
+class Leaders:
+    """Watches that masters lead one after the other."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._is_lax = cluster.plan.faults.expiries_s > 0
+
+    def observe(self, step: Step) -> None:
+        """Look at one step."""
+        if self._is_lax or not isinstance(step.node, MasterNode):
+            return
+        for process in self._cluster.masters:
+            other = process.node
+            if other is not step.node and other.up and other.may_serve():
+                raise SafetyViolation(f"{step.node.name} acts while {other.name} leads, too")
 
 
 class Started(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from meseta.agent.state import AgentConfig
@@ -11,22 +12,23 @@ from meseta.records import FrameworkInfo
 from meseta.resources import Resources
 from meseta.sim.agent_node import AgentNode
 from meseta.sim.clock import Clock
-from meseta.sim.disk import Disk, Registry
+from meseta.sim.coordination import ADDRESS, Coordination
+from meseta.sim.disk import Disk
 from meseta.sim.master_node import EPOCH_S, MasterNode
-from meseta.sim.network import Network
+from meseta.sim.master_process import MasterProcess, leading
+from meseta.sim.network import Network, ip_of
 from meseta.sim.node import Observer
 from meseta.sim.plan import Plan
 from meseta.sim.scheduler_node import SchedulerNode
+from meseta.sim.terms import SharedRegistry
 from meseta.sim.workload import Framework, Seat
 from meseta.sim.world import World
 
-MASTERS = ("10.0.0.1:5050", "10.0.0.2:5050")
-"""Where the master may be; one at a time leads, and no other one runs."""
+MASTERS = ("10.0.0.1:5050", "10.0.0.2:5050", "10.0.0.3:5050")
+"""Where the masters are: the first of them, as many as there are."""
 START_WITHIN_S = 1.0
 MASTER_UPTIME_S = 1000.0
 """What a master's monotonic clock shows when the run begins."""
-DETECTION_S = 2.0
-"""How long it takes at most until an agent knows of a new leader."""
 
 
 class Cluster:
@@ -38,11 +40,11 @@ class Cluster:
         self.network = Network(world, plan.weather)
         self._observers = observers
         self._chance = world.chance("cluster")
-        self._registry = Registry()
-        self._registry_disk = Disk(world, plan.disk, world.chance("registry"))
-        self.masters = [self._make_master(address) for address in MASTERS]
-        self.leader = self.masters[0]
-        """Who leads, or will when it is up again."""
+        self.registry = SharedRegistry()
+        several = plan.masters > 1
+        self.service = Coordination(self.network, plan.session_s) if several else None
+        """What the masters elect their leader with, if there are several."""
+        self.masters = [self._make_process(address) for address in MASTERS[: plan.masters]]
         self.agents = [self._make_agent(number, total) for number, total in enumerate(plan.agents)]
         self.frameworks = [
             Framework(world, f"framework-{number}", temper, partial(self._make_scheduler, number))
@@ -52,32 +54,27 @@ class Cluster:
         """All processes of schedulers that were ever started."""
 
     def start(self) -> None:
-        """Start everything within a second, the master first."""
-        self.leader.start()
+        """Start everything within a second, the masters first."""
+        for master in self.masters:
+            master.start()
         for agent in self.agents:
             self.world.after(self._chance.random() * START_WITHIN_S, agent.start)
         for framework in self.frameworks:
             self.world.after(self._chance.random() * START_WITHIN_S, framework.start)
 
-    def elect(self, master: MasterNode) -> None:
-        """Let another master lead once it starts, and agents detect it in their time."""
-        moved = master is not self.leader
-        self.leader = master
-        master.start()
-        if moved:
-            for agent in self.agents:
-                self.world.after(self._chance.random() * DETECTION_S, partial(self._detect, agent))
+    @property
+    def leader(self) -> MasterNode | None:
+        """The master that leads, if one does."""
+        return leading(self.masters)
 
     def tidy(self) -> None:
         """Do what an operator does about frameworks that no scheduler will ever come back for."""
         claimed = {framework.framework_id for framework in self.frameworks}
-        if self.leader.machine is not None:
-            for framework in list(self.leader.machine.state.frameworks.values()):
+        leader = self.leader
+        if leader is not None and leader.machine is not None:
+            for framework in list(leader.machine.state.frameworks.values()):
                 if framework.id not in claimed and not framework.connected:
-                    self.leader.tear_down(framework.id)
-
-    def _detect(self, agent: AgentNode) -> None:
-        agent.detect(self.leader.pid)
+                    leader.tear_down(framework.id)
 
     # ── parts ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -86,22 +83,54 @@ class Cluster:
         rate = 1.0 + chance.uniform(-plan.clock_drift, plan.clock_drift)
         return Clock(self.world, offset_s + chance.uniform(0, plan.clock_skew_s), rate)
 
-    def _make_master(self, address: str) -> MasterNode:
+    def _make_process(self, address: str) -> MasterProcess:
         name = f"master-{MASTERS.index(address) + 1}"
+        clock = self._clock(name, MASTER_UPTIME_S)
+        chance = self.world.chance(f"{name}/registry")
+        return MasterProcess(
+            self.network,
+            name,
+            address,
+            clock,
+            self._observers,
+            make=partial(self._make_master, name, address, clock),
+            registry=self.registry,
+            disk=Disk(self.world, self.plan.disk, chance, is_away=partial(self._is_cut_off, ip_of(address))),
+            service=self.service,
+        )
+
+    def _make_master(
+        self,
+        name: str,
+        address: str,
+        clock: Clock,
+        *,
+        disk: Disk,
+        may_serve: Callable[[], bool],
+        leave: Callable[[str], None],
+    ) -> MasterNode:
         plan = self.plan
         return MasterNode(
             self.network,
             name,
             address,
-            self._clock(name, MASTER_UPTIME_S),
+            clock,
             self._observers,
             settings=plan.master,
             options=AllocatorOptions(**plan.allocator),
             weights=plan.weights,
-            registry=self._registry,
-            disk=self._registry_disk,
+            registry=self.registry,
+            disk=disk,
             epoch_offset_s=EPOCH_S - MASTER_UPTIME_S,
+            may_serve=may_serve,
+            leave=leave,
         )
+
+    def _is_cut_off(self, master: str) -> bool:
+        """Tell whether a master cannot reach the registry, which several masters have at the service."""
+        service = ip_of(ADDRESS)
+        blocked = self.network.is_blocked
+        return self.service is not None and (blocked((master, service)) or blocked((service, master)))
 
     def _make_agent(self, number: int, total: Resources) -> AgentNode:
         name = f"agent-{number}"
@@ -122,7 +151,8 @@ class Cluster:
             self._observers,
             speed=self.plan.speed,
             disk=Disk(self.world, self.plan.disk, self.world.chance(f"{name}/disk")),
-            detect=lambda: self.leader.pid,
+            master=Pid(f"master@{MASTERS[0]}"),
+            service=self.service,
         )
 
     def _make_scheduler(
@@ -135,7 +165,7 @@ class Cluster:
             address,
             self._clock(framework.name, 0.0),
             self._observers,
-            masters=MASTERS,
+            masters=MASTERS[: self.plan.masters],
             info=info,
             application=seat,
             suppressed_roles=suppressed,

@@ -138,6 +138,14 @@ class Machine:
             for id, process in self._processes.items()
         )
 
+    def kill_one(self, chance: random.Random) -> bool:
+        """Let one of the processes that run die of SIGKILL; False if there is none."""
+        running = [id for id, process in self._processes.items() if process.alive and process.pid is not None]
+        if running:
+            id = chance.choice(running)
+            self._end(id, self._processes[id], SIGKILL, hungry=False)
+        return bool(running)
+
     def reboot(self) -> None:
         """Lose all processes, and the memory of those that had ended."""
         self._processes.clear()

@@ -23,9 +23,11 @@ Tasks = dict[tuple[FrameworkId, TaskId], str]
 
 def missing(cluster: Cluster) -> list[str]:
     """Say what is not as it must be in the end."""
-    master = cluster.leader.machine
-    if master is None:
-        return [f"{cluster.leader.name} does not run"]
+    down = [f"{master.name} does not run" for master in cluster.masters if not master.up]
+    leader = cluster.leader
+    master = leader.machine if leader is not None else None
+    if down or master is None:
+        return down or ["no master leads"]
     state = master.state
     return [
         *(fault for agent in cluster.agents for fault in _agent_faults(state, agent)),

@@ -7,14 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Protocol
 
 from meseta.sim.agent_node import AgentNode
 from meseta.sim.cluster import Cluster
+from meseta.sim.coordination import ADDRESS
+from meseta.sim.master_process import MasterProcess
 from meseta.sim.network import CALM, Way, ip_of
-from meseta.sim.node import Node
 
-AnyNode = Node[Any, Any]
+LEADER = 0.7
+"""Likelihood that what strikes a master strikes the one that leads, if one does."""
+
+
+class Process(Protocol):
+    """What may hang."""
+
+    name: str
+    incarnation: int
+    up: bool
+    paused: bool
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
 
 
 class Faults:
@@ -29,7 +44,7 @@ class Faults:
         self._over = False
         self._ways: list[Way] = []
         """What partitions block."""
-        self._paused: dict[AnyNode, int] = {}
+        self._paused: dict[Process, int] = {}
 
     def start(self) -> None:
         """Let faults come from now on."""
@@ -44,6 +59,10 @@ class Faults:
             ("failover", mix.failovers_s, self._fail_over),
             ("teardown", mix.teardowns_s, self._tear_down),
             ("pause", mix.pauses_s, self._pause),
+            ("executor crash", mix.executors_s, self._crash_executor),
+            ("slow store", mix.stores_s, self._slow_store),
+            ("cut off from elections", mix.elections_s, self._cut_off_masters),
+            ("early expiry", mix.expiries_s, self._expire),
         ]
         for name, mean_s, strike in kinds:
             if mean_s:
@@ -60,8 +79,8 @@ class Faults:
         self._ways.clear()
         for node in list(self._paused):
             node.resume()
-        if not cluster.leader.up:
-            cluster.elect(cluster.leader)
+        for master in cluster.masters:
+            master.start_if_down()
         for agent in cluster.agents:
             if not agent.up:
                 agent.start()
@@ -100,18 +119,28 @@ class Faults:
         return self.cluster.network.break_one(chooser.chance)
 
     def _partition(self, chooser: Chooser) -> bool:
-        """Cut one or several machines off from the master's, in one direction or both."""
-        chance, network = chooser.chance, self.cluster.network
+        """Cut agents and schedulers off from a master, in one direction or both."""
         peers = [agent.address for agent in self.cluster.agents]
         peers += [f.process.address for f in self.cluster.frameworks if f.process is not None]
+        return self._cut_off(chooser, peers, chooser.master().address)
+
+    def _cut_off_masters(self, chooser: Chooser) -> bool:
+        """Cut masters off from what they elect their leader with, and from the registry that is there."""
+        if self.cluster.service is None:
+            return False
+        return self._cut_off(chooser, [master.address for master in self.cluster.masters], ADDRESS)
+
+    def _cut_off(self, chooser: Chooser, peers: list[str], address: str) -> bool:
+        """Cut some of several machines off from another one."""
+        chance, network = chooser.chance, self.cluster.network
         cut_off = [ip_of(peer) for peer in chance.sample(peers, chance.randint(1, len(peers)))]
-        master = ip_of(self.cluster.leader.address)
+        other = ip_of(address)
         to, fro = True, True
         if chance.random() < self._mix.one_way:
             to, fro = (True, False) if chance.random() < 0.5 else (False, True)
-        ways = [(ip, master) for ip in cut_off if to] + [(master, ip) for ip in cut_off if fro]
+        ways = [(ip, other) for ip in cut_off if to] + [(other, ip) for ip in cut_off if fro]
         arrows = {(True, True): "<->", (True, False): "-->", (False, True): "<--"}[to, fro]
-        self._note("partition", f"{' '.join(cut_off)} {arrows} {master}")
+        self._note("partition", f"{' '.join(cut_off)} {arrows} {other}")
         for way in ways:
             network.block(way)
         self._ways += ways
@@ -128,15 +157,19 @@ class Faults:
     # ── processes ─────────────────────────────────────────────────────────────────────────────────────
 
     def _crash_master(self, chooser: Chooser) -> bool:
-        cluster, leader = self.cluster, self.cluster.leader
-        if not leader.up:
+        master = chooser.master()
+        if not master.up:
             return False
-        leader.crash(silent=chooser.silent())
-        successor = leader
-        if chooser.chance.random() < self._mix.moves:
-            successor = cluster.masters[1 - cluster.masters.index(leader)]
-        self._repair(chooser.down_s(), partial(cluster.elect, successor))
+        master.crash(silent=chooser.silent())
+        self._repair(chooser.down_s(), master.start_if_down)
         return True
+
+    def _expire(self, chooser: Chooser) -> bool:
+        service = self.cluster.service
+        address = service.expire_one(chooser.chance) if service is not None else None
+        if address is not None:
+            self._note("early expiry", address)
+        return address is not None
 
     def _crash_agent(self, chooser: Chooser) -> bool:
         agent = chooser.agent()
@@ -151,6 +184,19 @@ class Faults:
             agent.lose_power()
             self._repair(chooser.down_s(), partial(self._restart_agent, agent))
         return agent is not None
+
+    def _crash_executor(self, chooser: Chooser) -> bool:
+        """Kill a process that an agent runs for a task, its executor with it."""
+        agent = chooser.machine()
+        return agent.containers.kill_one(chooser.chance)
+
+    def _slow_store(self, chooser: Chooser) -> bool:
+        """Let the registry's store take no write for a while."""
+        until_s = chooser.down_s()
+        self._note("slow store", f"{until_s:.3f} s")
+        for master in self.cluster.masters:
+            master.disk.stall(until_s)
+        return True
 
     def _restart_agent(self, agent: AgentNode) -> None:
         if not agent.up:
@@ -183,7 +229,7 @@ class Faults:
         return bool(running)
 
     def _pause(self, chooser: Chooser) -> bool:
-        nodes: list[AnyNode] = [self.cluster.leader, *self.cluster.agents]
+        nodes: list[Process] = [chooser.master(), *self.cluster.agents]
         nodes += [framework.process for framework in self.cluster.frameworks if framework.process is not None]
         running = [node for node in nodes if node.up and not node.paused]
         if not running:
@@ -195,7 +241,7 @@ class Faults:
         self._repair(chooser.down_s(), partial(self._resume, node))
         return True
 
-    def _resume(self, node: AnyNode) -> None:
+    def _resume(self, node: Process) -> None:
         if self._paused.pop(node, None) == node.incarnation:
             self._note("pause is over", node.name)
             node.resume()
@@ -216,6 +262,17 @@ class Chooser:
     def down_s(self) -> float:
         """Draw how long something is down."""
         return self.chance.expovariate(1 / self._mix.down_mean_s)
+
+    def master(self) -> MasterProcess:
+        """Pick a master, most often the leader."""
+        masters, leader = self._cluster.masters, self._cluster.leader
+        if leader is not None and self.chance.random() < LEADER:
+            return next(master for master in masters if master.node is leader)
+        return self.chance.choice(masters)
+
+    def machine(self) -> AgentNode:
+        """Pick an agent's machine, whether the agent runs or not."""
+        return self.chance.choice(self._cluster.agents)
 
     def agent(self) -> AgentNode | None:
         """Pick an agent that runs."""

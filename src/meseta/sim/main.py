@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes for many seeds (1)")
     parser.add_argument("--agents", type=int, metavar="N", help="how many agents (drawn; without faults 100)")
     parser.add_argument("--frameworks", type=int, metavar="N", help="how many frameworks (drawn; 10)")
+    parser.add_argument("--masters", type=int, choices=(1, 2, 3), help="how many masters (drawn; 1)")
     parser.add_argument("--minutes", type=float, metavar="M", help="virtual time of the load (drawn; 10)")
     parser.add_argument(
         "--faults", metavar="A,B", help=f"which faults may come, or 'none' (drawn of {', '.join(FAULTS)})"
@@ -84,6 +85,7 @@ def _swarm(options: argparse.Namespace, seed: int) -> Plan:
         agents=_positive(options.agents, "agents"),
         frameworks=_positive(options.frameworks, "frameworks"),
         duration_s=None if options.minutes is None else options.minutes * 60,
+        masters=options.masters,
         only=only,
     )
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from meseta.agent import effects as ax
 from meseta.agent import events as ae
+from meseta.election import events as ee
 from meseta.master import effects as mx
 from meseta.master import events as me
 from meseta.records import TaskReason, TaskState
@@ -138,7 +139,19 @@ MARKS = (
     Mark("call is refused", sdk.CallAnswered, lambda event: event.status >= 400),
     Mark("call of a former scheduler is dropped", mx.Log, _logs("not from the registered framework")),
     Mark("update of a former agent is ignored", mx.Log, _logs("Ignoring status update")),
+    # elections
+    Mark("master is elected", ee.Lead),
+    Mark("candidate's session expires", ee.SessionLost),
+    Mark("leader's lease is not confirmed", ee.StepDown, lambda effect: "in time" in effect.reason),
+    Mark("leader's entry is gone", ee.StepDown, lambda effect: "removed" in effect.reason),
+    Mark("agent does not know who leads", ae.MasterDetected, lambda event: event.pid is None),
+    Mark("scheduler is sent to the leader", sdk.StreamRedirected),
 )
+
+
+REFUSED = "late write of a former leader is refused"
+STUCK = "master gives its registry up"
+"""What happens outside of machines."""
 
 
 class Marks:
@@ -146,6 +159,8 @@ class Marks:
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {mark.name: 0 for mark in MARKS}
+        for corner in (REFUSED, STUCK):
+            self.counts[corner] = 0
         self._by_type: dict[type, list[Mark]] = {}
         for mark in MARKS:
             self._by_type.setdefault(mark.type, []).append(mark)

@@ -1,4 +1,7 @@
-"""The master's process: the machine, its registry's disk, its links, and its scheduler API."""
+"""A master that leads: the machine, its registry, its links, and its scheduler API.
+
+What it is a part of, and how it comes to lead, is in `master_process`.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +16,23 @@ from meseta.master import effects as x
 from meseta.master import events as e
 from meseta.master.config import MasterConfig
 from meseta.master.master import Master
+from meseta.master.registry import Recovered
 from meseta.master.validation import call_refusal, subscribe_refusal
 from meseta.records import FrameworkInfo
 from meseta.security.approvers import PERMISSIVE
 from meseta.sim import routing
 from meseta.sim.clock import Clock
 from meseta.sim.connections import Exchange, Mailer
-from meseta.sim.disk import Disk, Registry
+from meseta.sim.disk import Disk
 from meseta.sim.network import Mail, Network
 from meseta.sim.node import Node, Observer
+from meseta.sim.terms import SharedRegistry
 
 EPOCH_S = 1_700_000_000.0
 """What the calendar says when a run begins."""
 ACCEPTED = 202
+STORE_TIMEOUT_S = 20.0
+"""How long a write of the registry may take, until the master ends (see `runtime.stores.registrar`)."""
 
 
 class Subscribe(NamedTuple):
@@ -39,6 +46,12 @@ class Opened(NamedTuple):
     """The answer to it: a stream, on which `FrameworkMessage`s follow."""
 
     stream_id: str
+
+
+class Redirected(NamedTuple):
+    """The answer of a master that does not lead: who does, if that is known."""
+
+    address: str | None
 
 
 class Post(NamedTuple):
@@ -59,7 +72,10 @@ class Answer(NamedTuple):
 
 
 class MasterNode(Node[e.MasterEvent, x.MasterEffect]):
-    """A master that may be started again and again, each time with a new id and the same registry."""
+    """A master that may be started again and again, each time with a new id and in a new term.
+
+    `may_serve` is asked before every step; `leave` ends the process, for a reason.
+    """
 
     def __init__(
         self,
@@ -72,9 +88,11 @@ class MasterNode(Node[e.MasterEvent, x.MasterEffect]):
         settings: Mapping[str, Any],
         options: AllocatorOptions,
         weights: Mapping[str, float],
-        registry: Registry,
+        registry: SharedRegistry,
         disk: Disk,
         epoch_offset_s: float,
+        may_serve: Callable[[], bool],
+        leave: Callable[[str], None],
     ) -> None:
         super().__init__(network.world, name, address, clock, observers)
         self.pid = Pid(f"master@{address}")
@@ -84,6 +102,12 @@ class MasterNode(Node[e.MasterEvent, x.MasterEffect]):
         self._weights = weights
         self._registry = registry
         self._disk = disk
+        self.may_serve = may_serve
+        self._leave = leave
+        self.term = 0
+        """In which it leads, or led last."""
+        self._landed = 0
+        self._written = 0
         self._epoch_offset_s = epoch_offset_s
         self._streams: dict[e.StreamId, Exchange] = {}
         self._stream_ids: dict[str, e.StreamId] = {}
@@ -92,44 +116,46 @@ class MasterNode(Node[e.MasterEvent, x.MasterEffect]):
         self._clients: dict[Exchange, None] = {}
         self._requests = 0
         self.machine: Master | None = None
-        network.add(self)
 
     # ── life ──────────────────────────────────────────────────────────────────────────────────────────
 
-    def start(self) -> None:
-        """Start to lead."""
+    def start(self, term: int, recovered: Recovered) -> None:
+        """Start to lead, with what the registry holds."""
+        self.term = term
+        self._landed = self._written = 0
         life = self.incarnation + 1
         entropy = self.world.chance(f"{self.name}/{life}")
         config = MasterConfig(
-            id=MasterId(new_uuid_text(entropy)), pid=self.pid, hostname=self.name, **self._settings
+            id=MasterId(new_uuid_text(entropy)),
+            pid=self.pid,
+            hostname=self.name,
+            weights=self._weights,
+            **self._settings,
         )
         self.allocator = HierarchicalAllocator(entropy, self._options)
-        self.allocator.update_weights(self._weights)
         self.machine = Master(
             config,
             self.allocator,
             PERMISSIVE,
             epoch_offset_s=self._epoch_offset_s,
-            recovered=self._registry.recovered(),
+            recovered=recovered,
             now=self.clock.now(),
         )
         self._mailer = Mailer(self.network, self, routing.is_repeated)
-        self.world.trace.line(self.world.now, self.name, "proc", "starts", config.id)
+        self.world.trace.line(self.world.now, self.name, "proc", "leads", f"{config.id} term={term}")
         self.boot(self.machine, self.performers())
 
-    def crash(self, *, silent: bool) -> None:
-        """End at once; `silent`: peers are not told by their kernels."""
-        self.world.trace.line(self.world.now, self.name, "proc", "crashes", "silently" if silent else "")
+    def end(self) -> None:
+        """End at once, if it leads."""
+        if not self.up:
+            return
         self.halt()
         self.machine = None
-        self._disk.crash()
         self._mailer.close()
         for exchange in self._clients:
             exchange.die_at_server()
         for memory in (self._streams, self._stream_ids, self._opened, self._asked, self._clients):
             memory.clear()
-        if not silent:
-            self.network.host_died(self.address)
 
     def tear_down(self, framework_id: FrameworkId) -> None:
         """An operator ends a framework."""
@@ -138,6 +164,13 @@ class MasterNode(Node[e.MasterEvent, x.MasterEffect]):
         self.feed(e.FrameworkTeardownRequested(request=request, framework_id=framework_id))
 
     # ── what arrives ──────────────────────────────────────────────────────────────────────────────────
+
+    def _step(self, event: e.MasterEvent | None, call: Callable[[float], Any]) -> None:
+        """Do nothing any more once the lease is over."""
+        if self.may_serve():
+            super()._step(event, call)
+        else:
+            self._leave("it may not serve any more")
 
     def on_mail(self, mail: Mail) -> None:
         """A message of an agent arrives."""
@@ -232,8 +265,27 @@ class MasterNode(Node[e.MasterEvent, x.MasterEffect]):
         self._mailer.send(Mail(sender, effect.pid, effect.message))
 
     def _persist(self, effect: x.Persist) -> None:
-        persisted = e.Persisted(ticket=effect.ticket)
-        self._disk.write(partial(self._registry.apply, effect.mutation), partial(self.feed, persisted))
+        """Have it written; without an answer, or if another one writes by now, the master ends."""
+        self._written += 1
+        term, written = self.term, list[bool]()
+
+        def write() -> None:
+            written.append(self._registry.write(effect.mutation, term, self.name))
+
+        self._disk.write(write, partial(self._on_landed, effect, written))
+        self.world.after(STORE_TIMEOUT_S, partial(self._give_up, self.incarnation, self._written))
+
+    def _on_landed(self, effect: x.Persist, written: list[bool]) -> None:
+        self._landed += 1
+        if all(written):
+            self.feed(e.Persisted(ticket=effect.ticket))
+        else:
+            self._leave("its write was refused: another master leads")
+
+    def _give_up(self, incarnation: int, number: int) -> None:
+        if self.up and self.incarnation == incarnation and self._landed < number:
+            self._registry.given_up += 1
+            self._leave("the registry took no change in time")
 
     def _reply(self, effect: x.Reply) -> None:
         """Answer a scheduler; the operator does not wait for answers."""

@@ -21,7 +21,9 @@ from meseta.sim.temper import Temper
 NETWORK_FAULTS = ("slow", "breaks", "repeats", "overtaking", "partitions")
 PROCESS_FAULTS = ("master", "agents", "power", "schedulers", "failovers", "teardowns", "pauses")
 OTHER_FAULTS = ("disks", "spawns", "clocks")
-FAULTS = (*NETWORK_FAULTS, *PROCESS_FAULTS, *OTHER_FAULTS)
+LATER_FAULTS = ("executors", "stores", "elections", "expiries")
+"""Drawn apart, so that what a seed does without them stays the same."""
+FAULTS = (*NETWORK_FAULTS, *PROCESS_FAULTS, *OTHER_FAULTS, *LATER_FAULTS)
 """Names of all faults, as `--faults` takes them."""
 
 
@@ -36,9 +38,7 @@ class FaultMix(msgspec.Struct, frozen=True, kw_only=True):
     one_way: float = 0.0
     """Likelihood that a partition is in one direction only."""
     master_s: float = 0.0
-    """The master's process ends, and another one starts."""
-    moves: float = 0.0
-    """Likelihood that it starts at another address."""
+    """A master's process ends, mostly the leader's, and starts again."""
     agents_s: float = 0.0
     power_s: float = 0.0
     """An agent's whole machine stops."""
@@ -48,6 +48,14 @@ class FaultMix(msgspec.Struct, frozen=True, kw_only=True):
     teardowns_s: float = 0.0
     pauses_s: float = 0.0
     """A process hangs."""
+    executors_s: float = 0.0
+    """A process that an agent runs for a task is killed."""
+    stores_s: float = 0.0
+    """The registry takes no writes for a while."""
+    elections_s: float = 0.0
+    """Masters are cut off from the coordination service, in one direction or both."""
+    expiries_s: float = 0.0
+    """The service ends the session of a candidate too early, which the terms of the registry must stand."""
     down_mean_s: float = 5.0
     """How long what has ended stays down, or hangs."""
     silent: float = 0.2
@@ -65,6 +73,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """How long faults and new tasks go on."""
     agents: tuple[Resources, ...]
     frameworks: tuple[Temper, ...]
+    masters: int = 1
+    """One that always leads, or several that elect a leader."""
+    session_s: float = 3.0
+    """How long the coordination service waits for a sign of life."""
     master: dict[str, Any] = {}
     """Settings of the master that are not its defaults."""
     allocator: dict[str, Any] = {}
@@ -107,11 +119,13 @@ def swarm_plan(
     agents: int | None = None,
     frameworks: int | None = None,
     duration_s: float | None = None,
+    masters: int | None = None,
     only: Collection[str] | None = None,
 ) -> Plan:
     """Plan a run that wants to find bugs; `only` names the faults that may be drawn."""
     chance = random.Random(f"{seed}/plan")
-    drawn = [name for name in FAULTS if chance.random() < 0.4]
+    later = random.Random(f"{seed}/plan/later")
+    drawn = [name for name in FAULTS if (later if name in LATER_FAULTS else chance).random() < 0.4]
     names = tuple(drawn if only is None else [name for name in FAULTS if name in only])
     agent_count = chance.randint(2, 5)
     framework_count = chance.randint(1, 4)
@@ -129,6 +143,8 @@ def swarm_plan(
             _temper(random.Random(f"{seed}/temper/{number}"), number)
             for number in range(framework_count if frameworks is None else frameworks)
         ),
+        masters=later.choice([1, 3]) if masters is None else masters,
+        session_s=later.choice([1.0, 3.0, 8.0]),
         master=_master_settings(chance),
         allocator={"recovery_window_s": chance.choice([0.0, 0.005, 0.5])},
         weights={"a": 2.0} if chance.random() < 0.3 else {},
@@ -181,13 +197,16 @@ def _fault_mix(chance: random.Random, names: tuple[str, ...], *, calm: bool) -> 
         partition_mean_s=chance.choice([2.0, 12.0]),
         one_way=chance.choice([0.0, 0.5, 1.0]),
         master_s=every("master", 25.0),
-        moves=chance.choice([0.0, 0.5]),
         agents_s=every("agents", 12.0),
         power_s=every("power", 30.0),
         schedulers_s=every("schedulers", 15.0),
         failovers_s=every("failovers", 20.0),
         teardowns_s=every("teardowns", 40.0),
         pauses_s=every("pauses", 15.0),
+        executors_s=every("executors", 5.0),
+        stores_s=every("stores", 15.0),
+        elections_s=every("elections", 12.0),
+        expiries_s=every("expiries", 25.0),
         down_mean_s=chance.choice([0.5, 5.0, 15.0]),
         silent=chance.choice([0.0, 0.3]),
     )
@@ -224,6 +243,8 @@ def _temper(chance: random.Random, number: int) -> Temper:
 def shown(plan: Plan) -> Iterator[str]:
     """Yield lines that say what was drawn."""
     sizes = f"{len(plan.agents)} agents, {len(plan.frameworks)} frameworks, {plan.duration_s:.0f} s"
+    if plan.masters > 1:
+        sizes += f", {plan.masters} masters with sessions of {plan.session_s:g} s"
     yield f"seed {plan.seed}: {sizes}"
     yield f"  faults: {', '.join(plan.fault_names) or 'none'}"
     for title, record in (("mix", plan.faults), ("network", plan.weather)):

@@ -18,7 +18,7 @@ from meseta.sdk.session import SchedulerSession
 from meseta.sim import routing
 from meseta.sim.clock import Clock
 from meseta.sim.connections import Exchange
-from meseta.sim.master_node import Answer, Opened, Post, Subscribe
+from meseta.sim.master_node import Answer, Opened, Post, Redirected, Subscribe
 from meseta.sim.network import Mail, Network
 from meseta.sim.node import Node, Observer
 
@@ -145,6 +145,10 @@ class SchedulerNode(Node[sdk.Event, sdk.Effect]):
         match message:
             case Opened(stream_id):
                 self.feed(sdk.StreamOpened(attempt=attempt, stream_id=stream_id))
+            case Redirected(None):
+                self.feed(sdk.StreamRefused(attempt=attempt, status=503, reason="No leader elected"))
+            case Redirected(address):
+                self.feed(sdk.StreamRedirected(attempt=attempt, address=address))
             case Answer(_, status, reason):
                 self.feed(sdk.StreamRefused(attempt=attempt, status=status, reason=reason))
             case _:

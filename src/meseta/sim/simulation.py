@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from meseta.sim.checkers import Accounts, Acknowledgements, Offers, Runs, check_node
+from meseta.sim.checkers import Accounts, Acknowledgements, Admissions, Leaders, Offers, Runs, check_node
 from meseta.sim.cluster import Cluster
 from meseta.sim.convergence import missing
 from meseta.sim.failures import LivenessViolation, SimulationFailure
 from meseta.sim.faults import Faults
-from meseta.sim.marks import Marks
+from meseta.sim.marks import REFUSED, STUCK, Marks
 from meseta.sim.node import Observer
 from meseta.sim.plan import Plan
 from meseta.sim.statistics import Sampler, Usage
@@ -67,6 +67,8 @@ class Simulation:
             Offers().observe,
             Acknowledgements(self.cluster).observe,
             Runs().observe,
+            Admissions(self.cluster).observe,
+            Leaders(self.cluster).observe,
             self.marks.observe,
         ]
 
@@ -83,6 +85,8 @@ class Simulation:
             self._converge()
         except SimulationFailure as fault:
             failure = fault
+        registry = self.cluster.registry
+        self.marks.counts.update({REFUSED: registry.refused, STUCK: registry.given_up})
         return Outcome(
             plan=self.plan,
             failure=failure,
@@ -111,5 +115,5 @@ class Simulation:
             more = len(lacking) - FAULTS_SHOWN_MAX
             shown = [*lacking[:FAULTS_SHOWN_MAX], *([f"and {more} more"] if more > 0 else [])]
             raise LivenessViolation(f"{CONVERGENCE_S:g} s after the heal: {'; '.join(shown)}")
-        for node in (*self.cluster.masters, *self.cluster.agents):
+        for node in (*(master.node for master in self.cluster.masters), *self.cluster.agents):
             check_node(node)

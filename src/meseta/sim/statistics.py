@@ -79,7 +79,8 @@ class Sampler:
     def _sample(self) -> None:
         cluster = self._cluster
         cluster.world.after(SAMPLE_EVERY_S, partial(self._sample))
-        machine = cluster.leader.machine
+        leader = cluster.leader
+        machine = leader.machine if leader is not None else None
         if machine is None:
             return
         totals = _quantities(agent.total for agent in machine.state.agents.values())
