@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from meseta.agent.events import AgentEvent
 from meseta.agent.state import State as AgentState
@@ -48,7 +48,6 @@ class MasterContext(DaemonContext):
     """Shows offers."""
     later: Later
     elected_time: float
-    weights: Mapping[str, float] = field(default_factory=dict)
     leader: Callable[[], m.MasterInfo | None]
     """Who leads, None if nobody is known to. Requests to a master that does not are redirected."""
     subscribers_max: int = 1000

@@ -14,6 +14,7 @@ from meseta.api.daemon_v0 import daemon_routes
 from meseta.api.explaining import explain_page
 from meseta.api.negotiation import NOT_IMPLEMENTED, plain, refuse_method
 from meseta.api.operator_operations import ENDPOINTS, operation_of_form
+from meseta.api.operator_roles import Writer, quota_writer, weights_writer
 from meseta.api.queries import Query, encoded_answer, parse_int
 from meseta.api.router import Handler, Route
 from meseta.errors import WireError
@@ -58,8 +59,8 @@ def master_routes(context: MasterContext, operator: Handler) -> list[Route]:
         "frameworks": v0.read(lambda query: v0.pages.frameworks(query.get("framework_id"))),
         "tasks": v0.read(v0.tasks),
         "roles": v0.read(lambda query: v0.pages.roles()),
-        "weights": v0.read(lambda query: v0.pages.weights(), "GET", "PUT"),
-        "quota": v0.read(lambda query: b"{}", "GET", "POST", "DELETE"),
+        "weights": v0.kept(lambda query: v0.pages.weights(), weights_writer, "PUT"),
+        "quota": v0.kept(lambda query: v0.pages.quota(), quota_writer, "POST", "DELETE"),
         "maintenance/schedule": v0.read(lambda query: b"{}", "GET", "POST"),
         "maintenance/status": v0.read(lambda query: b"{}", "GET"),
         "teardown": v0.teardown,
@@ -127,7 +128,7 @@ class _Endpoints:
 
     def __init__(self, context: MasterContext) -> None:
         self._context = context
-        self.pages = MasterV0(context.state, context.weights)
+        self.pages = MasterV0(context.state)
 
     def read(self, page: Callable[[Query], bytes], *methods: str) -> Handler:
         """Return the handler of a page. Where `methods` are named only these are allowed; GET reads."""
@@ -140,6 +141,18 @@ class _Endpoints:
                 responder.send(NOT_IMPLEMENTED)
             else:
                 responder.send(encoded_answer(page(query), query))
+
+        return handle
+
+    def kept(self, page: Callable[[Query], bytes], write: Writer, *methods: str) -> Handler:
+        """Return the handler of what GET reads and `methods` change."""
+        read = self.read(page, "GET", *methods)
+
+        def handle(request: Request, responder: Responder, rest: str) -> None:
+            if request.method in methods:
+                write(self._context, request, responder)
+            else:
+                read(request, responder, rest)
 
         return handle
 

@@ -31,18 +31,20 @@ from meseta.daemon.process import run_daemon, transport_metrics
 from meseta.daemon.quantities import (
     parse_domain,
     parse_names,
+    parse_priorities,
     parse_quantity_sets,
     parse_sorter,
     parse_weights,
 )
 from meseta.daemon.registry import find_store, timeouts_of
 from meseta.daemon.whitelist import read_whitelist, watch_whitelist
+from meseta.errors import ConfigError
 from meseta.master import effects as x
 from meseta.master import events as e
 from meseta.master.config import MasterConfig
 from meseta.master.master import Master
 from meseta.master.registry import Recovered
-from meseta.plugins.load import load_allocator
+from meseta.plugins.load import DEFAULT_ALLOCATOR, load_allocator
 from meseta.runtime.driver import Driver
 from meseta.runtime.files import VirtualFiles
 from meseta.runtime.http1 import Request
@@ -116,6 +118,8 @@ class MasterDaemon:
             if self.flags["registry"] is None:
                 log.warning("agents are remembered in memory: a restart forgets them; --work_dir keeps them")
             return
+        if recovered.weights and self.flags["weights"] is not None:
+            log.warning("--weights is ignored: the registry holds weights that an operator has set")
         agents, unreachable = len(recovered.agents), len(recovered.unreachable)
         log.info(f"the registry {self._store.name} holds {agents} agents, and {unreachable} unreachable ones")
 
@@ -141,6 +145,7 @@ class MasterDaemon:
             require_agent_domain=flags["require_agent_domain"],
             root_submissions=flags["root_submissions"],
             roles=parse_names(flags["roles"]) or None,
+            weights=parse_weights(flags["weights"]),
             agent_ping_timeout_s=flags["agent_ping_timeout"],
             agent_ping_timeouts_max=flags["max_agent_ping_timeouts"],
             agent_reregister_timeout_s=flags["agent_reregister_timeout"],
@@ -168,12 +173,13 @@ class MasterDaemon:
             fair_sharing_excluded_resource_names=parse_names(flags["fair_sharing_excluded_resource_names"]),
             role_sorter=parse_sorter("role_sorter", flags["role_sorter"]),
             framework_sorter=parse_sorter("framework_sorter", flags["framework_sorter"]),
+            role_priorities=parse_priorities(flags["role_priorities"]),
             filter_gpu_resources=flags["filter_gpu_resources"],
             region=self.domain.region if self.domain is not None else None,
         )
-        allocator = load_allocator(flags["allocator"])(self._entropy, options)
-        allocator.update_weights(parse_weights(flags["weights"]))
-        return allocator
+        if options.role_priorities and flags["allocator"] == DEFAULT_ALLOCATOR:
+            raise ConfigError("--role_priorities are for allocators that have them: set --allocator=priority")
+        return load_allocator(flags["allocator"])(self._entropy, options)
 
     def _watch_whitelist(self) -> asyncio.Task[None] | None:
         path = self.flags["whitelist"]
@@ -215,7 +221,6 @@ class MasterDaemon:
             info=info,
             offers=self._events,
             later=later,
-            weights=parse_weights(self.flags["weights"]),
             leader=lambda: info,
             subscribers_max=self.flags["max_operator_event_stream_subscribers"],
         )

@@ -19,14 +19,14 @@ from tests.unit.master.master_kit import Playground, task
 
 @pytest.fixture
 def answers() -> list[MasterAnswers]:
-    play = Playground()
+    play = Playground(weights={"web": 2.0})
     framework_id = play.subscribe()
     agent_id = play.register()
     (offer,) = play.offers(framework_id)
     play.launch(framework_id, offer, task("t1", agent_id, raw=b""))
     play.run(1.0)
     context = MasterSite(play).context
-    return [MasterAnswers(form, play.state, context.offers, {"web": 2.0}) for form in (v1.JSON, v1.PROTOBUF)]
+    return [MasterAnswers(form, play.state, context.offers) for form in (v1.JSON, v1.PROTOBUF)]
 
 
 @pytest.mark.parametrize(

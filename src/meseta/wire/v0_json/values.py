@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from meseta.attributes import Attribute
+from meseta.master.sums import amounts_of
 from meseta.records import Domain
 from meseta.resources import Format, Ranges, Resources, from_milli
 from meseta.resources.describe import quantity_text
@@ -58,13 +59,12 @@ def reserved_full(of: Resources) -> dict[str, list[Json]]:
 
 def quantities(of: Resources) -> dict[str, float]:
     """Return amounts by name, in the order of names: of ranges and sets the number of their members."""
-    amounts = {name: from_milli(amount) for name, amount in of.quantities().items()}
-    for kind, quantity in of:
-        if isinstance(quantity, Ranges):
-            amounts[kind.name] = amounts.get(kind.name, 0.0) + quantity.count()
-        elif isinstance(quantity, frozenset):
-            amounts[kind.name] = amounts.get(kind.name, 0.0) + len(quantity)
-    return {name: amounts[name] for name in sorted(amounts)}
+    return amounts(amounts_of(of))
+
+
+def amounts(milli: Mapping[str, int]) -> dict[str, float]:
+    """Return amounts in natural units by name, in the order of names."""
+    return {name: from_milli(milli[name]) for name in sorted(milli)}
 
 
 def attributes(of: Iterable[Attribute]) -> Json:
