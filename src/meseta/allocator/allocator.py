@@ -44,6 +44,8 @@ class AllocatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Whether roles have turns by share or by lot."""
     framework_sorter: Sorter = "drf"
     """Whether the frameworks of a role have turns by share or by lot."""
+    role_priorities: Mapping[str, int] = msgspec.field(default_factory=dict)
+    """For allocators that have priorities: the higher goes first; 0 where none is set."""
     filter_gpu_resources: bool = True
     """Offer agents with gpus only to frameworks that ask for such."""
     region: str | None = None

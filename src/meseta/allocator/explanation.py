@@ -104,6 +104,9 @@ class Explainer:
         theirs, ours = next(
             (a, b) for a, b in zip(_from_root(first), _from_root(client), strict=False) if a is not b
         )
+        high, low = map(self._ledger.tree.priority, (theirs, ours))
+        if high != low:
+            return f"{who}: the priority of {_name(theirs)} is {high}, that of {_name(ours)} {low}"
         share, other = (f"{self._ledger.tree.share(node):.3g}" for node in (theirs, ours))
         if share == other:
             return f"{who}: the shares are the same, and it was served less often or comes first by name"

@@ -65,10 +65,13 @@ class HierarchicalAllocator:
         entropy: Entropy,
         options: AllocatorOptions = DEFAULT_OPTIONS,
         share: Share = dominant_share,
+        tree: RoleTree | None = None,
     ) -> None:
+        """`tree`, where it is given, has an order of its own, in which `share` has no say."""
         self.options = options
         self._guard = GuardedShare(share) if share is not dominant_share else None
-        tree = RoleTree(self._guard or share, options.fair_sharing_excluded_resource_names)
+        if tree is None:
+            tree = RoleTree(self._guard or share, options.fair_sharing_excluded_resource_names)
         self._held = HeldBack(options.allocation_interval_s)
         self.ledger = Ledger(tree, self._held)
         self.refusals = Refusals(options.allocation_interval_s)

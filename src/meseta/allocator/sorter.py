@@ -31,6 +31,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from meseta.allocator.policies import dominant_share
 from meseta.ids import FrameworkId
@@ -38,9 +39,9 @@ from meseta.ids import FrameworkId
 Share = Callable[[Mapping[str, int], Sequence[tuple[str, float]], float], float]
 """From what is allocated (milli-units), the totals (units) and a weight to a share. Smaller goes first."""
 
-Key = tuple[float, int, str]
-Entry = tuple[float, int, str, "Node"]
-"""A child in its parent's order. Names of siblings differ, so a comparison never reaches the node."""
+Entry = tuple[Any, int, str, "Node"]
+"""A child in its parent's order: share (or what a subclass puts in its place), count, name. Names of siblings
+differ, so a comparison never reaches a node that is not the same."""
 
 OWN = "."
 FEW = 8
@@ -267,15 +268,18 @@ class RoleTree:
         """Set a role's weight; it divides the share at the role's own level only."""
         assert weight > 0, f"the weight of {role} is {weight}"
         self._weights[role] = weight
-        self.shape += 1
         node = self._roles.get(role)
         if node is not None:
             node.weight = weight
-            self._moved[node] = None
+        self._reposition(role)
 
     def share(self, node: Node) -> float:
         """Return the node's share as it is now."""
         return self._share(node.allocated, self.units, node.weight)
+
+    def priority(self, node: Node) -> int:
+        """Return the node's priority, which goes before shares where there are priorities."""
+        return 0
 
     # Whose turn it is.
 
@@ -313,12 +317,19 @@ class RoleTree:
             mask ^= client.bit
             yield client
 
-    def _position(self, client: Client) -> list[Key]:
-        """Return the keys on the way down to a client: their order is that of the walk."""
+    def _reposition(self, role: str) -> None:
+        """Note that a role's place may have changed by a word of the operator."""
+        self.shape += 1
+        node = self._roles.get(role)
+        if node is not None:
+            self._moved[node] = None
+
+    def _position(self, client: Client) -> list[Entry]:
+        """Return the entries on the way down to a client: their order is that of the walk."""
         keys = []
         node: Node = client
         while node.parent is not None:
-            keys.append((self.share(node), node.count, node.name))
+            keys.append(self._entry(node))
             node = node.parent
         keys.reverse()
         return keys

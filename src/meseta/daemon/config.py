@@ -47,7 +47,8 @@ MASTER_FLAGS = (
     Flag("max_agent_ping_timeouts", "int", "5", "so many missed pings in a row make an agent unreachable", 1),
     Flag("agent_reregister_timeout", "duration", "10mins", "how long after a failover agents may come back"),
     Flag("allocation_interval", "duration", "1secs", "time between batches of allocations", TICK_S),
-    Flag("allocator", "text", "HierarchicalDRF", "allocation module, by name of its entry point"),
+    Flag("allocator", "text", "HierarchicalDRF", "HierarchicalDRF, priority, or the allocator of a plugin"),
+    Flag("role_priorities", "text", None, "role=priority, with commas: the higher first; default 0"),
     Flag(
         "min_allocatable_resources",
         "text",

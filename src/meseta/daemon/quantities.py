@@ -54,6 +54,24 @@ def parse_weights(text: str | None) -> dict[str, float]:
     return weights
 
 
+def parse_priorities(text: str | None) -> dict[str, int]:
+    """Return priorities by role of `role=priority,role=priority`.
+
+    Raises:
+        ConfigError: the text is not of that form, or a priority is no whole number.
+    """
+    priorities = {}
+    for piece in filter(None, (text or "").split(",")):
+        role, _, priority = piece.partition("=")
+        try:
+            priorities[role.strip()] = int(priority)
+        except ValueError:
+            role = ""
+        if not role.strip():
+            raise ConfigError(f"--role_priorities: '{piece}' is not usable: expected role=whole number")
+    return priorities
+
+
 def parse_names(text: str | None) -> frozenset[str]:
     """Return the names of a comma-separated list."""
     return frozenset(name.strip() for name in (text or "").split(",") if name.strip())

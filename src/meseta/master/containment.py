@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from meseta.allocator.allocator import Allocation, Explanation, Question
 from meseta.allocator.hierarchical import HierarchicalAllocator
+from meseta.allocator.policies.priority import PriorityAllocator
 from meseta.errors import PolicyError
 from meseta.ids import FrameworkId
 from meseta.master.state import State
@@ -70,7 +71,7 @@ def explain(state: State, framework_id: FrameworkId, question: Question, now: fl
 
 
 def _is_built_in(state: State) -> bool:
-    return type(state.allocator) is HierarchicalAllocator
+    return type(state.allocator) in (HierarchicalAllocator, PriorityAllocator)
 
 
 def _sound(state: State, decided: list[Allocation], now: float) -> list[Allocation]:

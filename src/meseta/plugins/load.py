@@ -6,11 +6,16 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
 from meseta.allocator.hierarchical import HierarchicalAllocator
+from meseta.allocator.policies.priority import PriorityAllocator
 from meseta.errors import ConfigError
 from meseta.plugins.kinds import AllocatorFactory
 
 ALLOCATORS = "meseta.allocators"
-BUILT_IN_ALLOCATORS: dict[str, AllocatorFactory] = {"HierarchicalDRF": HierarchicalAllocator}
+DEFAULT_ALLOCATOR = "HierarchicalDRF"
+BUILT_IN_ALLOCATORS: dict[str, AllocatorFactory] = {
+    DEFAULT_ALLOCATOR: HierarchicalAllocator,
+    "priority": PriorityAllocator,
+}
 
 
 def load_allocator(name: str) -> AllocatorFactory:

@@ -9,6 +9,7 @@ from meseta.daemon.quantities import (
     parse_names,
     parse_quantity_sets,
     parse_sorter,
+    parse_priorities,
     parse_weights,
 )
 from meseta.errors import ConfigError
@@ -27,6 +28,19 @@ def test_quantities_are_alternatives_of_sums() -> None:
 def test_unusable_quantities_are_refused_in_words(text: str) -> None:
     with pytest.raises(ConfigError, match=r"--f: '.*' is not usable: expected name:amount, such as cpus:0.1"):
         parse_quantity_sets("f", text)
+
+
+def test_priorities() -> None:
+    assert parse_priorities("prod=10, eng/db = -1") == {"prod": 10, "eng/db": -1}
+    assert parse_priorities(None) == {}
+
+
+@pytest.mark.parametrize("text", ["prod", "prod=", "prod=high", "prod=1.5", "=3"])
+def test_what_is_no_priority(text: str) -> None:
+    with pytest.raises(
+        ConfigError, match="--role_priorities: '.*' is not usable: expected role=whole number"
+    ):
+        parse_priorities(text)
 
 
 def test_weights_and_names() -> None:
