@@ -207,6 +207,19 @@ def recorded_draw(orders: list[list[str]], items: list[Any], count: int, entropy
     orders.append([agent.id for agent in items[:count]])
 
 
+def _by_holder(booked: dict[Any, Resources]) -> dict[tuple[str, str, str], Resources]:
+    """What is booked, by framework, role and agent."""
+    return {(client.framework_id, client.role, agent.id): some for (agent, client), some in booked.items()}
+
+
+def _summed(choices: list[Choice]) -> dict[tuple[str, str, str], Resources]:
+    sums: dict[tuple[str, str, str], Resources] = {}
+    for framework, role, agent, some in choices:
+        key = framework, role, agent
+        sums[key] = sums.get(key, Resources.EMPTY) + some
+    return sums
+
+
 def _choice(allocation: Allocation) -> Choice:
     return allocation.framework_id, allocation.role, allocation.agent_id, allocation.resources
 
@@ -238,6 +251,7 @@ class AnyCalls(RuleBasedStateMachine):
         self.agents: list[AgentId] = []
         self.frameworks: dict[FrameworkId, FrameworkInfo] = {}
         self.held: list[Choice] = []
+        self.offers: list[Choice] = []
         self.asked: set[tuple[AgentId, FrameworkId]] = set()
 
     def name(self, kind: str) -> str:
@@ -278,6 +292,7 @@ class AnyCalls(RuleBasedStateMachine):
         self.agents.remove(agent)
         self.asked = {pair for pair in self.asked if pair[0] != agent}
         self.held = [one for one in self.held if one[2] != agent]
+        self.offers = [one for one in self.offers if one[2] != agent]
 
     @precondition(lambda self: self.agents)
     @rule(seed=SEEDS)
@@ -320,6 +335,7 @@ class AnyCalls(RuleBasedStateMachine):
         self.asked = {pair for pair in self.asked if pair[1] != name}
         self.allocator.remove_framework(name)
         self.held = [one for one in self.held if one[0] != name]
+        self.offers = [one for one in self.offers if one[0] != name]
 
     @precondition(lambda self: self.frameworks)
     @rule(seed=SEEDS)
@@ -362,7 +378,7 @@ class AnyCalls(RuleBasedStateMachine):
         for one in self.allocator.inverse_offers(self.now):
             pair = (one.agent_id, one.framework_id)
             assert pair not in self.asked, "asked twice at a time"
-            assert any((held[2], held[0]) == pair for held in self.held), "asked about nothing"
+            assert any((one[2], one[0]) == pair for one in self.held + self.offers), "asked about nothing"
             self.asked.add(pair)
 
     @precondition(lambda self: self.asked)
@@ -385,7 +401,7 @@ class AnyCalls(RuleBasedStateMachine):
         decided = self.allocator.allocate(self.now, agents_max)
         assert len({one.agent_id for one in decided}) <= agents_max
         self.limits_hold(decided)
-        self.held += [_choice(one) for one in decided]
+        self.offers += [_choice(one) for one in decided]
 
     def limits_hold(self, decided: list[Allocation]) -> None:
         """Whoever was offered contested resources of a limited name is within the limit."""
@@ -397,16 +413,27 @@ class AnyCalls(RuleBasedStateMachine):
                 if contested(one.resources).get(name):
                     assert consumed[name] <= limit
 
-    @precondition(lambda self: self.held)
+    @precondition(lambda self: self.offers)
+    @rule(seed=SEEDS)
+    def accept(self, seed: int) -> None:
+        framework, role, agent, resources = self.offers.pop(seed % len(self.offers))
+        self.allocator.accept(FrameworkId(framework), AgentId(agent), role, resources)
+        self.held.append((framework, role, agent, resources))
+
+    @precondition(lambda self: self.held or self.offers)
     @rule(seed=SEEDS, refuse_s=st.sampled_from(REFUSALS))
     def recover(self, seed: int, refuse_s: float | None) -> None:
         chance = random.Random(seed)
-        framework, role, agent, resources = self.held.pop(chance.randrange(len(self.held)))
+        accepted = not self.offers or (bool(self.held) and chance.random() < 0.5)
+        source = self.held if accepted else self.offers
+        framework, role, agent, resources = source.pop(chance.randrange(len(source)))
         some = Resources.of([item for item in resources if chance.random() < 0.7])
         if some != resources:
-            self.held.append((framework, role, agent, resources - some))
+            source.append((framework, role, agent, resources - some))
         filters = None if refuse_s is None else Filters(refuse_s)
-        self.allocator.recover(FrameworkId(framework), AgentId(agent), role, some, filters, self.now)
+        self.allocator.recover(
+            FrameworkId(framework), AgentId(agent), role, some, filters, self.now, accepted=accepted
+        )
 
     @precondition(lambda self: self.held)
     @rule(seed=SEEDS, shared=st.booleans())
@@ -440,15 +467,11 @@ class AnyCalls(RuleBasedStateMachine):
     @invariant()
     def everything_adds_up(self) -> None:
         check(self.allocator)
-        held: dict[tuple[str, str, str], Resources] = {}
-        for framework, role, agent, some in self.held:
-            held[framework, role, agent] = held.get((framework, role, agent), Resources.EMPTY) + some
-        booked = {
-            (client.framework_id, client.role, agent.id): some
-            for agent in self.allocator.ledger.agents.values()
-            for client, some in agent.held.items()
-        }
-        assert booked == held
+        agents = self.allocator.ledger.agents.values()
+        booked = {(agent, client): some for agent in agents for client, some in agent.held.items()}
+        assert _by_holder(booked) == _summed(self.held + self.offers)
+        offered = {(agent, client): some for agent in agents for client, some in agent.offered.items()}
+        assert _by_holder(offered) == _summed(self.offers)
 
     @invariant()
     def explanations_cover_everything(self) -> None:

@@ -27,6 +27,7 @@ class AgentAccount:
         "held",
         "id",
         "info",
+        "offered",
         "plain",
         "simple",
         "total",
@@ -41,6 +42,8 @@ class AgentAccount:
         self.capabilities = frozenset(capabilities)
         self.active = True
         self.held: dict[Client, Resources] = {}
+        self.offered: dict[Client, Resources] = {}
+        """The part of `held` that nobody has accepted yet."""
         self.available = EMPTY
         self.traits = 0
         self.blocked = 0
@@ -90,6 +93,21 @@ class AgentAccount:
             self.available = self.available + resources if self.available else resources
         else:
             self._settle()
+
+    def offer(self, client: Client, resources: Resources) -> None:
+        """Count resources that were given to a client as offered only."""
+        mine = self.offered.get(client)
+        self.offered[client] = resources if mine is None else mine + resources
+
+    def settle_offer(self, client: Client, resources: Resources) -> None:
+        """Count resources as offered no more: they were accepted, or are about to be given back."""
+        mine = self.offered.get(client, EMPTY)
+        assert mine.contains(resources), f"{client.path} is offered {mine} of {self.id}, not {resources}"
+        left = EMPTY if mine is resources else mine - resources
+        if left:
+            self.offered[client] = left
+        else:
+            self.offered.pop(client, None)
 
     def convert(self, client: Client, consumed: Resources, converted: Resources) -> None:
         """Turn what a client holds, and with it a part of the total, into something else."""

@@ -2,7 +2,8 @@
 
 The master calls an allocator synchronously and owns the truth about tasks and offers; an allocator
 only accounts for resources. Every resource of an agent is, for the allocator, either available or
-allocated to one (framework, role); offered counts as allocated until `recover` gives it back.
+held by one (framework, role): offered first, allocated when the framework has accepted the offer. Shares,
+limits and headroom count both; what a role is said to have consumed of its quota leaves out what is offered.
 
 The protocol follows Mesos's (include/mesos/allocator/allocator.hpp) with two differences: decisions are
 asked for (`allocate`) instead of called back, and time is an argument.
@@ -197,6 +198,13 @@ class Allocator(Protocol):
         """Note what a framework says it needs."""
         ...
 
+    def accept(self, framework_id: FrameworkId, agent_id: AgentId, role: str, offered: Resources) -> None:
+        """The framework accepted an offer: what it holds counts as allocated from now on.
+
+        What the framework does not use of it comes back with `recover(…, accepted=True)`.
+        """
+        ...
+
     def update_allocation(
         self,
         framework_id: FrameworkId,
@@ -220,10 +228,13 @@ class Allocator(Protocol):
         resources: Resources,
         filters: Filters | None,
         now: float,
+        *,
+        accepted: bool = False,
     ) -> None:
         """Take back what was offered or allocated; `filters` holds it back from the framework.
 
-        An unknown framework or agent is ignored: its accounts are gone already.
+        `accepted` tells whether the framework had accepted it. An unknown framework or agent is ignored:
+        its accounts are gone already.
         """
         ...
 

@@ -243,6 +243,11 @@ class HierarchicalAllocator:
 
     # Resources.
 
+    def accept(self, framework_id: FrameworkId, agent_id: AgentId, role: str, offered: Resources) -> None:
+        """See `Allocator`."""
+        client = self.ledger.frameworks[framework_id].clients[role]
+        self.ledger.agents[agent_id].settle_offer(client, offered)
+
     def update_allocation(
         self,
         framework_id: FrameworkId,
@@ -277,6 +282,8 @@ class HierarchicalAllocator:
         resources: Resources,
         filters: Filters | None,
         now: float,
+        *,
+        accepted: bool = False,
     ) -> None:
         """See `Allocator`."""
         self._now = now
@@ -285,6 +292,8 @@ class HierarchicalAllocator:
         client = framework.clients.get(role) if framework is not None else None
         if agent is None or client is None or not resources:
             return
+        if not accepted:
+            agent.settle_offer(client, resources)
         self.ledger.release(agent, client, resources)
         self._make_room(client)
         refused_s = refuse_s(filters, self.options.allocation_interval_s) if filters is not None else None
@@ -393,7 +402,9 @@ class HierarchicalAllocator:
         except PolicyError:
             for one in decisions.decided:
                 client = self.ledger.frameworks[one.framework_id].clients[one.role]
-                self.ledger.release(self.ledger.agents[one.agent_id], client, one.resources)
+                agent = self.ledger.agents[one.agent_id]
+                agent.settle_offer(client, one.resources)
+                self.ledger.release(agent, client, one.resources)
             self._agenda.touch_all(self._now)
             raise
 

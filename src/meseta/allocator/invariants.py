@@ -46,6 +46,10 @@ def _check_agent(agent: AgentAccount, clients: Mapping[Client, None], bits: int)
     for client, resources in agent.held.items():
         assert client in clients, f"{agent.id}: {client.path} holds {resources} and is not in the tree"
         assert resources, f"{agent.id}: {client.path} holds nothing"
+    for client, offered in agent.offered.items():
+        mine = agent.held.get(client, EMPTY)
+        assert offered, f"{agent.id}: {client.path} is offered nothing"
+        assert mine.contains(offered), f"{agent.id}: {client.path} holds {mine}, and {offered} is offered"
     assert not agent.blocked & ~bits, f"{agent.id}: blocks clients that are gone"
 
 

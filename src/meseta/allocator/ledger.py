@@ -10,7 +10,7 @@ from __future__ import annotations
 from meseta.allocator.agents import AgentAccount
 from meseta.allocator.frameworks import FrameworkAccount
 from meseta.allocator.held import HeldBack
-from meseta.allocator.quota import NO_STAKE, Quota, Quotas, Stake, contested, stake_of
+from meseta.allocator.quota import NO_STAKE, Quantities, Quota, Quotas, Stake, contested, stake_of
 from meseta.allocator.sorter import Client, Node, RoleTree, lineage
 from meseta.ids import AgentId, FrameworkId
 from meseta.resources import EMPTY, Resources
@@ -49,6 +49,7 @@ class Ledger:
 
     def remove_agent(self, agent: AgentAccount) -> None:
         """Forget an agent and all that is held of it."""
+        agent.offered.clear()
         for client, resources in list(agent.held.items()):
             self.release(agent, client, resources)
         self.tree.change_total({}, agent.total.quantities())
@@ -99,6 +100,7 @@ class Ledger:
             if client.holdings:
                 for agent in [agent for agent in self.agents.values() if client in agent.held]:
                     touched[agent] = None
+                    agent.offered.pop(client, None)
                     self.release(agent, client, agent.held[client])
         for client in list(framework.clients.values()):
             self.remove_client(framework, client)
@@ -154,6 +156,16 @@ class Ledger:
     def set_quota(self, role: str, quota: Quota) -> None:
         """Replace the quota of a top-level role."""
         self.quotas.set(role, quota, self.agents.values())
+
+    def offered_contested(self) -> dict[str, Quantities]:
+        """Add up what is offered, and accepted by nobody yet, of what quota is about, by top-level role."""
+        offered: dict[str, Quantities] = {}
+        for agent in self.agents.values():
+            for client, resources in agent.offered.items():
+                totals = offered.setdefault(client.top, {})
+                for name, quantity in contested(resources).items():
+                    totals[name] = totals.get(name, 0) + quantity
+        return offered
 
     def _stake(self, agent: AgentAccount) -> Stake:
         return stake_of(agent) if self.quotas.enforced else NO_STAKE

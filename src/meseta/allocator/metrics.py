@@ -28,15 +28,21 @@ def gauges(ledger: Ledger, refusals: Refusals) -> dict[str, float]:
         values[f"{PREFIX}/offer_filters/roles/{node.path}/active"] = 0.0
     for refusal in refusals:
         values[f"{PREFIX}/offer_filters/roles/{refusal.client.role}/active"] += 1.0
-    for role in ledger.quotas.roles():
-        values |= _quota_gauges(ledger, role)
+    if ledger.quotas.enforced:
+        offered = ledger.offered_contested()
+        for role in ledger.quotas.roles():
+            values |= _quota_gauges(ledger, role, offered.get(role, {}))
     return values
 
 
-def _quota_gauges(ledger: Ledger, role: str) -> dict[str, float]:
+def _quota_gauges(ledger: Ledger, role: str, offered: Mapping[str, int]) -> dict[str, float]:
     quota, node = ledger.quotas.of(role), ledger.tree.node(role)
     allocated: Mapping[str, int] = node.allocated if node is not None else {}
+    held = ledger.quotas.consumed.get(role, {})
     values: dict[str, float] = {}
+    for name, quantity in held.items():
+        if consumed := quantity - offered.get(name, 0):
+            values[f"{PREFIX}/quota/roles/{role}/resources/{name}/consumed"] = from_milli(consumed)
     for name in {**quota.guarantees, **quota.limits}:
         prefix = f"{PREFIX}/quota/roles/{role}/resources/{name}"
         values[f"{prefix}/offered_or_allocated"] = from_milli(allocated.get(name, 0))

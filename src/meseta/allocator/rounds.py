@@ -114,6 +114,7 @@ class Round:
 
     def _give(self, agent: AgentAccount, client: Client, offer: Resources) -> None:
         self._ledger.hold(agent, client, offer)
+        agent.offer(client, offer)
         self.decided.append(Allocation(client.framework_id, client.role, agent.id, offer))
         if not agent.plain and (shared := offer.shared()):
             self.taken[agent.id] = self._taken(agent) + shared

@@ -136,7 +136,22 @@ def _check_conservation(state: State) -> None:
         for agent in state.allocator.ledger.agents.values()
         for client, resources in agent.held.items()
     }
+    _check_offered(state, state.allocator)
     ours = held(state)
     for key in sorted({*ours, *allocated}):
         here, there = ours.get(key, Resources.EMPTY), allocated.get(key, Resources.EMPTY)
         assert here == there, f"{key} holds {here}, the allocator says {there}"
+
+
+def _check_offered(state: State, allocator: HierarchicalAllocator) -> None:
+    """What the allocator takes for offered is what the open offers hold."""
+    ours: dict[Holding, Resources] = {}
+    for offer in state.offers.values():
+        key = (offer.agent_id, offer.framework_id, offer.role)
+        ours[key] = ours.get(key, Resources.EMPTY) + offer.resources
+    theirs = {
+        (agent.id, client.framework_id, client.role): resources
+        for agent in allocator.ledger.agents.values()
+        for client, resources in agent.offered.items()
+    }
+    assert ours == theirs, f"offers hold {ours}, the allocator says {theirs}"

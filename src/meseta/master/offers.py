@@ -112,6 +112,7 @@ def on_offers_accepted(state: State, event: OffersAccepted, now: float) -> None:
         left += offer.resources
     for offer in offers:
         take_offer(state, offer)
+        state.allocator.accept(framework.id, offer.agent_id, offer.role, offer.resources)
     agent, role = state.agents[offers[0].agent_id], offers[0].role
     offered, resized = left, Resources.EMPTY
     for operation in event.operations:
@@ -153,10 +154,10 @@ def _give_back(
     With no time to refuse for, all of it goes back together, so that it is offered together, too.
     """
     if made and filters.refuse_s:
-        state.allocator.recover(framework.id, agent.id, role, made, None, now)
+        state.allocator.recover(framework.id, agent.id, role, made, None, now, accepted=True)
         left -= made
     if left:
-        state.allocator.recover(framework.id, agent.id, role, left, filters, now)
+        state.allocator.recover(framework.id, agent.id, role, left, filters, now, accepted=True)
 
 
 def offers_fault(state: State, framework: FrameworkState, ids: tuple[OfferId, ...]) -> str | None:

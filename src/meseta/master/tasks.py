@@ -70,7 +70,9 @@ def remove_executor(
     state: State, framework: FrameworkState, agent: AgentState, executor: Executor, now: float
 ) -> None:
     """Take an executor out of the accounts and free its resources."""
-    state.allocator.recover(framework.id, agent.id, executor.role, executor.resources, None, now)
+    state.allocator.recover(
+        framework.id, agent.id, executor.role, executor.resources, None, now, accepted=True
+    )
     _discard(framework.executors, agent.id, executor.executor_id)
     _discard(agent.executors, framework.id, executor.executor_id)
 
@@ -88,7 +90,9 @@ def update_task(state: State, task: Task, update: StatusUpdate, now: float) -> N
     if keep_status(state, task, status) or status.reason in CHECK_REASONS:
         state.publish(TaskUpdated(task.framework_id, status, task.state))
     if held and not task.holds_resources:
-        state.allocator.recover(task.framework_id, task.agent_id, task.role, task.resources, None, now)
+        state.allocator.recover(
+            task.framework_id, task.agent_id, task.role, task.resources, None, now, accepted=True
+        )
         told = status.state is task.state  # Else only that it has ended is known yet, and not why.
         reason = status.reason if told else None
         count_task_end(state.counters, task.state, status.source, reason)

@@ -87,7 +87,12 @@ class Cluster:
         return [(one.framework_id, one.role, one.agent_id) for one in self.allocate(after_s)]
 
     def give_back(
-        self, allocation: Allocation, resources: Resources | None = None, refuse_s: float | None = None
+        self,
+        allocation: Allocation,
+        resources: Resources | None = None,
+        refuse_s: float | None = None,
+        *,
+        accepted: bool = False,
     ) -> None:
         """Return what was offered, or a part of it."""
         self.allocator.recover(
@@ -97,7 +102,13 @@ class Cluster:
             allocation.resources if resources is None else resources,
             None if refuse_s is None else Filters(refuse_s),
             self.now,
+            accepted=accepted,
         )
+        check(self.allocator)
+
+    def accept(self, offer: Allocation) -> None:
+        """Accept an offer."""
+        self.allocator.accept(offer.framework_id, offer.agent_id, offer.role, offer.resources)
         check(self.allocator)
 
     def decline(self, allocation: Allocation, refuse_s: float = 5.0) -> None:

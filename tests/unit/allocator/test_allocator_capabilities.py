@@ -132,9 +132,9 @@ def test_a_shared_volume_counts_once_at_each_level() -> None:
     role = tree.node("r")
     assert role is not None
     assert role.allocated["disk"] == 100_000
-    cluster.allocator.recover(FrameworkId("f"), AgentId("a"), "r", shared_volume(), None, 0.0)
+    cluster.allocator.recover(FrameworkId("f"), AgentId("a"), "r", shared_volume(), None, 0.0, accepted=True)
     assert role.allocated["disk"] == 100_000
-    cluster.allocator.recover(FrameworkId("g"), AgentId("a"), "r", shared_volume(), None, 0.0)
+    cluster.allocator.recover(FrameworkId("g"), AgentId("a"), "r", shared_volume(), None, 0.0, accepted=True)
     assert tree.node("r") is None
 
 
@@ -167,8 +167,9 @@ def test_reserving_what_is_held_changes_total_and_holding_alike() -> None:
     (offer,) = cluster.allocate()
     dynamic = Resources.of({Kind("cpus", reservations=(Reservation("r", True),)): 4000})
     cpus = Resources.scalars(cpus=4)
+    cluster.accept(offer)
     cluster.allocator.update_allocation(framework, agent, "r", cpus, dynamic)
-    cluster.give_back(offer, dynamic)
+    cluster.give_back(offer, dynamic, accepted=True)
     assert offered(cluster) == {"f": dynamic}
     assert cluster.allocator.ledger.agents[agent].total == BIG - cpus + dynamic
 

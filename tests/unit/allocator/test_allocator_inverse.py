@@ -114,7 +114,7 @@ def test_a_framework_that_gets_something_later_is_asked_then() -> None:
     cluster.plan()
     cluster.asked()
     cluster.framework("h", "c")
-    cluster.allocator.recover(F, cluster.one, "a", HALF, None, cluster.now)
+    cluster.allocator.recover(F, cluster.one, "a", HALF, None, cluster.now, accepted=True)
     assert [one.framework_id for one in cluster.allocate(0.005)] == ["h"]
     assert cluster.asked() == ["h"]
 

@@ -90,7 +90,7 @@ def test_resources_used_by_unknown_frameworks_are_theirs() -> None:
         late, framework_info("late", "r"), {AgentId("a"): {"r": SMALL}}, active=True
     )
     assert cluster.share("r") == 0.25
-    cluster.allocator.recover(late, AgentId("a"), "r", SMALL, None, 0.0)
+    cluster.allocator.recover(late, AgentId("a"), "r", SMALL, None, 0.0, accepted=True)
     assert [(one.framework_id, one.resources) for one in cluster.allocate()] == [("late", SMALL)]
 
 
@@ -211,7 +211,7 @@ def test_a_refusal_does_not_hold_back_more_than_was_refused() -> None:
     (offer,) = cluster.allocate()
     cluster.decline(offer, refuse_s=60.0)
     assert cluster.allocate(after_s=1.0) == []
-    cluster.give_back(offer, SMALL)
+    cluster.give_back(offer, SMALL, accepted=True)
     assert [one.resources for one in cluster.allocate()] == [BIG]
 
 
@@ -377,6 +377,7 @@ def test_an_agent_that_uses_more_than_it_has_is_offered_when_that_is_over() -> N
     agent = cluster.agent("a", Resources.scalars(cpus=4), used)
     cluster.framework("f1", "web")
     assert not cluster.allocate(1.0)
-    cluster.allocator.recover(FrameworkId("f1"), agent, "web", Resources.scalars(cpus=3), None, cluster.now)
+    three = Resources.scalars(cpus=3)
+    cluster.allocator.recover(FrameworkId("f1"), agent, "web", three, None, cluster.now, accepted=True)
     check(cluster.allocator)
     assert [allocation.resources for allocation in cluster.allocate(1.0)] == [Resources.scalars(cpus=2)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from meseta.allocator.allocator import Allocation
 from meseta.allocator.quota import Quota
-from meseta.ids import FrameworkId
+from meseta.ids import AgentId, FrameworkId
 from meseta.records import FrameworkCapability
 from meseta.resources import Kind, Ranges, Reservation, Resources, ValueType
 from tests.unit.allocator.allocator_kit import Cluster
@@ -218,7 +218,8 @@ def test_an_unknown_framework_that_holds_resources_counts() -> None:
     cluster.agent("two", AGENT)
     cluster.framework("f", "a")
     assert cluster.allocate() == []
-    cluster.allocator.recover(FrameworkId("stranger"), "one", "a", AGENT, None, cluster.now)  # type: ignore[arg-type]
+    stranger, one = FrameworkId("stranger"), AgentId("one")
+    cluster.allocator.recover(stranger, one, "a", AGENT, None, cluster.now, accepted=True)
     assert offered(cluster.allocate(0.005)) == {"f": AGENT}
 
 

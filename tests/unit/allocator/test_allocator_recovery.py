@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meseta.resources import Resources
+from meseta.resources import Kind, Reservation, Resources
 from tests.unit.allocator.allocator_kit import Cluster
 
 AGENT = Resources.scalars(cpus=4, mem=4096)
@@ -38,6 +38,34 @@ def test_without_quota_nobody_waits() -> None:
     cluster.framework("f", "b")
     cluster.agent("one", AGENT)
     assert len(cluster.allocate()) == 1
+
+
+def test_what_is_offered_is_not_consumed_yet() -> None:
+    cluster = Cluster()
+    cluster.allocator.update_quota("a", limits={"cpus": 9000})
+    framework = cluster.framework("f", "a/b")
+    reserved = Resources.of({Kind("cpus", reservations=(Reservation("a", False),)): 500})
+    agent = cluster.agent("one", AGENT + reserved)
+
+    def consumed() -> dict[str, float]:
+        prefix, suffix = "allocator/mesos/quota/roles/a/resources/", "/consumed"
+        metrics = cluster.allocator.metrics().items()
+        return {
+            name.removeprefix(prefix).removesuffix(suffix): value
+            for name, value in metrics
+            if name.startswith(prefix) and name.endswith(suffix)
+        }
+
+    (offer,) = cluster.allocate()
+    assert offer.resources == AGENT + reserved
+    assert consumed() == {"cpus": 0.5}, "what is reserved is consumed, whoever uses it"
+    cluster.accept(offer)
+    assert consumed() == {"cpus": 4.5, "mem": 4096.0}
+    cluster.give_back(offer, Resources.scalars(cpus=3), accepted=True)
+    assert consumed() == {"cpus": 1.5, "mem": 4096.0}
+    cluster.allocator.remove_framework(framework)
+    cluster.allocator.remove_agent(agent)
+    assert consumed() == {}
 
 
 def test_metrics_have_their_names_in_mesos() -> None:
