@@ -6,7 +6,7 @@
 # set-up was cut short, or that was moved, is made again from nothing. VENV/.run, .test and .bench say
 # from which files each purpose was set up.
 # Debian packages are installed only where something is missing and we may (root, apt-get present);
-# otherwise a sentence says what to install.
+# otherwise a sentence says what to install. Tests that need a server which is missing are skipped.
 set -eu
 python=$1 venv=$2 purpose=$3
 log=
@@ -34,14 +34,31 @@ install_packages() {
     command -v apt-get >/dev/null || fail "$reason: please install what Debian calls $*, then run make again"
     [ "$(id -u)" = 0 ] || fail "$reason: please run 'apt-get install $*' as root, then run make again"
     say "$reason: installing the Debian packages $*"
+    run_apt "$@" || {
+        tail -n 5 "$log" >&2
+        fail "apt-get could not install $* (see above): please install them by hand, then run make again"
+    }
+}
+
+run_apt() {
     log=$(mktemp)
     {
         apt-get update -q || true
         DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
-    } >"$log" 2>&1 </dev/null || {
-        tail -n 5 "$log" >&2
-        fail "apt-get could not install $* (see above): please install them by hand, then run make again"
-    }
+    } >"$log" 2>&1 </dev/null
+}
+
+# The servers that tests start for themselves. `zookeeper` is only the program: `zookeeperd` would start it.
+install_servers() {
+    set --
+    [ -e /usr/share/java/zookeeper.jar ] || set -- "$@" zookeeper
+    [ $# -gt 0 ] || return 0
+    if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
+        say "tests that need the Debian packages $* are skipped: install them as root to run these"
+    else
+        say "installing the Debian packages $* for tests"
+        run_apt "$@" || say "apt-get could not install $*: tests that need them are skipped"
+    fi
 }
 
 # Let $python name the interpreter itself: one in an activated environment may be about to be removed.
@@ -85,7 +102,8 @@ rm -f "$venv/.home"
 case $purpose in
     run)   run_installer -m pip install -q -e . ;;
     test)  run_installer -m pip install -q -e '.[test]'
-           run_installer tools/install_pymesos.py ;;
+           run_installer tools/install_pymesos.py
+           install_servers ;;
     bench) run_installer -m pip install -q -e '.[bench]' ;;
 esac
 sources >"$venv/.$purpose"

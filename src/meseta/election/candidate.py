@@ -205,12 +205,12 @@ class Candidate:
 
     def _depose(self, reason: str) -> list[Effect]:
         self._end(Phase.DEPOSED)
-        return [StepDown(reason=reason)]
+        return [StepDown(reason=reason), Withdraw()]
 
     # ── Leaving ───────────────────────────────────────────────────────────────────────────────────────
 
     def on_resign_requested(self, event: ResignRequested, now: float) -> list[Effect]:
-        if self.phase is Phase.RESIGNED:
+        if self.phase in (Phase.DEPOSED, Phase.RESIGNED):
             return []
         self._end(Phase.RESIGNED)
         return [Withdraw()]

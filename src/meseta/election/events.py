@@ -100,7 +100,7 @@ class Lead(Effect, frozen=True, kw_only=True):
 
 
 class StepDown(Effect, frozen=True, kw_only=True):
-    """Serve no more, from this instant. The candidate does nothing after that."""
+    """Serve no more, from this instant. The candidate withdraws, and does nothing after that."""
 
     reason: str
     """What happened, as the end of a sentence about this master."""

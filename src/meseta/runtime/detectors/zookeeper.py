@@ -86,6 +86,7 @@ class ZooKeeperDetector:
         self._session_timeout_s = session_timeout_s
         self._on_detected = on_detected
         self._patience = Patience(entropy, self._repeat)
+        self._has_told = False
         self._entry: Entry | None = None
         self._leader: MasterInfo | None = None
         self._forgetting: asyncio.TimerHandle | None = None
@@ -147,7 +148,7 @@ class ZooKeeperDetector:
 
     def _on_found(self, found: tuple[Entry, bytes] | None) -> None:
         entry = None if found is None else found[0]
-        if self._entry is not None and entry == self._entry:
+        if self._has_told and entry == self._entry:
             return
         self._entry = entry
         leader = None
@@ -159,6 +160,7 @@ class ZooKeeperDetector:
         self._tell(leader)
 
     def _tell(self, leader: MasterInfo | None) -> None:
+        self._has_told = True
         self._leader = leader
         self._patience.stop()
         self._patience.reset()

@@ -1,0 +1,139 @@
+"""Real ZooKeeper servers for tests: one or several on loopback, each a process of its own in a directory.
+
+They are those of the Debian package `zookeeper`. Where it is missing, tests that use them are skipped.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from kazoo.client import KazooClient
+
+JAR = Path("/usr/share/java/zookeeper.jar")
+MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
+START_TIMEOUT_S = 60.0
+TICK_MS = 200
+JAVA = [
+    "java",
+    *("-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"),
+    *("-Dzookeeper.admin.enableServer=false", "-Dzookeeper.jmx.log4j.disable=true"),
+    *("-Dzookeeper.preAllocSize=64", "-Dzookeeper.forceSync=no"),
+    *("-cp", str(JAR)),
+    MAIN,
+]
+
+is_missing = not JAR.exists() or shutil.which("java") is None
+needs_zookeeper = [
+    pytest.mark.skipif(is_missing, reason="ZooKeeper is not installed: apt-get install zookeeper"),
+    pytest.mark.xdist_group("zookeeper"),
+]
+"""Put this into `pytestmark`: one worker runs all tests that start servers."""
+
+
+class Server:
+    """One server; it may be stopped and started again."""
+
+    def __init__(self, directory: Path, port: int, others: str = "") -> None:
+        self.address = f"127.0.0.1:{port}"
+        self._directory = directory
+        (directory / "zoo.cfg").write_text(
+            f"dataDir={directory}/data\nclientPort={port}\nclientPortAddress=127.0.0.1\n"
+            f"tickTime={TICK_MS}\ninitLimit=50\nsyncLimit=20\nmaxSessionTimeout=60000\nmaxClientCnxns=0\n"
+            f"{others}"
+        )
+        self.start()
+
+    def start(self) -> None:
+        """Start it; `wait_for_quorum` tells when clients are served."""
+        with (self._directory / "log").open("ab") as log:
+            command = [*JAVA, str(self._directory / "zoo.cfg")]
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._directory)
+
+    def kill(self) -> None:
+        """End it at once, and wait for that."""
+        self.process.kill()
+        self.process.wait(timeout=30)
+
+    def pause(self) -> None:
+        """Let it do nothing until it is continued: its clients see silence."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self.process.send_signal(signal.SIGCONT)
+
+
+class Ensemble:
+    """Servers that form one ZooKeeper."""
+
+    def __init__(self, servers: list[Server]) -> None:
+        self.servers = servers
+        self.hosts = ",".join(server.address for server in servers)
+        self._numbers = 0
+
+    def folder(self) -> str:
+        """A folder that no other test uses, as an address."""
+        self._numbers += 1
+        return f"zk://{self.hosts}/masters{self._numbers}"
+
+    @contextmanager
+    def client(self) -> Iterator[KazooClient]:
+        """A client of its own, for looking."""
+        client = KazooClient(hosts=self.hosts, timeout=10)
+        client.start(timeout=START_TIMEOUT_S)
+        try:
+            yield client
+        finally:
+            client.stop()
+            client.close()
+
+    def wait_for_quorum(self) -> None:
+        """Wait until clients are served."""
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while True:
+            try:
+                with self.client() as client:
+                    client.get_children("/")
+                return
+            except Exception:
+                assert time.monotonic() < deadline, "ZooKeeper does not start"
+
+
+@contextmanager
+def zookeeper(directory: Path, count: int = 1) -> Iterator[Ensemble]:
+    """A ZooKeeper of `count` servers below `directory`; nothing of it is left running."""
+    ports = free_ports(3 * count)
+    members = [f"server.{n + 1}=127.0.0.1:{ports[3 * n + 1]}:{ports[3 * n + 2]}\n" for n in range(count)]
+    servers: list[Server] = []
+    try:
+        for number in range(count):
+            place = directory / f"zookeeper{number + 1}"
+            (place / "data").mkdir(parents=True)
+            (place / "data" / "myid").write_text(str(number + 1))
+            servers.append(Server(place, ports[3 * number], "".join(members) if count > 1 else ""))
+        ensemble = Ensemble(servers)
+        ensemble.wait_for_quorum()
+        yield ensemble
+    finally:
+        for server in servers:
+            server.kill()
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of loopback that are free now."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
