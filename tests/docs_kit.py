@@ -74,10 +74,20 @@ async def ask_cluster(directory: Path) -> tuple[Answers, Answers]:
             refused = await offer.launch(Task(id="not/valid", command="true", cpus=0.1, mem=32))
             break
         await refused.wait()
+        await _set_quota(http, master)
         return (
             await _ask(http, master, master_pb2.Call, ("Master", "Both")),
             await _ask(http, agent, agent_pb2.Call, ("Agent", "Both")),
         )
+
+
+async def _set_quota(http: HttpClient, master: MasterDaemon) -> None:
+    """Let a role have a quota, of which its reservation on the agent counts as consumed."""
+    asked = {"role": "docs", "guarantees": {"cpus": {"value": 1}}, "limits": {"cpus": {"value": 2}}}
+    body = json.dumps({"type": "UPDATE_QUOTA", "update_quota": {"quota_configs": [asked]}}).encode()
+    url = f"http://127.0.0.1:{master.port}/api/v1"
+    answer = await http.request("POST", url, headers={"Content-Type": "application/json"}, body=body)
+    assert answer.status == 200, answer.body
 
 
 @asynccontextmanager
@@ -102,7 +112,7 @@ def _agent_flags(master: MasterDaemon, directory: Path) -> Any:
         "--registration_backoff_factor=1ms",
         f"--master=127.0.0.1:{master.port}",
         f"--work_dir={directory}/work",
-        "--resources=cpus:2;mem:512;disk:100;ports:[31000-31009]",
+        "--resources=cpus:2;cpus(docs):0.5;mem:512;disk:100;ports:[31000-31009]",
     ]
     return parse_flags(arguments, {}, AGENT_FLAGS, [])[0]
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import re2
 
@@ -26,10 +26,19 @@ NOT_TEXT = object()
 Predicate = Callable[[object, str | None], bool]
 """From what the agent has (None: nothing there; NOT_TEXT; a text) and the wanted text to a verdict."""
 
-EXPRESSION_MEMORY_MAX = 4096
-"""Bytes that RE2 may use for one expression."""
-EXPRESSION_SIZE_MAX = 100
-"""Of its compiled form, in instructions."""
+
+class ExpressionLimits(NamedTuple):
+    """How much an expression may cost; with Mesos's defaults."""
+
+    memory: int = 4096
+    """Bytes that RE2 may use for one expression."""
+    size: int = 100
+    """Of its compiled form, in instructions."""
+
+
+DEFAULT_LIMITS = ExpressionLimits()
+MEMORY_MAX = 8 << 20
+"""The largest limit of memory that can be set."""
 COMPILED_MAX = 1024
 """How many expressions are kept compiled."""
 
@@ -45,7 +54,7 @@ EXPRESSIONS = ("text_matches", "text_not_matches")
 PSEUDO_ATTRIBUTES = ("HOSTNAME", "REGION", "ZONE")
 
 
-def constraints_fault(constraints: OfferConstraints) -> str | None:
+def constraints_fault(constraints: OfferConstraints, limits: ExpressionLimits = DEFAULT_LIMITS) -> str | None:
     """Say why these constraints cannot be used, if so; a framework with such is not to be subscribed."""
     for role, groups in constraints.by_role.items():
         if not groups:
@@ -56,7 +65,7 @@ def constraints_fault(constraints: OfferConstraints) -> str | None:
             if not group:
                 return f"'RoleConstraints::groups' for role '{role}' contains an empty group"
             for constraint in group:
-                if fault := _constraint_fault(constraint):
+                if fault := _constraint_fault(constraint, limits):
                     return f"A role {role} has an invalid 'AttributeConstraint': {fault}"
     return None
 
@@ -69,15 +78,14 @@ def is_excluded(constraints: OfferConstraints, role: str, agent: AgentInfo) -> b
     return not any(all(_holds(constraint, agent) for constraint in group) for group in groups)
 
 
-def _constraint_fault(constraint: AttributeConstraint) -> str | None:
+def _constraint_fault(constraint: AttributeConstraint, limits: ExpressionLimits) -> str | None:
     kind, name = constraint.selector
     if kind == "pseudo" and name not in PSEUDO_ATTRIBUTES:
         return f"Unknown pseudoattribute type '{name}': use one of {', '.join(PSEUDO_ATTRIBUTES)}"
     if kind not in ("pseudo", "attribute"):
         return "Exactly one of 'attribute_name' or 'pseudoattribute_type' must be set in 'selector'"
     if constraint.predicate in EXPRESSIONS:
-        compiled = _compiled(constraint.value or "")
-        return compiled if isinstance(compiled, str) else None
+        return _expression_fault(constraint.value or "", limits)
     if constraint.predicate not in PREDICATES:
         return f"Unknown predicate type '{constraint.predicate}': use one of {', '.join(PREDICATES)}"
     return None
@@ -88,16 +96,35 @@ def _holds(constraint: AttributeConstraint, agent: AgentInfo) -> bool:
 
 
 def _matches(found: object, expression: str | None) -> bool:
-    compiled = _compiled(expression or "")
+    return found is not None and _matcher(expression or "").fullmatch(found) is not None
+
+
+def _matcher(expression: str) -> Any:
+    """Return an expression compiled that was let in, in as little memory as it needs."""
+    compiled = _compiled(expression, DEFAULT_LIMITS.memory)
+    if isinstance(compiled, str):  # Then the operator has set a higher limit.
+        compiled = _compiled(expression, MEMORY_MAX)
     assert not isinstance(compiled, str), compiled
-    return found is not None and compiled.fullmatch(found) is not None
+    return compiled
+
+
+def _expression_fault(expression: str, limits: ExpressionLimits) -> str | None:
+    compiled = _compiled(expression, limits.memory)
+    if isinstance(compiled, str):
+        return compiled
+    if compiled.programsize > limits.size:
+        return (
+            f"Regex '{expression}' is too complex: program size of {compiled.programsize}"
+            f" is larger than maximum of {limits.size} allowed"
+        )
+    return None
 
 
 @lru_cache(maxsize=COMPILED_MAX)
-def _compiled(expression: str) -> Any:
-    """Return an expression compiled, or why it cannot be used."""
+def _compiled(expression: str, memory: int) -> Any:
+    """Return an expression compiled within `memory` bytes, or why it cannot be used."""
     options = re2.Options()
-    options.max_mem = EXPRESSION_MEMORY_MAX
+    options.max_mem = memory
     options.log_errors = False
     try:
         compiled = re2.compile(expression, options)
@@ -107,11 +134,6 @@ def _compiled(expression: str) -> Any:
         return f"Failed to construct regex from pattern '{expression}': {text}"
     except UnicodeEncodeError:
         return f"Failed to construct regex from pattern {expression!a}: it is not valid Unicode"
-    if compiled.programsize > EXPRESSION_SIZE_MAX:
-        return (
-            f"Regex '{expression}' is too complex: program size of {compiled.programsize}"
-            f" is larger than maximum of {EXPRESSION_SIZE_MAX} allowed"
-        )
     return compiled
 
 

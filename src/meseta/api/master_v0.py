@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from meseta.api.allocator_v0 import allocator_routes
 from meseta.api.build import version_head
 from meseta.api.context import MasterContext
 from meseta.api.daemon_v0 import daemon_routes
@@ -72,6 +73,7 @@ def master_routes(context: MasterContext, operator: Handler) -> list[Route]:
         *(Route(f"{PROCESS}/{name}", led(context, handler)) for name, handler in leaders.items()),
         Route(PROCESS, lambda request, responder, rest: responder.send(INDEX)),
         Route(f"{PROCESS}/redirect", redirect_handler(context)),
+        *allocator_routes(context),
         *daemon_routes(context, PROCESS),
     ]
 

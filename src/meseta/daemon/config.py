@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from meseta.allocator.constraints import MEMORY_MAX
 from meseta.daemon.flags import Flag
 
 TICK_S = 0.001
@@ -48,6 +49,29 @@ MASTER_FLAGS = (
     Flag("agent_reregister_timeout", "duration", "10mins", "how long after a failover agents may come back"),
     Flag("allocation_interval", "duration", "1secs", "time between batches of allocations", TICK_S),
     Flag("allocator", "text", "HierarchicalDRF", "HierarchicalDRF, priority, or the allocator of a plugin"),
+    Flag(
+        "allocator_agent_recovery_factor",
+        "float",
+        "0.8",
+        "with quota: share of the known agents that must be back after a failover before offers",
+        most=1,
+    ),
+    Flag("allocator_recovery_timeout", "duration", "10mins", "or so much time must have passed"),
+    Flag(
+        "offer_constraints_re2_max_mem",
+        "bytes",
+        "4KB",
+        "memory that a regular expression of offer constraints may take",
+        1,
+        MEMORY_MAX,
+    ),
+    Flag(
+        "offer_constraints_re2_max_program_size",
+        "int",
+        "100",
+        "how large its compiled form may be, in instructions",
+        1,
+    ),
     Flag("role_priorities", "text", None, "role=priority, with commas: the higher first; default 0"),
     Flag(
         "min_allocatable_resources",

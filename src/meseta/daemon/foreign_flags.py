@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 FOREIGN_MASTER_FLAGS = """
-    acls advertise_ip advertise_port agent_removal_rate_limit allocator_agent_recovery_factor
-    allocator_recovery_timeout authenticate_agents authenticate_frameworks
+    acls advertise_ip advertise_port agent_removal_rate_limit
+    authenticate_agents authenticate_frameworks
     authenticate_http_frameworks authenticate_http_readonly authenticate_http_readwrite
     authentication_v0_timeout authenticators authorizers credentials external_log_file
     firewall_rules hooks http_authenticators http_framework_authenticators
     initialize_driver_logging ip_discovery_command log_auto_initialize logbufsecs master_contender
     master_detector max_executors_per_agent memory_profiling modules modules_dir
-    offer_constraints_re2_max_mem offer_constraints_re2_max_program_size
     quorum rate_limits recovery_agent_removal_limit
     registry_gc_interval registry_max_agent_age registry_max_agent_count
     registry_strict webui_dir

@@ -6,13 +6,14 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import structlog
 
 from meseta import ids
 from meseta.allocator.allocator import Allocator, AllocatorOptions
-from meseta.allocator.constraints import constraints_fault
+from meseta.allocator.constraints import ExpressionLimits, constraints_fault
 from meseta.api.build import this_build
 from meseta.api.context import MasterContext
 from meseta.api.master_operator import MasterOperatorApi
@@ -167,6 +168,8 @@ class MasterDaemon:
         flags = self.flags
         options = AllocatorOptions(
             allocation_interval_s=flags["allocation_interval"],
+            agent_recovery_factor=flags["allocator_agent_recovery_factor"],
+            recovery_timeout_s=flags["allocator_recovery_timeout"],
             min_allocatable_resources=parse_quantity_sets(
                 "min_allocatable_resources", flags["min_allocatable_resources"]
             ),
@@ -193,15 +196,22 @@ class MasterDaemon:
         state = self.machine.state
         info = master_info(state.config.id, self.ip, self.port, self.hostname, MESOS_VERSION, self.domain)
         self._events = SchedulerEvents(info)
-        self._messages = MasterMessages(self._feed, self._count, constraints_fault)
+        fault = partial(constraints_fault, limits=self._expression_limits())
+        self._messages = MasterMessages(self._feed, self._count, fault)
         self._scheduler_api = SchedulerApi(
-            self.machine, self._feed, self._events, self._entropy, self._replies.later, constraints_fault
+            self.machine, self._feed, self._events, self._entropy, self._replies.later, fault
         )
         context = self._make_context(info)
         operators = MasterOperatorApi(context)
         self._publish = operators.publish
         scheduler = Route("/master/api/v1/scheduler", self._scheduler_call)
         self._router = Router(MASTER, [scheduler, *master_routes(context, operators.handle)])
+
+    def _expression_limits(self) -> ExpressionLimits:
+        flags = self.flags
+        return ExpressionLimits(
+            flags["offer_constraints_re2_max_mem"], flags["offer_constraints_re2_max_program_size"]
+        )
 
     def _make_context(self, info: MasterInfo) -> MasterContext:
         later = asyncio.get_running_loop().call_later

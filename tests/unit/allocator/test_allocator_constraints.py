@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from meseta.allocator.constraints import constraints_fault, is_excluded
+from meseta.allocator.constraints import ExpressionLimits, constraints_fault, is_excluded
 from meseta.attributes import Attribute, AttributeType
 from meseta.records import AgentInfo, AttributeConstraint, Domain, OfferConstraints
 from meseta.resources import EMPTY
@@ -107,3 +107,12 @@ def test_faults(bad: OfferConstraints, words: str) -> None:
 
 def test_no_fault() -> None:
     assert constraints_fault(constraints((constraint("rack", "text_equals", "r1"),))) is None
+
+
+def test_what_an_operator_lets_in_beyond_the_default_is_matched() -> None:
+    large = constraints((constraint("rack", "text_matches", "(r1|" + "x?" * 200 + ")"),))
+    assert constraints_fault(large) is not None
+    limits = ExpressionLimits(memory=1 << 20, size=10_000)
+    assert constraints_fault(large, limits) is None
+    assert not is_excluded(large, "r", AGENT)
+    assert constraints_fault(constraints((constraint("rack", "text_matches", "r1"),)), ExpressionLimits(size=1))
