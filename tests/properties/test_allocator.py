@@ -17,6 +17,7 @@ from meseta.allocator.agenda import draw
 from meseta.allocator.allocator import Allocation, AllocatorOptions
 from meseta.allocator.hierarchical import HierarchicalAllocator
 from meseta.allocator.invariants import check
+from meseta.allocator.policies.priority import PriorityAllocator
 from meseta.allocator.quota import contested
 from meseta.attributes import Attribute, AttributeType
 from meseta.ids import AgentId, FrameworkId
@@ -94,7 +95,7 @@ class Twins:
         self.textbook = TextbookAllocator()
         self.now = 0.0
         self.infos: dict[str, FrameworkInfo] = {}
-        self.offers: list[Choice] = []
+        self.held: list[Choice] = []
         self.serial = 0
 
     def step(self) -> None:
@@ -105,6 +106,7 @@ class Twins:
             + [self.give_back] * 8
             + [self.suppress, self.revive, self.weigh, self.set_quota]
             + [self.toggle, self.remove_framework, self.remove_agent]
+            + [self.switch_agent, self.set_whitelist]
         )
         self.chance.choice(steps)()
 
@@ -113,8 +115,18 @@ class Twins:
         name, total = f"agent{self.serial}", some_resources(self.chance)
         has = AGENT_CAPABILITIES if self.chance.random() < 0.8 else self.chance.sample(AGENT_CAPABILITIES, 1)
         info = AgentInfo(hostname=name, port=1, resources=total)
-        self.ours.add_agent(AgentId(name), info, has, total, {})
+        used: dict[FrameworkId, dict[str, Resources]] = {}
+        for holder in self._some_framework() if self.chance.random() < 0.3 else ():
+            role = self.chance.choice(self.infos[holder].roles)
+            part = Resources.of([item for item in total.allocatable_to(role) if self.chance.random() < 0.5])
+            used[FrameworkId(holder)] = {role: part}
+        self.ours.add_agent(AgentId(name), info, has, total, used)
         self.textbook.add_agent(name, name, frozenset(has), total)
+        for holder, by_role in used.items():
+            for role, part in by_role.items():
+                if part:
+                    self.textbook.hold(holder, role, name, part)
+                    self.held.append((holder, role, name, part))
 
     def add_framework(self) -> None:
         self.serial += 1
@@ -130,21 +142,24 @@ class Twins:
         ours = self.ours.allocate(self.now, EVERYTHING)
         first, order = self.whole(self.orders[0]), self.whole(self.orders[-1])
         assert [_choice(one) for one in ours] == self.textbook.allocate(self.now, order, first)
-        self.offers += [_choice(one) for one in ours]
+        for one in ours:
+            self.ours.accept(one.framework_id, one.agent_id, one.role, one.resources)
+        self.held += [_choice(one) for one in ours]
 
     def give_back(self) -> None:
-        if not self.offers:
+        if not self.held:
             return
-        choice = self.offers.pop(self.chance.randrange(len(self.offers)))
+        choice = self.held.pop(self.chance.randrange(len(self.held)))
         framework, role, agent, resources = choice
         some = resources
         if self.chance.random() < 0.4:
             some = Resources.of([item for item in resources if self.chance.random() < 0.5])
             if some != resources:
-                self.offers.append((framework, role, agent, resources - some))
+                self.held.append((framework, role, agent, resources - some))
         refused_s = self.chance.choice(REFUSALS)
         filters = None if refused_s is None else Filters(refused_s)
-        self.ours.recover(FrameworkId(framework), AgentId(agent), role, some, filters, self.now)
+        names = FrameworkId(framework), AgentId(agent), role
+        self.ours.recover(*names, some, filters, self.now, accepted=True)
         if some:
             self.textbook.recover(framework, role, agent, some, filters, self.now)
 
@@ -187,14 +202,25 @@ class Twins:
         for name in self._some_framework():
             self.ours.remove_framework(FrameworkId(name))
             self.textbook.remove_framework(name)
-            self.offers = [offer for offer in self.offers if offer[0] != name]
+            self.held = [one for one in self.held if one[0] != name]
 
     def remove_agent(self) -> None:
         if self.textbook.agents and self.chance.random() < 0.5:
             name = self.chance.choice(list(self.textbook.agents))
             self.ours.remove_agent(AgentId(name))
             self.textbook.remove_agent(name)
-            self.offers = [offer for offer in self.offers if offer[2] != name]
+            self.held = [one for one in self.held if one[2] != name]
+
+    def switch_agent(self) -> None:
+        if self.textbook.agents:
+            name = self.chance.choice(list(self.textbook.agents))
+            active = self.textbook.agents[name].active = self.chance.random() < 0.7
+            (self.ours.activate_agent if active else self.ours.deactivate_agent)(AgentId(name))
+
+    def set_whitelist(self) -> None:
+        some = frozenset(name for name in self.textbook.agents if self.chance.random() < 0.7)
+        self.textbook.whitelist = self.chance.choice((some, None, None))
+        self.ours.update_whitelist(self.textbook.whitelist)
 
     def _some_framework(self) -> Iterable[str]:
         names = list(self.textbook.frameworks)
@@ -242,10 +268,11 @@ class AnyCalls(RuleBasedStateMachine):
     """Every call of the protocol in any order, as a master would make them."""
 
     options = AllocatorOptions()
+    make = HierarchicalAllocator
 
     def __init__(self) -> None:
         super().__init__()
-        self.allocator = HierarchicalAllocator(random.Random(1), self.options)
+        self.allocator = self.make(random.Random(1), self.options)
         self.now = 0.0
         self.serial = 0
         self.agents: list[AgentId] = []
@@ -355,6 +382,11 @@ class AnyCalls(RuleBasedStateMachine):
             allocator.revive(name, roles)
         else:
             allocator.request_resources(name, [(None, Resources.scalars(cpus=1))])
+
+    @rule(count=st.integers(0, 8))
+    def await_agents(self, count: int) -> None:
+        """As after a failover: with quota nothing is offered for a while."""
+        self.allocator.await_agents(count, self.now)
 
     @rule(role=st.sampled_from(ROLES), weight=st.sampled_from((0.5, 1.0, 3.0)))
     def weigh(self, role: str, weight: float) -> None:
@@ -474,6 +506,13 @@ class AnyCalls(RuleBasedStateMachine):
         assert _by_holder(offered) == _summed(self.offers)
 
     @invariant()
+    def what_it_tells_makes_sense(self) -> None:
+        deadline = self.allocator.deadline()
+        assert deadline is None or deadline >= 0.0
+        assert all(value >= 0.0 for value in self.allocator.metrics().values())
+        assert set(self.allocator.inverse_offer_statuses()) <= set(self.agents)
+
+    @invariant()
     def explanations_cover_everything(self) -> None:
         for name, info in self.frameworks.items():
             explanation = self.allocator.explain(name, self.now)
@@ -492,6 +531,21 @@ class AnyCallsByLot(AnyCalls):
 
     options = AllocatorOptions(role_sorter="random", framework_sorter="random")
 
+
+class AnyCallsByPriority(AnyCalls):
+    """The same, when priorities decide, and change."""
+
+    options = AllocatorOptions(role_priorities={"a": 1, "a/b": -1, "e": 2})
+    make = PriorityAllocator
+
+    @rule(role=st.sampled_from(ROLES), priority=st.integers(-1, 2))
+    def prioritize(self, role: str, priority: int) -> None:
+        assert isinstance(self.allocator, PriorityAllocator)
+        self.allocator.update_priorities({role: priority})
+
+
+TestAnyCallsByPriority = AnyCallsByPriority.TestCase
+TestAnyCallsByPriority.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
 
 TestAnyCallsByLot = AnyCallsByLot.TestCase
 TestAnyCallsByLot.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)

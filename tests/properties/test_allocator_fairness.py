@@ -8,7 +8,9 @@ more than a task; and who no longer fits leaves less than a task of some resourc
 from __future__ import annotations
 
 import random
+import runpy
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -16,9 +18,21 @@ from hypothesis import strategies as st
 
 from meseta.allocator.allocator import AllocatorOptions
 from meseta.allocator.hierarchical import HierarchicalAllocator
+from meseta.allocator.policies import dominant_share
+from meseta.allocator.sorter import Share
 from meseta.ids import AgentId, FrameworkId
 from meseta.records import AgentInfo, Filters, FrameworkInfo
 from meseta.resources import Resources
+
+
+def example_policy() -> Share:
+    """The policy of the example plugin."""
+    path = Path(__file__).parents[2] / "examples" / "asset_fairness" / "asset_fairness.py"
+    policy: Share = runpy.run_path(str(path))["asset_share"]
+    return policy
+
+
+asset_share = example_policy()
 
 Demand = tuple[int, int]
 """CPUs and memory of one task, in units."""
@@ -29,9 +43,10 @@ TOTALS = st.tuples(st.integers(200, 400), st.integers(200, 400))
 DEMANDS = st.lists(st.tuples(st.integers(1, LARGEST), st.integers(1, LARGEST)), min_size=2, max_size=5)
 
 
-def fill(totals: Demand, demands: Sequence[Demand]) -> list[int]:
+def fill(totals: Demand, demands: Sequence[Demand], policy: Share = dominant_share) -> list[int]:
     """Let users, each in a role of its own, start a task whenever it is their turn; return how many."""
-    allocator = HierarchicalAllocator(random.Random(1), AllocatorOptions(min_allocatable_resources=()))
+    options = AllocatorOptions(min_allocatable_resources=())
+    allocator = HierarchicalAllocator(random.Random(1), options, share=policy)
     names = [f"u{index:02}" for index in range(len(demands))]
     for name in names:
         info = FrameworkInfo(user="u", name=name, roles=(name,))
@@ -69,7 +84,7 @@ def largest(totals: Demand, demands: Sequence[Demand]) -> float:
     return max(share(totals, demand) for demand in demands)
 
 
-fairness = settings(max_examples=40, deadline=None)
+fairness = settings(max_examples=100, deadline=None)
 
 
 @fairness
@@ -149,17 +164,24 @@ class TestCounterExamplesOfOtherPolicies:
     """Instances of section 6.1 and the appendix; the totals are multiplied so that tasks come out whole."""
 
     def test_asset_fairness_breaks_sharing_incentive(self) -> None:
-        """It would give 6 and 12 tasks, so that the second has less than half of both resources."""
+        """It gives 6 and 12 tasks, so that the second has less than half of both resources."""
         assert fill((30, 30), [(1, 3), (1, 1)]) == [5, 15]
+        assert fill((30, 30), [(1, 3), (1, 1)], asset_share) == [6, 12]
 
     def test_asset_fairness_breaks_bottleneck_fairness(self) -> None:
-        """It would give the first three sevenths of the CPUs."""
+        """It gives the first three sevenths of the CPUs."""
         assert fill((168, 168), [(3, 2), (4, 1)]) == [28, 21]
+        assert fill((168, 168), [(3, 2), (4, 1)], asset_share) == [24, 24]
 
-    @pytest.mark.parametrize("times", [1, 2])
-    def test_asset_fairness_depends_on_what_nobody_lacks(self, times: int) -> None:
-        """It would take from the first when there is twice as much memory."""
-        assert fill((616, 616 * times), [(4, 2), (1, 1)]) == [77, 308]
+    @pytest.mark.parametrize(("times", "asset"), [(1, (44, 33)), (2, (42, 35))])
+    def test_asset_fairness_depends_on_what_nobody_lacks(self, times: int, asset: Demand) -> None:
+        """It takes CPUs from the first when there is twice as much memory."""
+        demands = [(4, 2), (1, 1)]
+        assert fill((616, 616 * times), demands) == [77, 308]
+        tasks = fill((616, 616 * times), demands, asset_share)
+        assert [8 * cpus for cpus in asset] == [
+            count * need for count, (need, _) in zip(tasks, demands, strict=True)
+        ]
 
     @pytest.mark.parametrize("claim", [(16, 1), (16, 8)])
     def test_equal_incomes_reward_lies(self, claim: Demand) -> None:
