@@ -3,6 +3,7 @@
     MesetaError
     ├── ConfigError        a flag, file or environment variable is unusable; shown to the operator
     ├── PolicyError        a third party's allocation policy cannot be used
+    ├── DeposedError       a master leads no more, and must end
     ├── StoreError         where the registry is kept cannot be used, or is lost
     ├── WireError          bytes from outside do not form what they claim to be
     └── UnreachableError   a peer cannot be reached or broke off
@@ -23,6 +24,10 @@ class ConfigError(MesetaError):
 
 class StoreError(MesetaError):
     """Where the registry is kept cannot be used, or a change is not sure to be there; the master must end."""
+
+
+class DeposedError(MesetaError):
+    """A master leads no more: another one may, so this one must serve nobody from now on."""
 
 
 class PolicyError(MesetaError):

@@ -50,6 +50,8 @@ class MasterContext(DaemonContext):
     elected_time: float
     leader: Callable[[], m.MasterInfo | None]
     """Who leads, None if nobody is known to. Requests to a master that does not are redirected."""
+    has_recovered: bool = True
+    """Whether the registry was read: a master is elected first."""
     subscribers_max: int = 1000
     heartbeat_interval_s: float = 15.0
 

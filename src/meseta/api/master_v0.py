@@ -86,10 +86,12 @@ def led(context: MasterContext, handler: Handler) -> Handler:
 
     def handle(request: Request, responder: Responder, rest: str) -> None:
         leader = context.leader()
-        if leader is not None and leader.id == context.info.id:
-            handler(request, responder, rest)
-        else:
+        if leader is None or leader.id != context.info.id:
             responder.send(redirection(leader, internal_target(request)))
+        elif not context.has_recovered:
+            responder.send(plain(503, "Master has not finished recovery"))
+        else:
+            handler(request, responder, rest)
 
     return handle
 

@@ -120,6 +120,7 @@ def master_metrics(context: MasterContext) -> dict[str, float]:
     known: dict[str, float] = dict.fromkeys(_MASTER_ZEROS, 0.0)
     known |= state.counters
     known |= views.gauges(state, now)
+    known["master/elected"] = float(context.has_recovered)
     known["master/uptime_secs"] = max(0.0, now - context.start_time)
     known["registrar/queued_operations"] = len(state.pending)
     known |= state.allocator.metrics()

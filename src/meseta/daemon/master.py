@@ -17,13 +17,14 @@ from meseta.allocator.constraints import ExpressionLimits, constraints_fault
 from meseta.api.build import this_build
 from meseta.api.context import MasterContext
 from meseta.api.master_operator import MasterOperatorApi
-from meseta.api.master_v0 import master_routes
+from meseta.api.master_v0 import led, master_routes
 from meseta.api.messages import MASTER, MasterMessages
 from meseta.api.replies import Replies
 from meseta.api.router import Route, Router
 from meseta.api.scheduler import SchedulerApi
 from meseta.api.verbosity import Verbosity
 from meseta.daemon.config import MASTER_FLAGS
+from meseta.daemon.election import Election
 from meseta.daemon.flags import Flags
 from meseta.daemon.foreign_flags import FOREIGN_MASTER_FLAGS
 from meseta.daemon.host import address_of_host, listen_address, name_of_host
@@ -44,7 +45,7 @@ from meseta.master import effects as x
 from meseta.master import events as e
 from meseta.master.config import MasterConfig
 from meseta.master.master import Master
-from meseta.master.registry import Recovered
+from meseta.master.registry import NOTHING_RECOVERED, Recovered
 from meseta.plugins.load import DEFAULT_ALLOCATOR, load_allocator
 from meseta.runtime.driver import Driver
 from meseta.runtime.files import VirtualFiles
@@ -75,11 +76,17 @@ class MasterDaemon:
         self._on_bug = on_bug
         self._replies = Replies()
         self._entropy = random.SystemRandom()
+        self._id = ids.MasterId(ids.new_uuid_text(self._entropy))
         self._pid = ids.Pid("")
         self.port = 0
+        self._started = time.time()
+        self._is_leading = False
+        self._election: Election | None = None
+        self._recovering: asyncio.Task[None] | None = None
+        self._watch: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Read the registry, then listen and serve.
+        """Read the registry, then listen and serve; in an election, listen and stand by.
 
         Raises:
             ConfigError: a flag's value cannot be used.
@@ -93,26 +100,71 @@ class MasterDaemon:
             timeouts_of(self.flags),
         )
         try:
-            await self._begin(await self._registrar.recover())
+            if self.flags["zk"] is None:
+                recovered = await self._registrar.recover()
+                await self._listen()
+                self._lead(recovered)
+            else:
+                await self._listen()
+                self._stand_by()
         except BaseException:
             await self._registrar.close()
             raise
+        log.info(f"master {self._id} listens at {self.ip}:{self.port} ({self.hostname})")
 
-    async def _begin(self, recovered: Recovered) -> None:
+    async def _listen(self) -> None:
         self._server = HttpServer(self._on_request, on_message=self._on_message)
         _, self.port = await self._server.listen(listen_address(self.flags["ip"]), self.flags["port"])
         self._pid = ids.Pid(f"{MASTER}@{self.ip}:{self.port}")
+        self._info = master_info(self._id, self.ip, self.port, self.hostname, MESOS_VERSION, self.domain)
         self._links = Links()
         self._links.on_exited(lambda address: self._feed(e.PeerExited(address=address)))
-        self.machine = self._make_machine(recovered)
-        self._driver: Driver[e.MasterEvent, x.MasterEffect] = Driver(
-            self.machine, self._performers(), clock=time.monotonic, on_bug=self._on_bug
-        )
-        self._make_apis()
+
+    def _stand_by(self) -> None:
+        """Show the way to the leader, until we are it. Meanwhile the machine is empty, and hears nothing."""
+        self._election = Election(self.flags, self._info, self._entropy, self._on_elected, self._on_deposed)
+        self._make_service(NOTHING_RECOVERED)
+        self._election.start()
+
+    def _on_elected(self, entry: str) -> None:
+        self._recovering = asyncio.get_running_loop().create_task(self._recover_and_lead())
+
+    async def _recover_and_lead(self) -> None:
+        try:
+            recovered = await self._registrar.recover()
+            self._lead(recovered)
+        except Exception as fault:
+            self._on_bug(fault)
+
+    def _lead(self, recovered: Recovered) -> None:
+        if not self._may_serve():
+            return
+        self._is_leading = True
+        self._make_service(recovered)
         self._driver.start()
         self._watch = self._watch_whitelist()
-        log.info(f"master {self.machine.state.config.id} listens at {self.ip}:{self.port} ({self.hostname})")
         self._log_registry(recovered)
+
+    def _make_service(self, recovered: Recovered) -> None:
+        self.machine = self._make_machine(recovered)
+        self._driver: Driver[e.MasterEvent, x.MasterEffect] = Driver(
+            self.machine, self._performers(), clock=self._clock, on_bug=self._on_bug
+        )
+        self._make_apis()
+
+    def _may_serve(self) -> bool:
+        return self._election is None or self._election.check()
+
+    def _clock(self) -> float:
+        """Monotonic seconds, for those who lead: all that the machine does begins with a look at it."""
+        self._may_serve()
+        return time.monotonic()
+
+    def _on_deposed(self, fault: BaseException) -> None:
+        """Serve nobody any more: another master may lead."""
+        self._is_leading = False
+        self._driver.stop()
+        self._on_bug(fault)
 
     def _log_registry(self, recovered: Recovered) -> None:
         if isinstance(self._store, MemoryStore):
@@ -126,11 +178,15 @@ class MasterDaemon:
 
     async def stop(self) -> None:
         """Stop serving; streams and links break, as peers must be able to bear at any time."""
+        self._is_leading = False
         self._driver.stop()
-        if self._watch is not None:
-            self._watch.cancel()
+        for task in (self._watch, self._recovering):
+            if task is not None:
+                task.cancel()
         await self._server.close()
         await self._links.close()
+        if self._election is not None:
+            await self._election.stop()
         await self._registrar.close()
 
     # ── putting together ──────────────────────────────────────────────────────────────────────────────
@@ -139,7 +195,7 @@ class MasterDaemon:
         flags = self.flags
         now = time.monotonic()
         config = MasterConfig(
-            id=ids.MasterId(ids.new_uuid_text(self._entropy)),
+            id=self._id,
             pid=self._pid,
             hostname=self.hostname,
             domain=self.domain,
@@ -193,18 +249,16 @@ class MasterDaemon:
         return asyncio.get_running_loop().create_task(watch)
 
     def _make_apis(self) -> None:
-        state = self.machine.state
-        info = master_info(state.config.id, self.ip, self.port, self.hostname, MESOS_VERSION, self.domain)
-        self._events = SchedulerEvents(info)
+        self._events = SchedulerEvents(self._info)
         fault = partial(constraints_fault, limits=self._expression_limits())
         self._messages = MasterMessages(self._feed, self._count, fault)
         self._scheduler_api = SchedulerApi(
             self.machine, self._feed, self._events, self._entropy, self._replies.later, fault
         )
-        context = self._make_context(info)
+        context = self._make_context()
         operators = MasterOperatorApi(context)
         self._publish = operators.publish
-        scheduler = Route("/master/api/v1/scheduler", self._scheduler_call)
+        scheduler = Route("/master/api/v1/scheduler", led(context, self._scheduler_call))
         self._router = Router(MASTER, [scheduler, *master_routes(context, operators.handle)])
 
     def _expression_limits(self) -> ExpressionLimits:
@@ -213,27 +267,30 @@ class MasterDaemon:
             flags["offer_constraints_re2_max_mem"], flags["offer_constraints_re2_max_program_size"]
         )
 
-    def _make_context(self, info: MasterInfo) -> MasterContext:
+    def _make_context(self) -> MasterContext:
         later = asyncio.get_running_loop().call_later
-        started = time.time()
         return MasterContext(
             version=this_build(),
             flags=self.flags.texts,
             files=self._make_files(),
             verbosity=Verbosity(later, set_verbosity),
             clock=time.time,
-            start_time=started,
-            elected_time=started,
+            start_time=self._started,
+            elected_time=time.time(),
             metrics=(self._transport_metrics,),
             state=self.machine.state,
             feed=self._feed,
             replies=self._replies,
-            info=info,
+            info=self._info,
             offers=self._events,
             later=later,
-            leader=lambda: info,
+            leader=self._leader,
+            has_recovered=self._is_leading,
             subscribers_max=self.flags["max_operator_event_stream_subscribers"],
         )
+
+    def _leader(self) -> MasterInfo | None:
+        return self._info if self._is_leading or self._election is None else self._election.leader
 
     def _make_files(self) -> VirtualFiles:
         files = VirtualFiles()
@@ -252,10 +309,14 @@ class MasterDaemon:
     # ── events ────────────────────────────────────────────────────────────────────────────────────────
 
     def _feed(self, event: e.MasterEvent) -> None:
-        self._driver.feed(event)
+        if self._is_leading:  # A standby says nothing to agents and drivers: they look for the leader.
+            self._driver.feed(event)
 
     def _on_request(self, request: Request, responder: Responder) -> None:
-        self._router.handle(request, responder)
+        if self._is_leading and not self._may_serve():
+            responder.abort()
+        else:
+            self._router.handle(request, responder)
 
     def _on_message(self, receiver: str, sender: str, name: str, body: bytes) -> bool:
         return self._messages.on_message(receiver, sender, name, body)

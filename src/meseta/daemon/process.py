@@ -15,12 +15,14 @@ import structlog
 
 from meseta.daemon.flags import Flag, Flags, parse_flags
 from meseta.daemon.logs import set_up_logging
-from meseta.errors import MesetaError, StoreError
+from meseta.errors import DeposedError, MesetaError, StoreError
 from meseta.runtime import loop
 
 EXIT_BUG = 70
 EXIT_CONFIG = 64
 EXIT_STORE = 74
+EXIT_DEPOSED = 75
+"""Starting again is all that it takes: sysexits.h calls it a temporary failure."""
 
 log = structlog.get_logger()
 
@@ -75,15 +77,21 @@ async def _serve(daemon: Daemon) -> int:
 
 
 def _end(fault: BaseException) -> None:
-    """End at once: the state of a machine that failed an assertion, or lost its store, cannot be trusted."""
-    if isinstance(fault, StoreError):
+    """End at once: nobody may rely on a machine that failed an assertion, lost its store, or was deposed."""
+    if isinstance(fault, StoreError | DeposedError):
         print(f"meseta: {fault}", file=sys.stderr)
         print("meseta: the process ends, its peers will find another or wait", file=sys.stderr)
     else:
         traceback.print_exception(fault)
         print("meseta: this is a bug; the process ends, its peers will find another or wait", file=sys.stderr)
     sys.stderr.flush()
-    os._exit(EXIT_STORE if isinstance(fault, StoreError) else EXIT_BUG)
+    os._exit(_exit_status(fault))
+
+
+def _exit_status(fault: BaseException) -> int:
+    if isinstance(fault, DeposedError):
+        return EXIT_DEPOSED
+    return EXIT_STORE if isinstance(fault, StoreError) else EXIT_BUG
 
 
 def transport_metrics(*sources: Mapping[str, int]) -> dict[str, float]:

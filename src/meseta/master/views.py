@@ -66,7 +66,6 @@ def task_counts(tasks: Iterable[Task]) -> dict[TaskState, int]:
 def gauges(state: State, now: float) -> dict[str, float]:
     """Return what Mesos's metrics tell of the present, by Mesos's names. Counters are in `state.counters`."""
     return {
-        "master/elected": 1,
         "master/outstanding_offers": len(state.offers),
         "master/operator_event_stream_subscribers": state.subscribers,
         **dict(_agent_gauges(state)),
