@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from meseta.cli.faults import AnswerError, NotFoundError, RefusedError
+from meseta.cli.faults import AnswerError, FailedError, NotFoundError, RefusedError
 from meseta.errors import UnreachableError, WireError
 from meseta.runtime import loop
 from meseta.runtime.client import ClientResponse, HttpClient
@@ -46,6 +46,16 @@ class Cluster:
         answer = await self._ask(path + (f"?{urlencode(query)}" if query else ""))
         return _json(answer, f"the master at {self.master} answered {path}")
 
+    async def call(self, call: dict[str, Any]) -> None:
+        """Make an operator call that changes something.
+
+        Raises FailedError with the master's reason if it does not do it; else as `get`.
+        """
+        answer = await self._ask("/api/v1", msgspec.json.encode(call))
+        if answer.status in (400, 409):
+            raise FailedError(f"the master refuses: {answer.body.decode(errors='replace').strip()}")
+        _check(answer, f"the master at {self.master} answered {call['type']}")
+
     async def agent_url(self, agent_id: str) -> str:
         """Return the base URL of an agent. Raises NotFoundError if the master does not know it."""
         if agent_id not in self._agents:
@@ -71,11 +81,11 @@ class Cluster:
         except Exception as error:
             raise WireError(f"the agent at {url} sent what is no answer: {error}") from None
 
-    async def _ask(self, target: str) -> ClientResponse:
+    async def _ask(self, target: str, body: bytes | None = None) -> ClientResponse:
         reasons = []
         for url in self._urls:
             try:
-                leader, answer = await self._follow(url, target)
+                leader, answer = await self._follow(url, target, body)
             except UnreachableError as error:
                 reasons.append(str(error))
                 continue
@@ -86,9 +96,14 @@ class Cluster:
             "or name yours with --master or MESETA_MASTER"
         )
 
-    async def _follow(self, url: str, target: str) -> tuple[str, ClientResponse]:
+    async def _follow(self, url: str, target: str, body: bytes | None) -> tuple[str, ClientResponse]:
+        headers = {"Accept": "application/json"}
         for _ in range(REDIRECTS_MAX):
-            answer = await self._http.request("GET", url + target, {"Accept": "application/json"})
+            if body is None:
+                answer = await self._http.request("GET", url + target, headers)
+            else:
+                typed = headers | {"Content-Type": "application/json"}
+                answer = await self._http.request("POST", url + target, typed, body)
             if answer.status != 307:
                 return url, answer
             leader = leader_of(answer.headers.get("location"))
@@ -106,6 +121,16 @@ def fetch(masters: str, path: str, **query: str) -> Any:
             return await cluster.get(path, **query)
 
     return loop.run(ask())
+
+
+def change(masters: str, call: dict[str, Any]) -> None:
+    """Make one operator call that changes something; errors as `Cluster.call`."""
+
+    async def ask() -> None:
+        async with Cluster(masters) as cluster:
+            await cluster.call(call)
+
+    loop.run(ask())
 
 
 def agent_base_url(agent: dict[str, Any]) -> str:

@@ -17,6 +17,10 @@ class NotFoundError(MesetaError):
     """There is no such task, framework, …, or more than one."""
 
 
+class FailedError(MesetaError):
+    """The master has not done what it was asked to."""
+
+
 class RefusedError(MesetaError):
     """The peer does not let us."""
 

@@ -25,6 +25,8 @@ COMMANDS = (
     "tasks",
     "task",
     "roles",
+    "quota",
+    "weights",
     "offers",
     "explain",
     "state",

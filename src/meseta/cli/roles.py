@@ -6,9 +6,10 @@ from typing import Any
 
 import typer
 
+from meseta.cli.amounts import amounts_text
 from meseta.cli.endpoint import fetch
 from meseta.cli.options import DEFAULT_MASTER, Json, Master
-from meseta.cli.show import Column, number, print_json, print_table, quantity
+from meseta.cli.show import Column, number, print_json, print_table
 
 app = typer.Typer(add_completion=False)
 
@@ -40,15 +41,9 @@ def _row(role: dict[str, Any]) -> list[str]:
         role["name"],
         number(role["weight"]),
         str(len(role["frameworks"])),
-        amounts(role.get("allocated", {})),
-        amounts(role.get("offered", {})),
-        amounts(role.get("reserved", {})),
-        amounts(quota.get("guarantee", {})),
-        amounts(quota.get("limit", {})),
+        amounts_text(role.get("allocated", {})),
+        amounts_text(role.get("offered", {})),
+        amounts_text(role.get("reserved", {})),
+        amounts_text(quota.get("guarantee", {})),
+        amounts_text(quota.get("limit", {})),
     ]
-
-
-def amounts(quantities: dict[str, float]) -> str:
-    """Return what quantities of resources there are: `cpus 2, mem 1 GB`."""
-    there = [f"{name} {quantity(name, value)}" for name, value in quantities.items() if value]
-    return ", ".join(there) or "-"
