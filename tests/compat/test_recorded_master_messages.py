@@ -84,6 +84,7 @@ def reregistered(message: i.SlaveReregisteredMessage) -> x.AgentReregistered:
     tasks = tuple(
         x.ReconciledTasks(
             FrameworkId(entry.framework_id.value),
+            lift_framework(entry.framework),
             tuple(lift_status(status) for status in entry.statuses),
         )
         for entry in message.reconciliations

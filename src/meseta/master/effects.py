@@ -83,14 +83,19 @@ class Rescinded(_Effect, frozen=True, gc=False):
     offer_id: OfferId
 
 
-class InverseOffered(_Effect, frozen=True, gc=False):
-    """The framework is asked to vacate an agent for maintenance. v1: INVERSE_OFFERS. v0: the same event."""
+class InverseOfferRecord(_Effect, frozen=True, gc=False):
+    """The framework is asked to vacate an agent for maintenance."""
 
     offer_id: OfferId
     framework_id: FrameworkId
     agent: OfferedAgent
     unavailability: Unavailability
-    resources: Resources
+
+
+class InverseOffered(_Effect, frozen=True, gc=False):
+    """New inverse offers. v1: INVERSE_OFFERS. v0: InverseOffers with the agents' pids."""
+
+    offers: tuple[InverseOfferRecord, ...]
 
 
 class InverseRescinded(_Effect, frozen=True, gc=False):
@@ -184,9 +189,13 @@ class AgentRegistered(_Effect, frozen=True, gc=False):
 
 
 class ReconciledTasks(_Effect, frozen=True, gc=False):
-    """Tasks of a framework that an agent did not report although it should have."""
+    """Tasks of a framework that an agent did not report although it should have.
+
+    The agent is told of the framework because how it answers depends on what that can do.
+    """
 
     framework_id: FrameworkId
+    framework: FrameworkInfo
     statuses: tuple[TaskStatus, ...]
 
 

@@ -30,6 +30,7 @@ from meseta.master.events import ReregistrationRequested
 from meseta.master.frameworks import recover_framework
 from meseta.master.gone import refuse_gone
 from meseta.master.history import forget_returned, recall_completed
+from meseta.master.maintenance import refuse_down
 from meseta.master.registry import MarkReachable, UpdateAgentInfo
 from meseta.master.state import (
     AgentState,
@@ -61,7 +62,9 @@ def on_reregistration_requested(state: State, event: ReregistrationRequested, no
     state.counters["master/messages_reregister_slave"] += 1
     id = event.info.id
     assert id is not None, "the edge drops a re-registration without an id"
-    if id in state.reregistering or refuse_gone(state, event) or is_refused(state, event):
+    if id in state.reregistering or refuse_gone(state, event) or refuse_down(state, event):
+        return
+    if is_refused(state, event):
         return
     agent = state.agents.get(id)
     if agent is not None and agent.leaving is not None:
@@ -250,7 +253,7 @@ def _missing_tasks(
             if (framework_id, task.task_id) not in reported
         )
         if statuses:
-            yield ReconciledTasks(framework_id, statuses)
+            yield ReconciledTasks(framework_id, state.frameworks[framework_id].info, statuses)
 
 
 def _drop_missing_executors(

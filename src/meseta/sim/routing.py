@@ -16,7 +16,7 @@ from meseta.agent import events as to_agent
 from meseta.ids import NO_PID, FrameworkId, Pid
 from meseta.master import effects as master
 from meseta.master import events as to_master
-from meseta.records import ExecutorInfo, FrameworkInfo, TaskInfo
+from meseta.records import ExecutorInfo, FrameworkCapability, FrameworkInfo, TaskInfo
 from meseta.sdk import events as sdk
 
 # ── from the master to agents ─────────────────────────────────────────────────────────────────────────
@@ -38,7 +38,11 @@ def _reregistered(message: master.AgentReregistered, sender: Pid) -> to_agent.Ag
         sender=sender,
         agent_id=message.agent_id,
         reconciliations=tuple(
-            to_agent.ReconciledTask(framework_id=tasks.framework_id, tasks=tasks.statuses)
+            to_agent.ReconciledTask(
+                framework_id=tasks.framework_id,
+                tasks=tasks.statuses,
+                partition_aware=tasks.framework.has(FrameworkCapability.PARTITION_AWARE),
+            )
             for tasks in message.reconciliations
         ),
         total_ping_timeout_s=message.ping_timeout_s,

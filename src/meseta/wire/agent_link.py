@@ -228,6 +228,7 @@ def _reregistered(message: x.AgentReregistered) -> bytes:
         reconciliation = body.reconciliations.add()
         reconciliation.framework_id.value = tasks.framework_id
         reconciliation.statuses.extend(status_message(status) for status in tasks.statuses)
+        reconciliation.framework.CopyFrom(framework_message(tasks.framework, tasks.framework_id))
     return body.SerializeToString()
 
 

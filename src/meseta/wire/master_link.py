@@ -15,7 +15,7 @@ from meseta.agent import effects as x
 from meseta.agent import events as e
 from meseta.errors import WireError
 from meseta.ids import NO_PID, AgentId, ExecutorId, FrameworkId, Pid, TaskId, id_fault
-from meseta.records import ExecutorInfo, FrameworkInfo, ResourceOperation, TaskRecord
+from meseta.records import ExecutorInfo, FrameworkCapability, FrameworkInfo, ResourceOperation, TaskRecord
 from meseta.resources.formats import Format
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
@@ -73,6 +73,8 @@ def _reregistered(body: bytes, sender: Pid) -> e.AgentEvent:
             e.ReconciledTask(
                 framework_id=FrameworkId(text(tasks.framework_id.value)),
                 tasks=tuple(lift_status(status) for status in tasks.statuses),
+                partition_aware=tasks.HasField("framework")
+                and lift_framework(tasks.framework).has(FrameworkCapability.PARTITION_AWARE),
             )
             for tasks in message.reconciliations
         ),

@@ -283,6 +283,7 @@ def test_tasks_that_a_known_agent_does_not_report_are_asked_about() -> None:
     (message,) = told_agent(done, A1, effects.AgentReregistered)
     (asked,) = message.reconciliations
     assert asked.framework_id == framework_id
+    assert asked.framework is play.state.frameworks[framework_id].info
     assert [(s.task_id, s.state.name) for s in asked.statuses] == [("t1", "TASK_RUNNING")]
     play.update(framework_id, agent_id, "t1", TaskState.TASK_LOST)
     play.acknowledge(framework_id, agent_id, "t1")

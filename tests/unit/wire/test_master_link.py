@@ -18,6 +18,7 @@ from meseta.ids import AgentId, ExecutorId, FrameworkId, Pid, TaskId
 from meseta.records import AgentInfo, TaskState
 from meseta.resources import parse_resources
 from meseta.wire.gen import internal_pb2 as i
+from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.lift import lift_operation_status, lift_status_update
 from meseta.wire.master_link import MASTER_MESSAGES, master_event, master_message_bytes
 
@@ -180,3 +181,18 @@ def test_states_keep_their_numbers() -> None:
     assert isinstance(event, e.AgentReregistered)
     for reconciled in event.reconciliations:
         assert all(isinstance(task.state, TaskState) for task in reconciled.tasks)
+
+
+@pytest.mark.parametrize("aware", [True, False, None])
+def test_what_the_framework_of_missing_tasks_can_do_is_read(aware: bool | None) -> None:
+    message = i.SlaveReregisteredMessage()
+    message.slave_id.value = "S0"
+    missing = message.reconciliations.add()
+    missing.framework_id.value = "F"
+    if aware is not None:
+        missing.framework.name, missing.framework.user = "f", "u"
+        kind = m.FrameworkInfo.Capability.PARTITION_AWARE if aware else m.FrameworkInfo.Capability.MULTI_ROLE
+        missing.framework.capabilities.add().type = kind
+    event = master_event("mesos.internal.SlaveReregisteredMessage", message.SerializeToString(), MASTER)
+    assert isinstance(event, e.AgentReregistered)
+    assert event.reconciliations[0].partition_aware is bool(aware)
