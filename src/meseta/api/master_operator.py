@@ -22,6 +22,7 @@ from meseta.api.negotiation import (
 )
 from meseta.api.operator_agents import AGENT_CALLS
 from meseta.api.operator_calls import CommonCalls, answered, read_call, type_name
+from meseta.api.operator_maintenance import MAINTENANCE_CALLS
 from meseta.api.operator_operations import CALLS, operation_of_call
 from meseta.api.subscribers import OperatorStreams
 from meseta.errors import WireError
@@ -49,6 +50,9 @@ _READS: dict[str, Callable[[MasterAnswers], bytes]] = {
     "GET_MAINTENANCE_STATUS": MasterAnswers.maintenance_status,
     "GET_MAINTENANCE_SCHEDULE": MasterAnswers.maintenance_schedule,
 }
+
+_ASKING = {**AGENT_CALLS, **MAINTENANCE_CALLS, **operator_roles.CALLS}
+"""Calls that are answered when the registry has written what they ask for."""
 
 
 class MasterOperatorApi:
@@ -95,13 +99,18 @@ class MasterOperatorApi:
         elif type_name(call) in CALLS:
             asked = operation_of_call(call, type_name(call))
             self._context.feed(asked(request=self._context.replies.later(responder)))
-        elif (event_of := AGENT_CALLS.get(type_name(call))) is not None:
-            self._context.feed(event_of(call, self._context.replies.later(responder)))
-        elif type_name(call) in operator_roles.CALLS:
-            wanted = operator_roles.CALLS[type_name(call)](call)
-            self._context.feed(wanted(request=self._context.replies.later(responder)))
+        elif type_name(call) in _ASKING:
+            self._ask(call, responder)
         else:
             responder.send(self._answer(call, self._answers[as_json]))
+
+    def _ask(self, call: ma.Call, responder: Responder) -> None:
+        try:
+            asked = _ASKING[type_name(call)](call)
+        except WireError as fault:
+            responder.send(plain(400, str(fault)))
+            return
+        self._context.feed(asked(request=self._context.replies.later(responder)))
 
     def _teardown(self, call: ma.Call, responder: Responder) -> None:
         request = self._context.replies.later(responder)

@@ -14,13 +14,18 @@ from meseta.api.context import MasterContext
 from meseta.api.daemon_v0 import daemon_routes
 from meseta.api.explaining import explain_page
 from meseta.api.negotiation import NOT_IMPLEMENTED, plain, refuse_method
+from meseta.api.operator_maintenance import machines_handler, schedule_writer
 from meseta.api.operator_operations import ENDPOINTS, operation_of_form
 from meseta.api.operator_roles import Writer, quota_writer, weights_writer
 from meseta.api.queries import Query, encoded_answer, parse_int
 from meseta.api.router import Handler, Route
 from meseta.errors import WireError
 from meseta.ids import FrameworkId
-from meseta.master.events import FrameworkTeardownRequested
+from meseta.master.events import (
+    FrameworkTeardownRequested,
+    MaintenanceStartRequested,
+    MaintenanceStopRequested,
+)
 from meseta.records import Domain
 from meseta.runtime.http1 import NOT_FOUND, Request, Response, parse_query
 from meseta.runtime.streams import Responder
@@ -39,12 +44,6 @@ INDEX = Response(
 )
 """The root of the site: clients that probe a master want a 200 there."""
 
-_WRITES = {
-    "machine/down": ("POST",),
-    "machine/up": ("POST",),
-}
-"""Endpoints that only change something, none of which this master can do yet."""
-
 
 def master_routes(context: MasterContext, operator: Handler) -> list[Route]:
     """Return all endpoints of a master but the scheduler API; `operator` answers /api/v1.
@@ -62,12 +61,15 @@ def master_routes(context: MasterContext, operator: Handler) -> list[Route]:
         "roles": v0.read(lambda query: v0.pages.roles()),
         "weights": v0.kept(lambda query: v0.pages.weights(), weights_writer, "PUT"),
         "quota": v0.kept(lambda query: v0.pages.quota(), quota_writer, "POST", "DELETE"),
-        "maintenance/schedule": v0.read(lambda query: b"{}", "GET", "POST"),
-        "maintenance/status": v0.read(lambda query: b"{}", "GET"),
+        "maintenance/schedule": v0.kept(
+            lambda query: v0.pages.maintenance_schedule(), schedule_writer, "POST"
+        ),
+        "maintenance/status": v0.read(lambda query: v0.pages.maintenance_status(), "GET"),
+        "machine/down": machines_handler(context, MaintenanceStartRequested),
+        "machine/up": machines_handler(context, MaintenanceStopRequested),
         "teardown": v0.teardown,
         "explain": v0.explain,
         **{name: v0.operation(name) for name in ENDPOINTS},
-        **{name: _write(*methods) for name, methods in _WRITES.items()},
     }
     return [
         *(Route(f"{PROCESS}/{name}", led(context, handler)) for name, handler in leaders.items()),
@@ -237,14 +239,6 @@ class _Endpoints:
             self._context.feed(asked(request=self._context.replies.later(responder)))
 
         return handle
-
-
-def _write(*methods: str) -> Handler:
-    def handle(request: Request, responder: Responder, rest: str) -> None:
-        allowed = request.method in methods
-        responder.send(NOT_IMPLEMENTED if allowed else refuse_method(request, *methods))
-
-    return handle
 
 
 def _number(query: Query, name: str, default: int) -> int:

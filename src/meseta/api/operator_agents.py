@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from meseta.ids import AgentId
 from meseta.master.events import (
@@ -11,43 +12,42 @@ from meseta.master.events import (
     AgentGoneRequested,
     AgentReactivationRequested,
     MasterEvent,
-    RequestId,
 )
 from meseta.wire.gen import master_pb2 as ma
 
 _NS = 1e9
 
+Asked = Callable[..., MasterEvent]
+"""Makes the event when it is given the `request` that is to be answered."""
 
-def _gone(call: ma.Call, request: RequestId) -> MasterEvent:
-    return AgentGoneRequested(request=request, agent_id=AgentId(call.mark_agent_gone.agent_id.value))
+
+def _gone(call: ma.Call) -> Asked:
+    return partial(AgentGoneRequested, agent_id=AgentId(call.mark_agent_gone.agent_id.value))
 
 
-def _drain(call: ma.Call, request: RequestId) -> MasterEvent:
+def _drain(call: ma.Call) -> Asked:
     wanted = call.drain_agent
     grace = wanted.max_grace_period
-    has_grace = wanted.HasField("max_grace_period")
-    return AgentDrainRequested(
-        request=request,
+    return partial(
+        AgentDrainRequested,
         agent_id=AgentId(wanted.agent_id.value),
-        max_grace_period_s=grace.seconds + grace.nanos / _NS if has_grace else None,
+        max_grace_period_s=grace.seconds + grace.nanos / _NS if wanted.HasField("max_grace_period") else None,
         mark_gone=wanted.mark_gone,
     )
 
 
-def _deactivate(call: ma.Call, request: RequestId) -> MasterEvent:
-    agent_id = AgentId(call.deactivate_agent.agent_id.value)
-    return AgentDeactivationRequested(request=request, agent_id=agent_id)
+def _deactivate(call: ma.Call) -> Asked:
+    return partial(AgentDeactivationRequested, agent_id=AgentId(call.deactivate_agent.agent_id.value))
 
 
-def _reactivate(call: ma.Call, request: RequestId) -> MasterEvent:
-    agent_id = AgentId(call.reactivate_agent.agent_id.value)
-    return AgentReactivationRequested(request=request, agent_id=agent_id)
+def _reactivate(call: ma.Call) -> Asked:
+    return partial(AgentReactivationRequested, agent_id=AgentId(call.reactivate_agent.agent_id.value))
 
 
-AGENT_CALLS: dict[str, Callable[[ma.Call, RequestId], MasterEvent]] = {
+AGENT_CALLS: dict[str, Callable[[ma.Call], Asked]] = {
     "MARK_AGENT_GONE": _gone,
     "DRAIN_AGENT": _drain,
     "DEACTIVATE_AGENT": _deactivate,
     "REACTIVATE_AGENT": _reactivate,
 }
-"""Makes the event of a call when it is given the request that is to be answered."""
+"""Calls of the operator API, and what they ask for."""

@@ -15,6 +15,7 @@ from meseta.master.effects import AgentAdded, AgentRegistered
 from meseta.master.events import Persisted, RegistrationRequested, ReregistrationRequested
 from meseta.master.forgetting import on_forgetting_written
 from meseta.master.gone import on_gone_written
+from meseta.master.maintenance import on_maintenance_written, refuse_down
 from meseta.master.quota import on_quota_written
 from meseta.master.recovery import on_recovered_agent_departed
 from meseta.master.registry import AdmitAgent
@@ -24,6 +25,7 @@ from meseta.master.state import (
     PendingDeactivation,
     PendingDeparture,
     PendingForgetting,
+    PendingMaintenance,
     PendingQuota,
     PendingWeights,
     State,
@@ -42,6 +44,8 @@ def on_persisted(state: State, event: Persisted, now: float) -> None:
         on_agent_admitted(state, pending, now)
     elif isinstance(pending, PendingDeactivation):
         on_deactivation_written(state, pending, now)
+    elif isinstance(pending, PendingMaintenance):
+        on_maintenance_written(state, pending, now)
     elif isinstance(pending, PendingForgetting):
         on_forgetting_written(state, pending)
     elif isinstance(pending, PendingQuota):
@@ -70,7 +74,7 @@ def on_departure_written(state: State, pending: PendingDeparture, now: float) ->
 def on_registration_requested(state: State, event: RegistrationRequested, now: float) -> None:
     """Let a new agent be admitted; answer one that is admitted already again."""
     state.counters["master/messages_register_slave"] += 1
-    if event.sender in state.registering or is_refused(state, event):
+    if event.sender in state.registering or refuse_down(state, event) or is_refused(state, event):
         return
     present = state.agent_pids.get(event.sender)
     if present is None:

@@ -22,13 +22,14 @@ from meseta.master.events import (
 from meseta.master.feedback import forget_operations, reconcile_reported
 from meseta.master.frameworks import disconnect_framework
 from meseta.master.registry import Deactivation, MarkUnreachable, RemoveAgent
-from meseta.master.rescinding import rescind_offers
+from meseta.master.rescinding import rescind_offers, withdraw_inverse_offers
 from meseta.master.state import (
     AgentState,
     FrameworkState,
     PendingDeparture,
     State,
     Task,
+    machine_of,
     remember,
     reported_total,
 )
@@ -51,18 +52,27 @@ def add_agent(state: State, agent: AgentState, used: dict[FrameworkId, RoleResou
     state.removed_agents.pop(agent.id, None)
     state.recovered_agents.pop(agent.id, None)
     state.allocator.add_agent(agent.id, agent.info, agent.capabilities, agent.total, used)
-    agent.deactivation = state.deactivated.get(agent.id)
+    describe_offered(state, agent)
+    if agent.offered.unavailability is not None:
+        state.allocator.update_unavailability(agent.id, agent.offered.unavailability)
+    agent.deactivation = state.wishes.deactivated.get(agent.id)
     if agent.deactivation is not None:
         agent.active = False
         state.allocator.deactivate_agent(agent.id)
 
 
+def describe_offered(state: State, agent: AgentState) -> None:
+    """Renew what offers say of an agent."""
+    unavailability = state.wishes.planned.get(machine_of(agent.info, agent.pid))
+    agent.offered = OfferedAgent(agent.id, agent.pid, agent.info, unavailability)
+
+
 def set_deactivation(state: State, id: AgentId, deactivation: Deactivation | None) -> None:
     """Note what an operator wants of an agent, wherever it is."""
     if deactivation is None:
-        state.deactivated.pop(id, None)
+        state.wishes.deactivated.pop(id, None)
     else:
-        state.deactivated[id] = deactivation
+        state.wishes.deactivated[id] = deactivation
     agent = state.agents.get(id)
     if agent is not None:
         agent.deactivation = deactivation
@@ -73,6 +83,7 @@ def stop_offers(state: State, agent: AgentState, now: float) -> None:
     agent.active = False
     state.allocator.deactivate_agent(agent.id)
     rescind_offers(state, agent.offers.values(), now)
+    withdraw_inverse_offers(state, agent.inverse_offers.values(), now)
 
 
 # Pings ------------------------------------------------------------------------------------------------
@@ -146,7 +157,7 @@ def reconnect_agent(state: State, agent: AgentState, event: ReregistrationReques
     """Take over what an agent in the accounts says of itself, and let it be offered again."""
     _move_agent(state, agent, event.sender, now)
     agent.info, agent.version, agent.capabilities = event.info, event.version, event.capabilities
-    agent.offered = OfferedAgent(agent.id, agent.pid, event.info)
+    describe_offered(state, agent)
     agent.resource_version = event.resource_version
     agent.reregistered_time = state.wall(now)
     total = reported_total(event.info, event.checkpointed)
@@ -195,7 +206,7 @@ def on_agent_updated(state: State, event: AgentUpdated, now: float) -> None:
     set_total(state, agent, base + agent.oversubscribed, now)
     if event.operations is not None:
         reconcile_reported(state, agent, event.operations)
-    state.emptied_agents[agent.id] = None  # Only now is it known whether operations are under way there.
+    state.wishes.emptied[agent.id] = None  # Only now is it known whether operations are under way there.
 
 
 def set_total(state: State, agent: AgentState, total: Resources, now: float) -> None:
@@ -247,7 +258,7 @@ def begin_departure(
     state: State,
     agent: AgentState,
     cause: str,
-    counter: str,
+    counter: str | None,
     replacement: RegistrationRequested | None = None,
 ) -> None:
     """Have it written that an agent has left for good; the rest follows from that."""
@@ -289,6 +300,7 @@ def _remove_agent(state: State, agent: AgentState, pending: PendingDeparture, no
         for executor in list(executors.values()):
             remove_executor(state, state.frameworks[framework_id], agent, executor, now)
     rescind_offers(state, agent.offers.values(), now)
+    withdraw_inverse_offers(state, agent.inverse_offers.values(), now)
     forget_operations(state, agent, _fate_of_operations(pending))
     del state.agents[agent.id]
     if state.agent_pids.get(agent.pid) == agent.id:

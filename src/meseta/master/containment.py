@@ -9,7 +9,7 @@ bug like any other here, which ends the process.
 
 from __future__ import annotations
 
-from meseta.allocator.allocator import Allocation, Explanation, Question
+from meseta.allocator.allocator import Allocation, Explanation, InverseAllocation, Question
 from meseta.allocator.hierarchical import HierarchicalAllocator
 from meseta.allocator.policies.priority import PriorityAllocator
 from meseta.errors import PolicyError
@@ -36,6 +36,20 @@ def decide(state: State, now: float) -> list[Allocation]:
         _blame(state, f"raised {error!r} when it was to decide; it is asked again in {RETRY_S:g} s")
         return []
     return decided if _is_built_in(state) else _sound(state, decided, now)
+
+
+def decide_inverse(state: State, now: float) -> list[InverseAllocation]:
+    """Let the allocation module say whom to ask to leave agents."""
+    try:
+        return list(state.allocator.inverse_offers(now))
+    except Exception as error:
+        if _is_built_in(state):
+            raise
+        state.allocator_retry_s = now + RETRY_S
+        _blame(
+            state, f"raised {error!r} when it was to make inverse offers; it is asked again in {RETRY_S:g} s"
+        )
+        return []
 
 
 def next_decision(state: State) -> float | None:

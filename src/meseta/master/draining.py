@@ -22,6 +22,7 @@ from meseta.master.events import (
     RequestId,
 )
 from meseta.master.gone import mark_gone
+from meseta.master.maintenance import drain_fault
 from meseta.master.registry import Deactivate, Deactivation, Drain, DrainState, Reactivate
 from meseta.master.state import AgentState, PendingDeactivation, State
 
@@ -32,6 +33,8 @@ def on_agent_drain_requested(state: State, event: AgentDrainRequested, now: floa
     """Have it written that an agent drains, and answer then. Sentences are Mesos's, here and below."""
     refusal = _refusal(state, event.agent_id)
     agent = state.agents.get(event.agent_id)
+    if refusal is None and agent is not None and (fault := drain_fault(state, agent)) is not None:
+        refusal = Reply(event.request, 400, fault)
     if refusal is None and agent is not None and "AGENT_DRAINING" not in agent.capabilities:
         refusal = Reply(event.request, 400, f"Agent {agent.id} is not capable of draining")
     if refusal is not None:
@@ -71,7 +74,7 @@ def _refusal(state: State, id: AgentId) -> Reply | None:
     nobody = RequestId(0)
     if not _is_known(state, id):
         return Reply(nobody, 400, "Unknown agent")
-    if id in state.marking_gone:
+    if id in state.wishes.marking_gone:
         return Reply(nobody, 409, "Agent is currently being marked gone")
     return None
 
@@ -82,7 +85,7 @@ def _is_known(state: State, id: AgentId) -> bool:
 
 def _newest(state: State, id: AgentId) -> Deactivation | None:
     """Return what is wanted of an agent as soon as the registry has written all that it was told."""
-    newest = state.deactivated.get(id)
+    newest = state.wishes.deactivated.get(id)
     for pending in state.pending.values():
         if isinstance(pending, PendingDeactivation) and pending.agent_id == id:
             newest = pending.deactivation
@@ -119,7 +122,7 @@ def _deactivate(state: State, agent: AgentState, deactivation: Deactivation, now
     if deactivation.draining:
         state.note(f"Draining agent {agent}: it has {sum(map(len, agent.tasks.values()))} tasks")
         repeat_drain(state, agent, now)
-        state.emptied_agents[agent.id] = None
+        state.wishes.emptied[agent.id] = None
     elif deactivation.drain is not None:
         state.note(f"Agent {agent} is drained")
 
@@ -142,12 +145,12 @@ def repeat_drain(state: State, agent: AgentState, now: float) -> None:
     state.tell_agent(agent, DrainAgent(drain.max_grace_period_s, drain.mark_gone))
     agent.drain_started = agent.drain_started or state.wall(now)
     if "RESOURCE_PROVIDER" not in agent.capabilities:
-        state.emptied_agents[agent.id] = None
+        state.wishes.emptied[agent.id] = None
 
 
 def settle_draining(state: State, now: float) -> None:
     """See which of the agents that may have become empty just now are drained with that."""
-    emptied, state.emptied_agents = state.emptied_agents, {}
+    emptied, state.wishes.emptied = state.wishes.emptied, {}
     for id in emptied:
         agent = state.agents.get(id)
         if agent is not None and agent.deactivation is not None and _is_drained(state, agent):

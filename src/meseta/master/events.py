@@ -23,12 +23,14 @@ from meseta.records import (
     ExecutorInfo,
     Filters,
     FrameworkInfo,
+    MachineId,
     OfferConstraints,
     Operation,
     OperationStatus,
     ResourceOperation,
     StatusUpdate,
     TaskRecord,
+    Window,
 )
 from meseta.resources import Resources
 
@@ -441,6 +443,27 @@ class WeightsUpdateRequested(_Event, frozen=True, gc=False, kw_only=True):
     principal: str | None = None
 
 
+class MaintenanceScheduled(_Event, frozen=True, gc=False, kw_only=True):
+    """An operator replaces the maintenance schedule. Answered by `Reply`."""
+
+    request: RequestId
+    windows: tuple[Window, ...]
+
+
+class MaintenanceStartRequested(_Event, frozen=True, gc=False, kw_only=True):
+    """An operator takes machines down. Answered by `Reply`."""
+
+    request: RequestId
+    machines: tuple[MachineId, ...]
+
+
+class MaintenanceStopRequested(_Event, frozen=True, gc=False, kw_only=True):
+    """An operator has machines up again. Answered by `Reply`."""
+
+    request: RequestId
+    machines: tuple[MachineId, ...]
+
+
 class WhitelistChanged(_Event, frozen=True, gc=False, kw_only=True):
     """Offer only agents on these hosts; None: on all."""
 
@@ -492,6 +515,9 @@ MasterEvent = (
     | AgentDrainRequested
     | AgentDeactivationRequested
     | AgentReactivationRequested
+    | MaintenanceScheduled
+    | MaintenanceStartRequested
+    | MaintenanceStopRequested
     | QuotaUpdateRequested
     | QuotaSetRequested
     | QuotaRemovalRequested

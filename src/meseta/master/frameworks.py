@@ -32,7 +32,7 @@ from meseta.master.events import (
     SubscribeRequested,
     TeardownRequested,
 )
-from meseta.master.rescinding import discard_offer, rescind_offers
+from meseta.master.rescinding import discard_offer, rescind_offers, withdraw_inverse_offers
 from meseta.master.senders import caller
 from meseta.master.state import FrameworkState, State, new_framework, remember
 from meseta.master.statuses import make_update
@@ -142,11 +142,13 @@ def _take_over(state: State, framework: FrameworkState, event: SubscribeRequeste
         return True
     if framework.peer == event.peer and not event.force:
         rescind_offers(state, framework.offers.values(), now)
+        withdraw_inverse_offers(state, framework.inverse_offers.values(), now)
         return True
     if framework.connected and framework.peer != event.peer:
         state.tell(framework, Errored("Framework failed over"))
     for offer in list(framework.offers.values()):
         discard_offer(state, offer, None, now)
+    withdraw_inverse_offers(state, framework.inverse_offers.values(), now)
     if framework.peer != event.peer:
         _hang_up(state, framework)
     return False
@@ -308,6 +310,7 @@ def _deactivate(state: State, framework: FrameworkState, now: float) -> None:
         framework.active = False
         state.allocator.deactivate_framework(framework.id)
     rescind_offers(state, framework.offers.values(), now)
+    withdraw_inverse_offers(state, framework.inverse_offers.values(), now)
 
 
 def on_deactivation_requested(state: State, event: DeactivationRequested, now: float) -> None:
@@ -349,6 +352,7 @@ def remove_framework(state: State, framework: FrameworkState, now: float) -> Non
     state.note(f"Removing framework {framework}")
     for offer in list(framework.offers.values()):
         discard_offer(state, offer, None, now)
+    withdraw_inverse_offers(state, framework.inverse_offers.values(), now)
     for agent_id in framework.agents:
         if (agent := state.agents.get(agent_id)) is not None:
             state.tell_agent(agent, ShutdownFramework(framework.id))

@@ -36,7 +36,7 @@ def on_agent_gone_requested(state: State, event: AgentGoneRequested, now: float)
 
 def _transition(state: State, id: AgentId) -> str | None:
     """Say what the registry is being told of an agent at this moment, if something."""
-    if id in state.marking_gone:
+    if id in state.wishes.marking_gone:
         return "already being transitioned to gone"
     if id in state.reregistering:
         is_back = id not in state.recovered_agents
@@ -53,7 +53,7 @@ def mark_gone(state: State, id: AgentId, now: float, request: RequestId | None =
     """Have it written that an agent is gone; the rest follows from that."""
     since = state.wall(now)
     pending = PendingDeparture(id, MESSAGE, None, gone_since=since, request=request)
-    state.marking_gone.add(id)
+    state.wishes.marking_gone.add(id)
     ticket = state.persist(MarkGone(id, since), pending)
     agent = state.agents.get(id)
     if agent is not None:
@@ -64,7 +64,7 @@ def on_gone_written(state: State, pending: PendingDeparture, now: float) -> None
     """Take a gone agent out of all accounts, and tell its frameworks."""
     assert pending.gone_since is not None
     id = pending.agent_id
-    state.marking_gone.discard(id)
+    state.wishes.marking_gone.discard(id)
     agent = state.agents.get(id)
     if agent is not None:
         state.tell_agent(agent, Shutdown(MESSAGE))
@@ -114,4 +114,4 @@ def refuse_gone(state: State, event: ReregistrationRequested) -> bool:
         state.warn(f"Refusing registration of agent {event.info.id} at {event.sender}: it is marked gone")
         state.effects.append(SendToAgent(event.sender, Shutdown(MESSAGE)))
         return True
-    return event.info.id in state.marking_gone
+    return event.info.id in state.wishes.marking_gone

@@ -24,6 +24,7 @@ def check(state: State) -> None:
     for agent in state.agents.values():
         _check_agent(state, agent)
     _check_offers(state)
+    _check_inverse_offers(state)
     _check_indexes(state)
     _check_operations(state)
     _check_task_states(state)
@@ -73,7 +74,7 @@ def _check_agent(state: State, agent: AgentState) -> None:
     assert agent.id not in state.recovered_agents, f"{agent} is there and awaited"
     assert agent.connected or not agent.offers, f"{agent} is disconnected and offered"
     assert agent.id not in state.gone_agents, f"{agent} is there and gone"
-    assert agent.deactivation is state.deactivated.get(agent.id), f"{agent} has another deactivation"
+    assert agent.deactivation is state.wishes.deactivated.get(agent.id), f"{agent} has another deactivation"
     assert agent.active == (agent.connected and agent.deactivation is None), f"{agent} is wrongly active"
     for framework_id, tasks in agent.tasks.items():
         framework = state.frameworks[framework_id]
@@ -95,6 +96,18 @@ def _check_offers(state: State) -> None:
             )
     assert seen == len(state.offers), "there are offers that no framework has"
     assert seen == sum(len(agent.offers) for agent in state.agents.values()), "agents have other offers"
+
+
+def _check_inverse_offers(state: State) -> None:
+    for offer in state.inverse_offers.values():
+        framework, agent = state.frameworks[offer.framework_id], state.agents[offer.agent_id]
+        assert framework.inverse_offers.get(offer.id) is offer, f"inverse offer {offer.id} is not found"
+        assert agent.inverse_offers.get(offer.id) is offer, f"inverse offer {offer.id} is not found"
+        assert framework.active, f"{framework} is inactive and asked to leave {agent}"
+        assert agent.active, f"{agent} is inactive and to be left"
+    for holders in (state.frameworks.values(), state.agents.values()):
+        kept = sum(len(each.inverse_offers) for each in holders)
+        assert kept == len(state.inverse_offers), "there are inverse offers that nobody has"
 
 
 def _check_indexes(state: State) -> None:

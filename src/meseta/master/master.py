@@ -49,9 +49,18 @@ from meseta.master.frameworks import (
     on_teardown_requested,
 )
 from meseta.master.gone import on_agent_gone_requested
+from meseta.master.inverse_offers import (
+    make_inverse_offers,
+    on_inverse_offer_timed_out,
+    on_inverse_offers_answered,
+)
+from meseta.master.maintenance import (
+    on_maintenance_scheduled,
+    on_maintenance_start_requested,
+    on_maintenance_stop_requested,
+)
 from meseta.master.offers import (
     make_offers,
-    on_inverse_offers_answered,
     on_offer_timed_out,
     on_offers_accepted,
     on_offers_declined,
@@ -115,6 +124,9 @@ HANDLERS: dict[type, Callable[[State, Any, float], None]] = {
     events.QuotaSetRequested: on_quota_set_requested,
     events.QuotaRemovalRequested: on_quota_removal_requested,
     events.WeightsUpdateRequested: on_weights_update_requested,
+    events.MaintenanceScheduled: on_maintenance_scheduled,
+    events.MaintenanceStartRequested: on_maintenance_start_requested,
+    events.MaintenanceStopRequested: on_maintenance_stop_requested,
     events.WhitelistChanged: on_whitelist_changed,
     events.SubscriberAdded: on_subscriber_added,
     events.SubscriberRemoved: on_subscriber_removed,
@@ -122,6 +134,7 @@ HANDLERS: dict[type, Callable[[State, Any, float], None]] = {
 
 TIMERS: dict[str, Callable[[State, Any, float], None]] = {
     "offer": on_offer_timed_out,
+    "inverse": on_inverse_offer_timed_out,
     "heartbeat": on_heartbeat_due,
     "failover": on_failover_timed_out,
     "ping": on_ping_due,
@@ -160,7 +173,7 @@ class Master:
         state = self.state
         effects = state.effects = []
         HANDLERS[type(event)](state, event, now)
-        if state.emptied_agents:
+        if state.wishes.emptied:
             settle_draining(state, now)
         return effects
 
@@ -170,11 +183,12 @@ class Master:
         effects = state.effects = []
         for kind, key in state.deadlines.due(now):
             TIMERS[kind](state, key, now)
-        if state.emptied_agents:
+        if state.wishes.emptied:
             settle_draining(state, now)
         due = next_decision(state)
         if due is not None and due <= now:
             make_offers(state, now)
+            make_inverse_offers(state, now)
         return effects
 
     def deadline(self) -> float | None:

@@ -11,8 +11,6 @@ from meseta.ids import FrameworkId, OfferId, offer_id
 from meseta.master.containment import decide
 from meseta.master.effects import Offered, OfferRecord
 from meseta.master.events import (
-    InverseOffersAccepted,
-    InverseOffersDeclined,
     OffersAccepted,
     OffersDeclined,
     ResourcesRequested,
@@ -238,16 +236,6 @@ def on_offers_declined(state: State, event: OffersDeclined, now: float) -> None:
         offer = framework.offers.get(id)
         if offer is not None:
             discard_offer(state, offer, event.filters, now)
-
-
-def on_inverse_offers_answered(
-    state: State, event: InverseOffersAccepted | InverseOffersDeclined, now: float
-) -> None:
-    """Drop an answer to inverse offers: none are made, so none of these is valid any more."""
-    framework = caller(state, event)
-    if framework is not None and event.offer_ids:
-        ids = ", ".join(event.offer_ids)
-        state.warn(f"Ignoring answer of framework {framework} to inverse offers that are not valid: {ids}")
 
 
 # Demand -----------------------------------------------------------------------------------------------

@@ -17,12 +17,13 @@ def recover(state: State, recovered: Recovered, now: float) -> None:
     watch_past(state, now)
     state.unreachable_agents.update(recovered.unreachable)
     state.gone_agents.update(recovered.gone)
+    state.wishes.plan(recovered.schedule)
     for info in recovered.agents:
         assert info.id is not None, "the registry holds agents with their ids"
         state.recovered_agents[info.id] = info
     for id, deactivation in recovered.deactivated:
         if id in state.recovered_agents or id in state.unreachable_agents:
-            state.deactivated[id] = deactivation
+            state.wishes.deactivated[id] = deactivation
     _set_up_roles(state, recovered)
     state.allocator.await_agents(len(state.recovered_agents), now)
     if state.recovered_agents:
@@ -43,7 +44,7 @@ def on_recovery_timed_out(state: State, key: None, now: float) -> None:
     """Have it written that the agents that did not come back are unreachable."""
     since = state.wall(now)
     for id in state.recovered_agents:
-        if id not in state.reregistering and id not in state.marking_gone:
+        if id not in state.reregistering and id not in state.wishes.marking_gone:
             timeout = state.config.agent_reregister_timeout_s
             cause = f"did not reregister within {timeout:g}secs after master failover"
             pending = PendingDeparture(id, cause, since)

@@ -12,7 +12,7 @@ import msgspec
 
 from meseta.allocator.quota import Quota
 from meseta.ids import AgentId
-from meseta.records import AgentInfo
+from meseta.records import NO_MAINTENANCE, AgentInfo, Schedule
 
 
 class AdmitAgent(msgspec.Struct, frozen=True, gc=False):
@@ -112,6 +112,12 @@ class UpdateWeights(msgspec.Struct, frozen=True, gc=False):
     weights: tuple[tuple[str, float], ...]
 
 
+class UpdateMaintenance(msgspec.Struct, frozen=True, gc=False):
+    """The maintenance schedule, and which machines are down, are these from now on."""
+
+    schedule: Schedule
+
+
 Mutation = (
     AdmitAgent
     | UpdateAgentInfo
@@ -122,6 +128,7 @@ Mutation = (
     | ForgetAgents
     | Deactivate
     | Reactivate
+    | UpdateMaintenance
     | UpdateQuota
     | UpdateWeights
 )
@@ -139,6 +146,7 @@ class Recovered(msgspec.Struct, frozen=True, gc=False):
     """Agents that were marked gone, and since when (epoch), oldest first."""
     deactivated: tuple[tuple[AgentId, Deactivation], ...] = ()
     """Which of the admitted and unreachable agents are deactivated."""
+    schedule: Schedule = NO_MAINTENANCE
     quotas: tuple[tuple[str, Quota], ...] = ()
     """By top-level role."""
     weights: tuple[tuple[str, float], ...] = ()

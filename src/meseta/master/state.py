@@ -49,18 +49,22 @@ from meseta.master.events import (
 from meseta.master.registry import Deactivation, Mutation
 from meseta.records import (
     ENDED_OPERATIONS,
+    NO_MAINTENANCE,
     TERMINAL_STATES,
     AgentInfo,
     ExecutorInfo,
     FrameworkCapability,
     FrameworkInfo,
+    MachineKey,
     OfferConstraints,
     OperationStatus,
     ResourceOperation,
+    Schedule,
     TaskInfo,
     TaskRecord,
     TaskState,
     TaskStatus,
+    Unavailability,
 )
 from meseta.resources import Resources
 
@@ -147,6 +151,17 @@ class Offer:
         self.resources = resources
 
 
+class InverseOffer:
+    """A framework is asked to leave an agent, and has not answered."""
+
+    __slots__ = ("agent_id", "framework_id", "id")
+
+    def __init__(self, id: OfferId, framework_id: FrameworkId, agent_id: AgentId) -> None:
+        self.id = id
+        self.framework_id = framework_id
+        self.agent_id = agent_id
+
+
 class Operation:
     """An operation that was sent to an agent, or reported by one, until its end is acknowledged."""
 
@@ -202,6 +217,7 @@ class FrameworkState:
     tasks: dict[TaskId, Task] = field(default_factory=dict)
     executors: dict[AgentId, dict[ExecutorId, Executor]] = field(default_factory=dict)
     offers: dict[OfferId, Offer] = field(default_factory=dict)
+    inverse_offers: dict[OfferId, InverseOffer] = field(default_factory=dict)
     agents: dict[AgentId, None] = field(default_factory=dict)
     """Agents that may know the framework: something of it runs or ran there. In order of first use."""
     unreachable_tasks: dict[TaskId, Task] = field(default_factory=dict)
@@ -250,12 +266,13 @@ class AgentState:
     tasks: dict[FrameworkId, dict[TaskId, Task]] = field(default_factory=dict)
     executors: dict[FrameworkId, dict[ExecutorId, Executor]] = field(default_factory=dict)
     offers: dict[OfferId, Offer] = field(default_factory=dict)
+    inverse_offers: dict[OfferId, InverseOffer] = field(default_factory=dict)
     operations: dict[bytes, Operation] = field(default_factory=dict)
     """By uuid."""
     killed: set[tuple[FrameworkId, TaskId]] = field(default_factory=set)
     """Tasks that a framework wants killed; the agent is told again when it registers again."""
     deactivation: Deactivation | None = None
-    """What an operator wants; the same record as in `State.deactivated`."""
+    """What an operator wants; the same record as in `Wishes.deactivated`."""
     drain_started: float | None = None
     """When this master told the agent to drain."""
 
@@ -296,6 +313,14 @@ class PendingDeactivation(msgspec.Struct, frozen=True):
     """An operator waits for the answer."""
 
 
+class PendingMaintenance(msgspec.Struct, frozen=True):
+    """Which schedule counts when the registry has written it."""
+
+    schedule: Schedule
+    request: RequestId | None = None
+    """An operator waits for the answer."""
+
+
 class PendingForgetting(msgspec.Struct, frozen=True):
     """Which unreachable and gone agents to forget when the registry has."""
 
@@ -318,7 +343,13 @@ class PendingWeights(msgspec.Struct, frozen=True):
 
 
 Pending = (
-    PendingAgent | PendingDeparture | PendingDeactivation | PendingForgetting | PendingQuota | PendingWeights
+    PendingAgent
+    | PendingDeparture
+    | PendingDeactivation
+    | PendingForgetting
+    | PendingMaintenance
+    | PendingQuota
+    | PendingWeights
 )
 
 
@@ -328,6 +359,30 @@ class AskedOfRegistry:
 
     quotas: dict[str, Quota] = field(default_factory=dict)
     weights: dict[str, float] = field(default_factory=dict)
+
+
+class Wishes:
+    """What operators want of agents and machines, and what is under way for that."""
+
+    def __init__(self) -> None:
+        self.marking_gone: set[AgentId] = set()
+        """Agents of which the registry is being told that they are gone."""
+        self.deactivated: dict[AgentId, Deactivation] = {}
+        """Agents that are there, awaited or unreachable, of which nothing is to be offered."""
+        self.emptied: dict[AgentId, None] = {}
+        """Agents that have lost a task or an operation in this event."""
+        self.schedule = NO_MAINTENANCE
+        """When machines are to be down."""
+        self.planned: dict[MachineKey, Unavailability] = {}
+        """The same by machine."""
+        self.down: set[MachineKey] = set()
+        """Machines whose agents are refused."""
+
+    def plan(self, schedule: Schedule) -> None:
+        """Let a maintenance schedule count."""
+        self.schedule = schedule
+        self.planned = schedule.planned()
+        self.down = {machine.key for machine in schedule.down}
 
 
 class State:
@@ -367,6 +422,7 @@ class State:
         self.addresses: dict[str, dict[Pid, None]] = {}
         """Linked pids of agents and drivers by `ip:port`."""
         self.offers: dict[OfferId, Offer] = {}
+        self.inverse_offers: dict[OfferId, InverseOffer] = {}
         self.operations: dict[FrameworkId, dict[OperationId, Operation]] = {}
         """Those with ids; also of frameworks that are not there yet. All are found by their agents."""
 
@@ -380,12 +436,7 @@ class State:
         """Agents that have left, oldest first; bounded."""
         self.gone_agents: dict[AgentId, float] = {}
         """Agents that an operator has marked gone, and since when (epoch), oldest first; bounded."""
-        self.marking_gone: set[AgentId] = set()
-        """Agents of which the registry is being told that they are gone."""
-        self.deactivated: dict[AgentId, Deactivation] = {}
-        """What operators want of agents that are there, awaited or unreachable."""
-        self.emptied_agents: dict[AgentId, None] = {}
-        """Draining agents that have lost a task or an operation in this event."""
+        self.wishes = Wishes()
         self.quotas: dict[str, Quota] = {}
         """By top-level role; a role without guarantees and limits has none. Bounded."""
         self.weights: dict[str, float] = {}
@@ -484,6 +535,11 @@ def reported_total(info: AgentInfo, checkpointed: Resources) -> Resources:
     """
     total = info.resources.with_checkpointed(checkpointed)
     return info.resources if total is None else total
+
+
+def machine_of(info: AgentInfo, pid: Pid) -> MachineKey:
+    """Return which machine an agent is on, by what it says and where it is."""
+    return info.hostname.lower(), address_of(pid).rpartition(":")[0]
 
 
 def address_of(pid: Pid) -> str:

@@ -16,6 +16,7 @@ from meseta.records.frameworks import (
     FrameworkInfo,
     OfferConstraints,
 )
+from meseta.records.maintenance import NO_MAINTENANCE, MachineId, MachineKey, Schedule, Window
 from meseta.records.operations import (
     ENDED_OPERATIONS,
     Launch,
@@ -40,6 +41,7 @@ from meseta.records.tasks import ExecutorInfo, ExecutorType, TaskGroupInfo, Task
 
 __all__ = [
     "ENDED_OPERATIONS",
+    "NO_MAINTENANCE",
     "TERMINAL_STATES",
     "AgentInfo",
     "AttributeConstraint",
@@ -56,12 +58,15 @@ __all__ = [
     "HealthCheckType",
     "Launch",
     "LaunchGroup",
+    "MachineId",
+    "MachineKey",
     "OfferConstraints",
     "Operation",
     "OperationState",
     "OperationStatus",
     "OperationType",
     "ResourceOperation",
+    "Schedule",
     "StatusUpdate",
     "TaskGroupInfo",
     "TaskInfo",
@@ -72,5 +77,6 @@ __all__ = [
     "TaskStatus",
     "Unavailability",
     "Uri",
+    "Window",
     "is_terminal",
 ]

@@ -51,10 +51,11 @@ from meseta.master.registry import (
     Recovered,
     RemoveAgent,
     UpdateAgentInfo,
+    UpdateMaintenance,
     UpdateQuota,
     UpdateWeights,
 )
-from meseta.records import AgentInfo, TaskStatus
+from meseta.records import NO_MAINTENANCE, AgentInfo, TaskStatus
 from meseta.sim.world import World
 
 AWAY_S = 0.1
@@ -142,6 +143,7 @@ class Registry:
         self.unreachable: dict[AgentId, float] = {}
         self.gone: dict[AgentId, float] = {}
         self.deactivated: dict[AgentId, Deactivation] = {}
+        self.schedule = NO_MAINTENANCE
         self.quotas: dict[str, Quota] = {}
         self.weights: dict[str, float] = {}
 
@@ -167,6 +169,8 @@ class Registry:
                 self.deactivated[agent_id] = deactivation
             case Reactivate(agent_id):
                 self.deactivated.pop(agent_id, None)
+            case UpdateMaintenance(schedule):
+                self.schedule = schedule
             case UpdateQuota(quotas):
                 apply_quotas(self.quotas, dict(quotas))
             case UpdateWeights(weights):
@@ -181,12 +185,13 @@ class Registry:
     def recovered(self) -> Recovered:
         """Return what a new master finds."""
         return Recovered(
-            tuple(self.agents.values()),
-            tuple(self.unreachable.items()),
-            tuple(self.gone.items()),
-            tuple(self.deactivated.items()),
-            tuple(self.quotas.items()),
-            tuple(self.weights.items()),
+            agents=tuple(self.agents.values()),
+            unreachable=tuple(self.unreachable.items()),
+            gone=tuple(self.gone.items()),
+            deactivated=tuple(self.deactivated.items()),
+            schedule=self.schedule,
+            quotas=tuple(self.quotas.items()),
+            weights=tuple(self.weights.items()),
         )
 
 

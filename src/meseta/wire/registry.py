@@ -5,6 +5,7 @@
                         {"type": "gone", "version": 1, "since": <seconds since the epoch>}
     deactivated/<agent id>   {"version": 1, "drain": null, or {"state": "draining" or "drained",
                               "max_grace_period_s": <seconds or null>, "mark_gone": <bool>}}
+    maintenance/schedule     {"version": 1, "schedule": {"windows": […], "down": […]}}
     quotas/<role>       {"version": 1, "guarantees": {<name>: <thousandths>}, "limits": {…}}
     weights/<role>      {"version": 1, "weight": <number>}
 
@@ -39,10 +40,11 @@ from meseta.master.registry import (
     Recovered,
     RemoveAgent,
     UpdateAgentInfo,
+    UpdateMaintenance,
     UpdateQuota,
     UpdateWeights,
 )
-from meseta.records import AgentInfo
+from meseta.records import NO_MAINTENANCE, AgentInfo, Schedule
 from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.lift import lift_agent
 from meseta.wire.lower import agent_message
@@ -52,6 +54,7 @@ VERSION = 1
 """The newest version of a record that is read, and the one that is written."""
 AGENTS = "agents/"
 DEACTIVATED = "deactivated/"
+MAINTENANCE = "maintenance/schedule"
 QUOTAS = "quotas/"
 WEIGHTS = "weights/"
 
@@ -91,12 +94,18 @@ class _Weight(msgspec.Struct, gc=False):
     weight: float
 
 
+class _Maintenance(msgspec.Struct):
+    version: int
+    schedule: Schedule
+
+
 class _AnyRecord(msgspec.Struct):
     version: int
 
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_agent = msgspec.msgpack.Decoder(_Admitted | _Unreachable | _Gone).decode
+_decode_maintenance = msgspec.msgpack.Decoder(_Maintenance).decode
 _decode_deactivated = msgspec.msgpack.Decoder(_Deactivated).decode
 _decode_quota = msgspec.msgpack.Decoder(_Quota).decode
 _decode_weight = msgspec.msgpack.Decoder(_Weight).decode
@@ -137,6 +146,11 @@ def _deactivated(mutation: Deactivate) -> Changes:
     return {DEACTIVATED + mutation.agent_id: _encode(record)}
 
 
+def _maintained(mutation: UpdateMaintenance) -> Changes:
+    schedule = mutation.schedule
+    return {MAINTENANCE: None if schedule == NO_MAINTENANCE else _encode(_Maintenance(VERSION, schedule))}
+
+
 def _reactivated(mutation: Reactivate) -> Changes:
     return {DEACTIVATED + mutation.agent_id: None}
 
@@ -163,6 +177,7 @@ _CHANGES: dict[type, Callable[[Any], Changes]] = {
     ForgetAgents: _forgotten,
     Deactivate: _deactivated,
     Reactivate: _reactivated,
+    UpdateMaintenance: _maintained,
     UpdateQuota: _quotas,
     UpdateWeights: _weights,
 }
@@ -176,6 +191,7 @@ class _Found:
         self.unreachable: list[tuple[AgentId, float]] = []
         self.gone: list[tuple[AgentId, float]] = []
         self.deactivated: list[tuple[AgentId, Deactivation]] = []
+        self.schedule = NO_MAINTENANCE
         self.quotas: list[tuple[str, Quota]] = []
         self.weights: list[tuple[str, float]] = []
 
@@ -197,12 +213,13 @@ def read_registry(records: Mapping[str, bytes]) -> Recovered:
         except msgspec.MsgspecError as fault:
             raise WireError(f"the record {key!r} cannot be read: {fault}") from None
     return Recovered(
-        tuple(found.agents),
-        tuple(sorted(found.unreachable, key=_since)),
-        tuple(sorted(found.gone, key=_since)),
-        tuple(found.deactivated),
-        tuple(found.quotas),
-        tuple(found.weights),
+        agents=tuple(found.agents),
+        unreachable=tuple(sorted(found.unreachable, key=_since)),
+        gone=tuple(sorted(found.gone, key=_since)),
+        deactivated=tuple(found.deactivated),
+        schedule=found.schedule,
+        quotas=tuple(found.quotas),
+        weights=tuple(found.weights),
     )
 
 
@@ -234,9 +251,14 @@ def _read_weight(found: _Found, key: str, body: bytes) -> None:
     found.weights.append((key.removeprefix(WEIGHTS), _decode_weight(body).weight))
 
 
+def _read_maintenance(found: _Found, key: str, body: bytes) -> None:
+    found.schedule = _decode_maintenance(body).schedule
+
+
 _READERS: dict[str, Callable[[_Found, str, bytes], None]] = {
     AGENTS: _read_agent,
     DEACTIVATED: _read_deactivated,
+    "maintenance/": _read_maintenance,
     QUOTAS: _read_quota,
     WEIGHTS: _read_weight,
 }

@@ -84,7 +84,8 @@ class SchedulerEvents:
 
     def _inverse_offered(self, event: s.Event, message: x.InverseOffered) -> None:
         event.type = s.Event.INVERSE_OFFERS
-        self._fill_inverse_offer(event.inverse_offers.inverse_offers.add(), message)
+        for offer in message.offers:
+            self._fill_inverse_offer(event.inverse_offers.inverse_offers.add(), offer)
 
     def _inverse_rescinded(self, event: s.Event, message: x.InverseRescinded) -> None:
         event.type = s.Event.RESCIND_INVERSE_OFFER
@@ -175,8 +176,9 @@ class SchedulerEvents:
         return i.RescindResourceOfferMessage(offer_id=m.OfferID(value=message.offer_id))
 
     def _v0_inverse_offered(self, message: x.InverseOffered) -> Any:
-        body = i.InverseOffersMessage(pids=[message.agent.pid])
-        self._fill_inverse_offer(body.inverse_offers.add(), message)
+        body = i.InverseOffersMessage(pids=[offer.agent.pid for offer in message.offers])
+        for offer in message.offers:
+            self._fill_inverse_offer(body.inverse_offers.add(), offer)
         return body
 
     def _v0_inverse_rescinded(self, message: x.InverseRescinded) -> Any:
@@ -272,7 +274,7 @@ class SchedulerEvents:
             self._resource_parts[key] = part
         return part
 
-    def _fill_inverse_offer(self, message: m.InverseOffer, offer: x.InverseOffered) -> None:
+    def _fill_inverse_offer(self, message: m.InverseOffer, offer: x.InverseOfferRecord) -> None:
         message.id.value = offer.offer_id
         message.framework_id.value = offer.framework_id
         message.agent_id.value = offer.agent.id

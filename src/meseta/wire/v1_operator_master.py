@@ -37,6 +37,7 @@ from meseta.wire.lower import (
     nanoseconds,
     operation_status_message,
 )
+from meseta.wire.maintenance import schedule_message, status_message
 from meseta.wire.master_link import task_of
 from meseta.wire.quota import quota_status
 from meseta.wire.resources import fill_allocation_role, fill_resources
@@ -241,14 +242,12 @@ class MasterAnswers:
 
     def maintenance_status(self) -> bytes:
         """Answer GET_MAINTENANCE_STATUS."""
-        body = _R.GetMaintenanceStatus()
-        body.status.SetInParent()
+        body = _R.GetMaintenanceStatus(status=status_message(self._state))
         return self._answer("get_maintenance_status", self.form.one(body))
 
     def maintenance_schedule(self) -> bytes:
         """Answer GET_MAINTENANCE_SCHEDULE."""
-        body = _R.GetMaintenanceSchedule()
-        body.schedule.SetInParent()
+        body = _R.GetMaintenanceSchedule(schedule=schedule_message(self._state))
         return self._answer("get_maintenance_schedule", self.form.one(body))
 
     def task_part(self, task: Task) -> v1.Part:

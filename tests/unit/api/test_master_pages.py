@@ -116,11 +116,6 @@ def test_jsonp_wraps_json() -> None:
     assert json.loads(got.text[3:-2])["version"] == "1.12.0"
 
 
-def test_writes_that_are_not_there_say_so() -> None:
-    site = MasterSite()
-    assert site.ask("POST", "/machine/down").code == 501
-
-
 def test_a_master_that_does_not_lead_redirects() -> None:
     other = master_info("other", "10.0.0.2", 5050, "other.example", "1.12.0")
     site = MasterSite(leader=lambda: other)

@@ -51,7 +51,7 @@ def end(play: Playground, framework_id: FrameworkId, agent_id: AgentId) -> list[
 
 
 def wanted(play: Playground, id: AgentId) -> Deactivation | None:
-    return play.state.deactivated.get(id)
+    return play.state.wishes.deactivated.get(id)
 
 
 def back(id: AgentId, *tasks: TaskRecord, capabilities: frozenset[str] = CAPABLE) -> Any:
@@ -103,7 +103,7 @@ def test_a_drained_agent_is_marked_gone() -> None:
     done = end(play, framework_id, agent_id)
     assert told_agent(done, pid_of("a1"), effects.Shutdown)
     assert agent_id in play.state.gone_agents
-    assert not play.state.deactivated
+    assert not play.state.wishes.deactivated
 
 
 def test_deactivation_keeps_tasks() -> None:

@@ -145,5 +145,6 @@ def test_nothing_is_left_of_those_that_have_left() -> None:
         play.feed(events.UnregistrationRequested(sender=agent.pid, agent_id=agent.id))
     state = play.state
     kept = (state.deadlines, state.addresses, state.peers, state.agent_pids, state.offers, state.pending)
-    assert [len(each) for each in (*kept, state.registering, state.reregistering)] == [1] + [0] * 7  # forgetting
+    one_timer = [1] + [0] * 7  # That of the agents that are to be forgotten.
+    assert [len(each) for each in (*kept, state.registering, state.reregistering)] == one_timer
     assert list(state.completed_frameworks) == [framework_id, FrameworkId("m-0001")]

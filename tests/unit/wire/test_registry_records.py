@@ -22,10 +22,11 @@ from meseta.master.registry import (
     Recovered,
     RemoveAgent,
     UpdateAgentInfo,
+    UpdateMaintenance,
     UpdateQuota,
     UpdateWeights,
 )
-from meseta.records import AgentInfo
+from meseta.records import NO_MAINTENANCE, AgentInfo, MachineId, Schedule, Unavailability, Window
 from meseta.resources import Resources
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
@@ -82,6 +83,15 @@ def test_an_agent_has_one_record() -> None:
 def test_unreachable_agents_come_oldest_first() -> None:
     records = written(MarkUnreachable(A1, 9.0), MarkUnreachable(A2, 8.0))
     assert read_registry(records).unreachable == ((A2, 8.0), (A1, 9.0))
+
+
+def test_the_schedule_is_one_record() -> None:
+    machine = MachineId("a1", "10.0.1.1")
+    plan = Schedule((Window((machine,), Unavailability(5, None)),), (machine,))
+    records = written(UpdateMaintenance(plan))
+    assert list(records) == ["maintenance/schedule"]
+    assert read_registry(records) == Recovered(schedule=plan)
+    assert not written(UpdateMaintenance(plan), UpdateMaintenance(NO_MAINTENANCE))
 
 
 def test_gone_agents_are_gone_and_not_deactivated() -> None:

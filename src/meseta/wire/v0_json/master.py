@@ -25,6 +25,7 @@ from meseta.resources import Resources
 from meseta.wire import json
 from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.lower import framework_message
+from meseta.wire.maintenance import schedule_message, status_message
 from meseta.wire.quota import quota_status
 from meseta.wire.v0_json import objects, values
 from meseta.wire.v0_json.fragments import Fragments
@@ -168,6 +169,14 @@ class MasterV0:
         """Return /roles."""
         shown = [self._role(name, sums) for name, sums in role_sums(self._state).items()]
         return msgspec.json.encode({"roles": shown})
+
+    def maintenance_schedule(self) -> bytes:
+        """Return /maintenance/schedule."""
+        return json.to_json(schedule_message(self._state))
+
+    def maintenance_status(self) -> bytes:
+        """Return /maintenance/status."""
+        return json.to_json(status_message(self._state))
 
     def weights(self) -> bytes:
         """Return /weights."""
