@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import resource
 import signal
@@ -9,9 +10,11 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -182,3 +185,34 @@ def test_the_flag_of_a_unit_file_for_mesos_means_the_disk(tmp_path: Path) -> Non
         assert (tmp_path / "work" / "registry.db").exists()
     finally:
         master.kill(signal.SIGTERM)
+
+
+def operate(master: DaemonProcess, type: str, **call: Any) -> int:
+    """Make an operator call that changes something; return the status."""
+    body = json.dumps({"type": type, type.lower(): call}).encode()
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"http://{master.address}/api/v1", body, headers)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return int(answer.status)
+
+
+def test_quotas_and_weights_survive_a_killed_master(cluster: Cluster) -> None:
+    bounds = {"guarantees": {"cpus": {"value": 1.5}}, "limits": {"cpus": {"value": 2}}}
+    kept, gone = {"role": "web", **bounds}, {"role": "db", **bounds}
+    assert operate(cluster.master, "UPDATE_QUOTA", quota_configs=[kept, gone], force=True) == 200
+    assert operate(cluster.master, "UPDATE_WEIGHTS", weight_infos=[{"role": "web", "weight": 2.5}]) == 200
+    assert operate(cluster.master, "REMOVE_QUOTA", role="db") == 200
+    before = [cluster.master.get(page) for page in ("/quota", "/weights", "/roles")]
+    cluster.master.kill()
+
+    cluster.master.start()
+    assert [cluster.master.get(page) for page in ("/quota", "/weights", "/roles")] == before
+    (role,) = before[2]["roles"]
+    assert (role["name"], role["weight"]) == ("web", 2.5)
+    assert role["quota"] == {
+        "role": "web",
+        "guarantee": {"cpus": 1.5},
+        "limit": {"cpus": 2.0},
+        "consumed": {},
+    }
+    assert cluster.metric("allocator/mesos/quota/roles/web/resources/cpus/guarantee") == 1.5

@@ -15,6 +15,8 @@ and review the difference. Lines that start with `#` and blank lines are kept.
                      reserve:, unreserve: amounts; create:, destroy: volumes with their sizes
     ended a1 m-0000 reserve [OPERATION_FINISHED] · ack-operation m-0000 reserve · reconcile-operations m-0000
     operate a1 reserve:cpus=1                       an operator reserves, or makes volumes
+    quota web [guarantee:cpus=1,mem=64] [limit:cpus=2] [force=yes] · weights web=2    an operator sets them
+    set-quota web:cpus=1 · remove-quota web         the older pair
     decline m-0000 m-O0 [refuse=5]
     ack m-0000 t1 · kill m-0000 t1 · reconcile m-0000 [t1@m-S0 …]
     suppress, revive, teardown m-0000 · operators +1 · teardown-by-operator m-0000
@@ -309,6 +311,36 @@ def do_operate(scenario: Scenario, words: list[str], options: Options) -> list[M
     )
 
 
+def do_quota(scenario: Scenario, words: list[str], options: Options) -> list[MasterEffect]:
+    role, *bounds = words
+    found = {kind: _amounts(given) for kind, _, given in (bound.partition(":") for bound in bounds)}
+    config = events.QuotaConfig(
+        role=role, guarantees=found.get("guarantee", {}), limits=found.get("limit", {})
+    )
+    return scenario.play.feed(
+        events.QuotaUpdateRequested(request=RequestId(1), configs=(config,), force="force" in options)
+    )
+
+
+def do_set_quota(scenario: Scenario, words: list[str], options: Options) -> list[MasterEffect]:
+    role, _, given = words[0].partition(":")
+    guarantee = {name: to_milli(amount) for name, amount in _amounts(given).items()}
+    return scenario.play.feed(events.QuotaSetRequested(request=RequestId(1), role=role, guarantee=guarantee))
+
+
+def do_remove_quota(scenario: Scenario, words: list[str], options: Options) -> list[MasterEffect]:
+    return scenario.play.feed(events.QuotaRemovalRequested(request=RequestId(1), role=words[0]))
+
+
+def do_weights(scenario: Scenario, words: list[str], options: Options) -> list[MasterEffect]:
+    weights = tuple((role, float(weight)) for role, weight in options.items())
+    return scenario.play.feed(events.WeightsUpdateRequested(request=RequestId(1), weights=weights))
+
+
+def _amounts(given: str) -> dict[str, float]:
+    return {name: float(amount) for name, amount in (item.split("=") for item in given.split(","))}
+
+
 def _task(agent_id: AgentId, word: str) -> TaskInfo:
     task_id, _, given = word.partition(":")
     fields = dict(item.split("=") for item in given.split(",") if item)
@@ -389,6 +421,10 @@ COMMANDS: dict[str, Callable[[Scenario, list[str], Options], list[MasterEffect]]
     "ack-operation": do_ack_operation,
     "reconcile-operations": do_reconcile_operations,
     "operate": do_operate,
+    "quota": do_quota,
+    "set-quota": do_set_quota,
+    "remove-quota": do_remove_quota,
+    "weights": do_weights,
     "decline": do_decline,
     "ack": do_ack,
     "kill": do_kill,

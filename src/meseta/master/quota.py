@@ -211,17 +211,18 @@ def _rescind(state: State, quotas: Mapping[str, Quota], now: float) -> None:
     sums = role_sums(state)
     offers = _Offers(state)
     for role, quota in quotas.items():
-        consumed = amounts_of(sums[role].consumed) if role in sums else {}
-        _add(consumed, amounts_of(offers.held_in(role)))
+        held = amounts_of(sums[role].consumed) if role in sums else {}
+        _add(held, amounts_of(offers.held_in(role)))
+        within_reach = dict(held)  # What the role has, and what is free for it.
         for offer in offers.within(role):
-            if not excess(consumed, quota.limits):
+            if not excess(held, quota.limits):
                 break
-            _subtract(consumed, amounts_of(offer.resources))
+            _subtract(held, amounts_of(offer.resources))
             offers.rescind(offer, now)
         for offer in offers.outside(role):
-            if not excess(quota.guarantees, consumed, missing=0):
+            if not excess(quota.guarantees, within_reach, missing=0):
                 break
-            _add(consumed, amounts_of(offer.resources))
+            _add(within_reach, amounts_of(offer.resources))
             offers.rescind(offer, now)
 
 
