@@ -19,6 +19,7 @@ import typer
 import meseta.sdk
 from meseta.allocator.allocator import DEFAULT_OPTIONS
 from meseta.allocator.hierarchical import HierarchicalAllocator
+from meseta.allocator.verdict import Reason
 from meseta.cli.main import COMMANDS, app
 from meseta.daemon import process
 from meseta.daemon.config import AGENT_FLAGS, MASTER_FLAGS
@@ -260,3 +261,8 @@ def test_the_allocator_of_the_guide_can_be_made() -> None:
     asyncio.run(execute(snippet, names))
     assert isinstance(names["make"](random.Random(1), DEFAULT_OPTIONS), HierarchicalAllocator)
     assert names["cpu_share"]({"cpus": 3000, "mem": 9}, [("cpus", 9.0), ("mem", 1.0)], 1.0) == 1 / 3
+
+
+def test_every_reason_of_an_explanation_is_told_what_to_do_about() -> None:
+    text = (DOCS / "howto" / "find-out-why-no-offers.md").read_text()
+    assert [reason.name for reason in Reason if f"`{reason.name}`" not in text] == []
