@@ -47,6 +47,16 @@ MASTER_FLAGS = (
     Flag("agent_ping_timeout", "duration", "15secs", "how long an agent may take to answer a ping", TICK_S),
     Flag("max_agent_ping_timeouts", "int", "5", "so many missed pings in a row make an agent unreachable", 1),
     Flag("agent_reregister_timeout", "duration", "10mins", "how long after a failover agents may come back"),
+    Flag("agent_removal_rate_limit", "text", None, "unreachable agents are given up at this rate: 1/10mins"),
+    Flag(
+        "recovery_agent_removal_limit",
+        "text",
+        "100%",
+        "share of the agents that may be given up after a failover; the master ends rather than more",
+    ),
+    Flag("registry_gc_interval", "duration", "15mins", "time between looks for agents to forget", TICK_S),
+    Flag("registry_max_agent_age", "duration", "2weeks", "how long unreachable and gone agents are kept"),
+    Flag("registry_max_agent_count", "int", "102400", "how many unreachable, and gone, agents are kept"),
     Flag("allocation_interval", "duration", "1secs", "time between batches of allocations", TICK_S),
     Flag("allocator", "text", "HierarchicalDRF", "HierarchicalDRF, priority, or the allocator of a plugin"),
     Flag(

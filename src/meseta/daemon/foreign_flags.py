@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 FOREIGN_MASTER_FLAGS = """
-    acls advertise_ip advertise_port agent_removal_rate_limit
+    acls advertise_ip advertise_port
     authenticate_agents authenticate_frameworks
     authenticate_http_frameworks authenticate_http_readonly authenticate_http_readwrite
     authentication_v0_timeout authenticators authorizers credentials external_log_file
     firewall_rules hooks http_authenticators http_framework_authenticators
     initialize_driver_logging ip_discovery_command log_auto_initialize logbufsecs master_contender
     master_detector max_executors_per_agent memory_profiling modules modules_dir
-    quorum rate_limits recovery_agent_removal_limit
-    registry_gc_interval registry_max_agent_age registry_max_agent_count
+    quorum rate_limits
     registry_strict webui_dir
 """.split()
 

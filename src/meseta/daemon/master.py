@@ -33,14 +33,16 @@ from meseta.daemon.process import run_daemon, transport_metrics
 from meseta.daemon.quantities import (
     parse_domain,
     parse_names,
+    parse_percent,
     parse_priorities,
     parse_quantity_sets,
+    parse_rate,
     parse_sorter,
     parse_weights,
 )
 from meseta.daemon.registry import find_store, timeouts_of
 from meseta.daemon.whitelist import read_whitelist, watch_whitelist
-from meseta.errors import ConfigError
+from meseta.errors import ConfigError, DeposedError
 from meseta.master import effects as x
 from meseta.master import events as e
 from meseta.master.config import MasterConfig
@@ -70,6 +72,10 @@ class MasterDaemon:
     def __init__(self, flags: Flags, on_bug: Callable[[BaseException], None]) -> None:
         self.flags = flags
         self._store = find_store(flags)
+        self._removal_interval_s = parse_rate("agent_removal_rate_limit", flags["agent_removal_rate_limit"])
+        self._removal_limit = parse_percent(
+            "recovery_agent_removal_limit", flags["recovery_agent_removal_limit"]
+        )
         self.ip = address_of_host(flags["ip"])
         self.hostname = name_of_host(flags["hostname"], self.ip, lookup=flags["hostname_lookup"])
         self.domain = parse_domain(flags["domain"])
@@ -207,6 +213,11 @@ class MasterDaemon:
             agent_ping_timeouts_max=flags["max_agent_ping_timeouts"],
             agent_reregister_timeout_s=flags["agent_reregister_timeout"],
             offer_timeout_s=flags["offer_timeout"],
+            agent_removal_interval_s=self._removal_interval_s,
+            recovery_agent_removal_limit=self._removal_limit,
+            forgetting_interval_s=flags["registry_gc_interval"],
+            past_agents_max_s=flags["registry_max_agent_age"],
+            past_agents_max=flags["registry_max_agent_count"],
             completed_frameworks_max=flags["max_completed_frameworks"],
             completed_tasks_max=flags["max_completed_tasks_per_framework"],
             unreachable_tasks_max=flags["max_unreachable_tasks_per_framework"],
@@ -340,6 +351,7 @@ class MasterDaemon:
             x.Unlink: lambda effect: self._links.unlink(effect.pid),
             x.Persist: lambda effect: self._registrar.write(effect.mutation, effect.ticket),
             x.Reply: lambda effect: self._replies.send(effect.request, effect.code, effect.text),
+            x.Resign: lambda effect: self._on_store_lost(DeposedError(effect.message)),
             x.Log: self._log,
             x.Publish: lambda effect: self._publish(effect),
         }

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from meseta.allocator.allocator import Sorter
+from meseta.daemon.flags import Flag, parse_value
 from meseta.errors import ConfigError
 from meseta.records import Domain
 
@@ -34,6 +35,40 @@ def _quantities(flag: str, text: str) -> dict[str, int]:
         if not colon or not name.strip():
             raise ConfigError(f"--{flag}: '{piece}' is not usable: expected name:amount, such as cpus:0.1")
     return found
+
+
+def parse_rate(flag: str, text: str | None) -> float | None:
+    """Return the seconds between two of `number/duration`, such as 1/10mins; None: there is no limit.
+
+    Raises:
+        ConfigError: the text is not of that form, or would mean never or at once.
+    """
+    if text is None:
+        return None
+    count, _, duration = text.partition("/")
+    try:
+        interval_s = float(parse_value(Flag(flag, "duration", None, ""), duration)) / int(count)
+    except (ValueError, ConfigError, ZeroDivisionError):
+        interval_s = 0.0
+    if not 0 < interval_s < math.inf:
+        raise ConfigError(f"--{flag}={text} is not usable: expected number/duration, such as 1/10mins")
+    return interval_s
+
+
+def parse_percent(flag: str, text: str) -> float:
+    """Return a share, from 0 to 1, of `50%`.
+
+    Raises:
+        ConfigError: the text is not of that form.
+    """
+    number, percent, rest = text.strip().partition("%")
+    try:
+        share = float(number) / 100
+    except ValueError:
+        share = -1.0
+    if not percent or rest or not 0 <= share <= 1:
+        raise ConfigError(f"--{flag}={text} is not usable: expected a percentage from 0% to 100%")
+    return share
 
 
 def parse_weights(text: str | None) -> dict[str, float]:

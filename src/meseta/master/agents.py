@@ -21,7 +21,8 @@ from meseta.master.events import (
 )
 from meseta.master.feedback import forget_operations, reconcile_reported
 from meseta.master.frameworks import disconnect_framework
-from meseta.master.registry import Deactivation, MarkUnreachable, RemoveAgent
+from meseta.master.registry import Deactivation, RemoveAgent
+from meseta.master.removals import give_up
 from meseta.master.rescinding import rescind_offers, withdraw_inverse_offers
 from meseta.master.state import (
     AgentState,
@@ -37,9 +38,6 @@ from meseta.master.statuses import make_update
 from meseta.master.tasks import end_task, remove_executor
 from meseta.records import OperationState, OperationStatus, StatusUpdate, TaskReason, TaskState
 from meseta.resources import Resources
-
-UNHEALTHY = "master/slave_removals/reason_unhealthy"
-
 
 # Accounts ---------------------------------------------------------------------------------------------
 
@@ -100,7 +98,7 @@ def on_ping_due(state: State, id: AgentId, now: float) -> None:
     if agent is None:
         return
     if agent.pings_missed >= state.config.agent_ping_timeouts_max and agent.leaving is None:
-        begin_unreachable(state, agent, "health check timed out", now)
+        give_up(state, id, "health check timed out", now)
     agent.pings_missed += 1
     if state.agent_pids.get(agent.pid) == id:  # Else it would be another agent that hears it.
         state.tell_agent(agent, Ping(agent.connected))
@@ -232,7 +230,7 @@ def on_reregister_timed_out(state: State, id: AgentId, now: float) -> None:
     if agent is not None and not agent.connected and agent.leaving is None:
         timeout = state.config.agent_reregister_timeout_s
         cause = f"agent did not reregister within {timeout:g}secs after disconnecting"
-        begin_unreachable(state, agent, cause, now)
+        give_up(state, id, cause, now)
 
 
 def on_unregistration_requested(state: State, event: UnregistrationRequested, now: float) -> None:
@@ -244,14 +242,6 @@ def on_unregistration_requested(state: State, event: UnregistrationRequested, no
     elif agent.leaving is None:
         counter = "master/slave_removals/reason_unregistered"
         begin_departure(state, agent, "the agent unregistered", counter)
-
-
-def begin_unreachable(state: State, agent: AgentState, cause: str, now: float) -> None:
-    """Have it written that an agent is unreachable; the rest follows from that."""
-    state.counters["master/slave_unreachable_scheduled"] += 1
-    since = state.wall(now)
-    pending = PendingDeparture(agent.id, cause, since, UNHEALTHY)
-    agent.leaving = state.persist(MarkUnreachable(agent.id, since), pending)
 
 
 def begin_departure(

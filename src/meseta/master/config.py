@@ -28,9 +28,15 @@ class MasterConfig(msgspec.Struct, frozen=True, kw_only=True):
     agent_ping_timeouts_max: int = 5
     """So many pings in a row without an answer make an agent unreachable."""
     agent_reregister_timeout_s: float = 600.0
+    agent_removal_interval_s: float | None = None
+    """Agents are given up for unreachable one by one, so far apart at least; None: without a limit."""
+    recovery_agent_removal_limit: float = 1.0
+    """Share of the registry's agents that may be given up after a failover; rather than more, end."""
     offer_timeout_s: float | None = None
     """An offer that is not answered for so long is rescinded; None: never."""
     heartbeat_interval_s: float = 15.0
+    standbys_max: int = 8
+    """Schedulers that may stand by for one framework."""
     completed_frameworks_max: int = 50
     completed_tasks_max: int = 1000
     """Per framework."""

@@ -389,6 +389,12 @@ class Reply(_Effect, frozen=True, gc=False):
     text: str = ""
 
 
+class Resign(_Effect, frozen=True, gc=False):
+    """End the master's process: it must not go on. `message` says why, and what to do."""
+
+    message: str
+
+
 class Log(_Effect, frozen=True, gc=False):
     """Tell the operator in the log. `level` is info or warning."""
 
@@ -453,4 +459,6 @@ class Publish(_Effect, frozen=True, gc=False):
     event: OperatorEvent
 
 
-MasterEffect = SendToFramework | CloseStream | SendToAgent | Link | Unlink | Persist | Reply | Log | Publish
+MasterEffect = (
+    SendToFramework | CloseStream | SendToAgent | Link | Unlink | Persist | Reply | Resign | Log | Publish
+)

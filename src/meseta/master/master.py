@@ -78,7 +78,9 @@ from meseta.master.quota import (
 from meseta.master.reconciliation import on_reconcile_requested
 from meseta.master.recovery import on_recovery_timed_out, recover
 from meseta.master.registry import NOTHING_RECOVERED, Recovered
+from meseta.master.removals import on_removal_due
 from meseta.master.returning import on_reregistration_requested
+from meseta.master.standbys import on_standbys_heartbeat_due
 from meseta.master.state import State
 from meseta.master.tasks import on_kill_requested, on_update_acknowledged, on_update_received
 from meseta.master.weights import on_weights_update_requested
@@ -136,11 +138,13 @@ TIMERS: dict[str, Callable[[State, Any, float], None]] = {
     "offer": on_offer_timed_out,
     "inverse": on_inverse_offer_timed_out,
     "heartbeat": on_heartbeat_due,
+    "standbys": on_standbys_heartbeat_due,
     "failover": on_failover_timed_out,
     "ping": on_ping_due,
     "reregister": on_reregister_timed_out,
     "recovery": on_recovery_timed_out,
     "forgetting": on_forgetting_due,
+    "removal": on_removal_due,
 }
 """By the first part of a timer's key; the second part is passed on."""
 

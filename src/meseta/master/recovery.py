@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from meseta.master.effects import Failed
 from meseta.master.forgetting import watch_past
-from meseta.master.registry import MarkUnreachable, Recovered
+from meseta.master.registry import Recovered
+from meseta.master.removals import give_up_recovered
 from meseta.master.state import AskedOfRegistry, PendingDeparture, State, remember
 
 
@@ -27,7 +28,8 @@ def recover(state: State, recovered: Recovered, now: float) -> None:
     _set_up_roles(state, recovered)
     state.allocator.await_agents(len(state.recovered_agents), now)
     if state.recovered_agents:
-        state.deadlines.arm(("recovery", None), now + state.config.agent_reregister_timeout_s)
+        known, timeout_s = len(recovered.agents), state.config.agent_reregister_timeout_s
+        state.deadlines.arm(("recovery", known), now + timeout_s)
 
 
 def _set_up_roles(state: State, recovered: Recovered) -> None:
@@ -40,15 +42,9 @@ def _set_up_roles(state: State, recovered: Recovered) -> None:
     state.asked = AskedOfRegistry(dict(state.quotas), dict(state.weights))
 
 
-def on_recovery_timed_out(state: State, key: None, now: float) -> None:
+def on_recovery_timed_out(state: State, known: int, now: float) -> None:
     """Have it written that the agents that did not come back are unreachable."""
-    since = state.wall(now)
-    for id in state.recovered_agents:
-        if id not in state.reregistering and id not in state.wishes.marking_gone:
-            timeout = state.config.agent_reregister_timeout_s
-            cause = f"did not reregister within {timeout:g}secs after master failover"
-            pending = PendingDeparture(id, cause, since)
-            state.reregistering[id] = state.persist(MarkUnreachable(id, since), pending)
+    give_up_recovered(state, known, now)
 
 
 def on_recovered_agent_departed(state: State, pending: PendingDeparture) -> None:
@@ -56,7 +52,8 @@ def on_recovered_agent_departed(state: State, pending: PendingDeparture) -> None
     state.recovered_agents.pop(pending.agent_id, None)
     state.reregistering.pop(pending.agent_id, None)
     if pending.unreachable_since is not None:
-        limit = state.config.past_agents_max
+        state.counters["master/slave_unreachable_completed"] += 1
+        limit = 2 * state.config.past_agents_max
         remember(state.unreachable_agents, pending.agent_id, pending.unreachable_since, limit)
     state.counters["master/recovery_slave_removals"] += 1
     state.counters["master/slave_removals"] += 1

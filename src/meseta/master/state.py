@@ -44,6 +44,7 @@ from meseta.master.events import (
     RegistrationRequested,
     RequestId,
     ReregistrationRequested,
+    SubscribeRequested,
     Ticket,
 )
 from meseta.master.registry import Deactivation, Mutation
@@ -222,6 +223,8 @@ class FrameworkState:
     """Agents that may know the framework: something of it runs or ran there. In order of first use."""
     unreachable_tasks: dict[TaskId, Task] = field(default_factory=dict)
     """Tasks on agents that became unreachable, oldest first; bounded."""
+    standbys: dict[Peer, SubscribeRequested] = field(default_factory=dict)
+    """Who waits to take it over, and with which words, longest wait first; bounded."""
     silent_since: float | None = None
     """When it first let an offer time out after its last answer to one; by the machine's clock."""
 
@@ -385,6 +388,14 @@ class Wishes:
         self.down = {machine.key for machine in schedule.down}
 
 
+class Removals:
+    """Agents that wait to be given up for unreachable, oldest first, and why; when the next may be."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[AgentId, str] = {}
+        self.next_s = 0.0
+
+
 class State:
     """All that a master knows, and the effects of the event that it is busy with."""
 
@@ -417,6 +428,8 @@ class State:
         """Oldest first; bounded."""
         self.peers: dict[Peer, FrameworkId] = {}
         """Connected frameworks."""
+        self.standbys: dict[Peer, FrameworkId] = {}
+        """Streams of schedulers that wait for one."""
         self.agents: dict[AgentId, AgentState] = {}
         self.agent_pids: dict[Pid, AgentId] = {}
         self.addresses: dict[str, dict[Pid, None]] = {}
@@ -436,6 +449,7 @@ class State:
         """Agents that have left, oldest first; bounded."""
         self.gone_agents: dict[AgentId, float] = {}
         """Agents that an operator has marked gone, and since when (epoch), oldest first; bounded."""
+        self.removals = Removals()
         self.wishes = Wishes()
         self.quotas: dict[str, Quota] = {}
         """By top-level role; a role without guarantees and limits has none. Bounded."""

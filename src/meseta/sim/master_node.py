@@ -40,6 +40,7 @@ class Subscribe(NamedTuple):
 
     info: FrameworkInfo
     suppressed_roles: tuple[str, ...]
+    standby: bool
 
 
 class Opened(NamedTuple):
@@ -159,9 +160,12 @@ class MasterNode(Node[e.MasterEvent, x.MasterEffect]):
 
     def tear_down(self, framework_id: FrameworkId) -> None:
         """An operator ends a framework."""
+        self.operate(lambda request: e.FrameworkTeardownRequested(request=request, framework_id=framework_id))
+
+    def operate(self, make: Callable[[e.RequestId], e.MasterEvent]) -> None:
+        """An operator asks for something; `make` gets the number of the request."""
         self._requests += 1
-        request = e.RequestId(self._requests)
-        self.feed(e.FrameworkTeardownRequested(request=request, framework_id=framework_id))
+        self.feed(make(e.RequestId(self._requests)))
 
     # ── what arrives ──────────────────────────────────────────────────────────────────────────────────
 
@@ -241,6 +245,7 @@ class MasterNode(Node[e.MasterEvent, x.MasterEffect]):
             x.Unlink: lambda effect: self._mailer.unlink(effect.pid),
             x.Persist: self._persist,
             x.Reply: self._reply,
+            x.Resign: self._resign,
             x.Log: self._log,
             x.Publish: self._publish,
         }
@@ -293,6 +298,9 @@ class MasterNode(Node[e.MasterEvent, x.MasterEffect]):
         if asked is not None:
             exchange, number = asked
             exchange.reply(Answer(number, effect.code, effect.text))
+
+    def _resign(self, effect: x.Resign) -> None:
+        raise AssertionError(f"no simulated master has a reason to end by itself: {effect.message}")
 
     def _log(self, effect: x.Log) -> None:
         self.world.trace.line(self.world.now, self.name, "log", effect.level, effect.text)

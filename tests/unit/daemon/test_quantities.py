@@ -7,9 +7,11 @@ import pytest
 from meseta.daemon.quantities import (
     parse_domain,
     parse_names,
-    parse_quantity_sets,
-    parse_sorter,
+    parse_percent,
     parse_priorities,
+    parse_quantity_sets,
+    parse_rate,
+    parse_sorter,
     parse_weights,
 )
 from meseta.errors import ConfigError
@@ -71,3 +73,21 @@ def test_sorters() -> None:
     assert [parse_sorter("f", text) for text in ("drf", "random")] == ["drf", "random"]
     with pytest.raises(ConfigError, match="--f: there is no sorter 'fifo': use drf or random"):
         parse_sorter("f", "fifo")
+
+
+@pytest.mark.parametrize(("text", "interval_s"), [(None, None), ("1/10mins", 600.0), ("4 / 1hrs", 900.0)])
+def test_a_rate_is_an_interval(text: str | None, interval_s: float | None) -> None:
+    assert parse_rate("agent_removal_rate_limit", text) == interval_s
+
+
+@pytest.mark.parametrize("text", ["", "1", "10mins", "0/1secs", "1/0secs", "-1/1secs", "a/1secs", "1/soon"])
+def test_what_is_no_rate(text: str) -> None:
+    with pytest.raises(ConfigError, match="expected number/duration"):
+        parse_rate("agent_removal_rate_limit", text)
+
+
+def test_percentages() -> None:
+    assert parse_percent("recovery_agent_removal_limit", "12.5%") == 0.125
+    for text in ("", "5", "%", "101%", "-1%", "50%%", "nan%"):
+        with pytest.raises(ConfigError, match="expected a percentage"):
+            parse_percent("recovery_agent_removal_limit", text)

@@ -54,11 +54,11 @@ def wanted(play: Playground, id: AgentId) -> Deactivation | None:
     return play.state.wishes.deactivated.get(id)
 
 
-def back(id: AgentId, *tasks: TaskRecord, capabilities: frozenset[str] = CAPABLE) -> Any:
-    fresh = register("a1")
+def back(id: AgentId, *tasks: TaskRecord, capabilities: frozenset[str] = CAPABLE, name: str = "a1") -> Any:
+    fresh = register(name)
     return events.ReregistrationRequested(
         sender=fresh.sender,
-        info=agent_info(id=id),
+        info=agent_info(name, id=id),
         version="1.12.0",
         capabilities=capabilities,
         tasks=tasks,
