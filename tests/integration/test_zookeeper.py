@@ -80,7 +80,11 @@ async def detecting(folder: str, session_s: float = SESSION_S) -> AsyncIterator[
     """The ports of the masters that were detected, one after the other."""
     seen: list[int | None] = []
     detector = find_detector(
-        folder, random.Random(1), lambda leader: seen.append(leader and leader.port), session_s
+        folder,
+        random.Random(1),
+        lambda leader: seen.append(leader and leader.port),
+        warn=lambda text: None,
+        session_timeout_s=session_s,
     )
     detector.start()
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,10 +12,13 @@ from meseta.cli.faults import AnswerError, FailedError, NotFoundError, RefusedEr
 from meseta.errors import UnreachableError, WireError
 from meseta.runtime import loop
 from meseta.runtime.client import ClientResponse, HttpClient
-from meseta.sdk.detect import leader_of, parse_masters
+from meseta.runtime.detectors.find import detect_leader
+from meseta.sdk.detect import find_masters, leader_of, url_of
 from meseta.wire.gen import agent_pb2
 
 REDIRECTS_MAX = 3
+DETECT_TIMEOUT_S = 10.0
+"""How long a service that knows the leading master may take to tell."""
 PROTOBUF = "application/x-protobuf"
 
 
@@ -23,7 +27,8 @@ class Cluster:
 
     def __init__(self, masters: str) -> None:
         """Raises ConfigError if `masters` names none."""
-        self._urls = parse_masters(masters)
+        self._found = find_masters(masters)
+        self._urls = list(self._found.urls)
         self._http = HttpClient()
         self._agents: dict[str, str] = {}
 
@@ -83,7 +88,7 @@ class Cluster:
 
     async def _ask(self, target: str, body: bytes | None = None) -> ClientResponse:
         reasons = []
-        for url in self._urls:
+        for url in self._urls or [await self._detect()]:
             try:
                 leader, answer = await self._follow(url, target, body)
             except UnreachableError as error:
@@ -91,10 +96,17 @@ class Cluster:
                 continue
             self._urls = [leader, *(other for other in self._urls if other != leader)]
             return answer
+        if self._found.service is not None:
+            self._urls.clear()  # Next time another one may lead.
         raise UnreachableError(
             f"no master answers: {'; '.join(reasons)}. Start one with 'meseta local', "
             "or name yours with --master or MESETA_MASTER"
         )
+
+    async def _detect(self) -> str:
+        service = self._found.service
+        assert service is not None, "either masters are given, or who knows them"
+        return url_of(await detect_leader(service, random.SystemRandom(), DETECT_TIMEOUT_S))
 
     async def _follow(self, url: str, target: str, body: bytes | None) -> tuple[str, ClientResponse]:
         headers = {"Accept": "application/json"}

@@ -113,7 +113,7 @@ async def _run(master: str, job: Job) -> int:
     logging.getLogger("meseta").setLevel(logging.CRITICAL)  # What a person must know is said in other words.
     async with Cluster(master) as cluster:
         await cluster.get("/version")  # Says at once, and in one sentence, when there is no master.
-        async with Scheduler(cluster.master, name=job.name, roles=[job.role]) as scheduler:
+        async with Scheduler(master, name=job.name, roles=[job.role]) as scheduler:
             session = Session(scheduler, cluster, job)
             return await session.run()
 

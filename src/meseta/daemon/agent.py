@@ -111,7 +111,11 @@ class AgentDaemon:
         """
         flags = self.flags
         self._detector = find_detector(
-            flags.require("master"), self._entropy, self._on_detected, flags["zk_session_timeout"]
+            flags.require("master"),
+            self._entropy,
+            self._on_detected,
+            warn=log.warning,
+            session_timeout_s=flags["zk_session_timeout"],
         )
         self._places = find_places(flags)
         self._groups, isolation = find_isolation(flags)

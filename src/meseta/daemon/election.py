@@ -53,7 +53,9 @@ class Election:
             self._on_deposed,
             on_end,
         )
-        self._detector = find_detector(address, entropy, self._on_detected, timeout_s)
+        self._detector = find_detector(
+            address, entropy, self._on_detected, warn=log.warning, session_timeout_s=timeout_s
+        )
 
     def start(self) -> None:
         """Contend, and look for the leader."""

@@ -10,22 +10,25 @@ import asyncio
 import itertools
 import logging
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from google.protobuf.message import EncodeError
 
 from meseta.errors import MesetaError
 from meseta.ids import FrameworkId
+from meseta.runtime.detectors.detector import Detector
+from meseta.runtime.detectors.find import find_detector
 from meseta.runtime.driver import Driver
 from meseta.sdk import events
 from meseta.sdk.codec import SchedulerCall, SchedulerEvent, scheduler_call, scheduler_event, subscribe_call
-from meseta.sdk.detect import leader_of
+from meseta.sdk.detect import Masters, leader_of, url_of
 from meseta.sdk.faults import CallLostError, CallRefusedError, NotSubscribedError, SdkError
 from meseta.sdk.outbound import Outbound
 from meseta.sdk.session import SchedulerSession
 from meseta.sdk.transport import Transport
 from meseta.wire.gen import mesos_pb2
+from meseta.wire.master_info import MasterInfo
 
 LOG = logging.getLogger("meseta.sdk")
 PATH = "/api/v1/scheduler"
@@ -54,23 +57,26 @@ class SchedulerConnection:
 
     def __init__(
         self,
-        masters: Sequence[str],
+        masters: Masters,
         info: mesos_pb2.FrameworkInfo,
         listener: Listener,
         *,
         suppressed_roles: Iterable[str] = (),
         repeats: bool = False,
+        standby: bool = False,
         credential: tuple[str, str] | None = None,
     ) -> None:
         self._info = info
         self._listener = listener
+        entropy = random.SystemRandom()
         self._session = SchedulerSession(
-            masters,
+            masters.urls,
             info.roles or [info.role],
-            random.SystemRandom(),
+            entropy,
             framework_id=FrameworkId(info.id.value) if info.HasField("id") else None,
             suppressed_roles=suppressed_roles,
             repeats=repeats,
+            standby=standby,
         )
         self._transport = Transport(credential)
         self._outbound: Outbound[events.SendCall] = Outbound(self._send_call)
@@ -80,6 +86,9 @@ class SchedulerConnection:
         self._attempt: int | None = None
         self._stopped = asyncio.Event()
         self._driver: Driver[events.Event, events.Effect] | None = None
+        self._detector: Detector | None = None
+        if masters.service is not None:
+            self._detector = find_detector(masters.service, entropy, self._on_detected, warn=LOG.warning)
 
     @property
     def framework_id(self) -> FrameworkId | None:
@@ -92,6 +101,8 @@ class SchedulerConnection:
         self._driver = Driver(self._session, self._performers(), clock=clock, on_bug=self._on_bug)
         self._outbound.start()
         self._feed(events.Started())
+        if self._detector is not None:
+            self._detector.start()
 
     def settle(self, token: events.Token) -> None:
         """Acknowledge an update."""
@@ -143,6 +154,8 @@ class SchedulerConnection:
         self._driver.feed(events.StopRequested(teardown=teardown))
         await self._stopped.wait()
         self._driver.stop()
+        if self._detector is not None:
+            self._detector.stop()
         await self._outbound.close()
         for stream in self._streams.values():
             stream.cancel()
@@ -163,6 +176,9 @@ class SchedulerConnection:
         outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._outcomes[number] = (what, outcome)
         return number, outcome
+
+    def _on_detected(self, leader: MasterInfo | None) -> None:
+        self._feed(events.LeaderDetected(address=None if leader is None else url_of(leader)))
 
     # ── Performers ─────────────────────────────────────────────────────────────────────────────────
 
@@ -222,7 +238,8 @@ class SchedulerConnection:
         attempt, feed = effect.attempt, self._feed
         body = subscribe_call(self._info, effect).SerializeToString()
         try:
-            async with self._transport.stream(effect.address + PATH, body) as stream:
+            standby = {"Meseta-Standby": "true"} if effect.standby else {}
+            async with self._transport.stream(effect.address + PATH, body, standby) as stream:
                 if stream.status == 307:
                     feed(events.StreamRedirected(attempt=attempt, address=leader_of(stream.location)))
                 elif stream.status != 200:

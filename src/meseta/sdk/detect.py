@@ -3,17 +3,43 @@
 127.0.0.1:5050          host and port; the port may be left out
 http://master.example   the same as a URL
 a:5050,b:5050           several masters, one of which leads
+zk://a:2181/mesos       the one that leads, as ZooKeeper knows it
+file:///etc/mesos/zk    what is in the file, one of these forms
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from meseta.errors import ConfigError
+from meseta.runtime.detectors.find import is_service, read_address
+from meseta.wire.master_info import MasterInfo, address_of_info
 
 DEFAULT_PORT = 5050
 MASTERS_MAX = 64
+
+
+class Masters(NamedTuple):
+    """Where to look for the leading master: at masters, or at a service that knows which one leads."""
+
+    urls: tuple[str, ...]
+    service: str | None = None
+
+
+def find_masters(masters: str | Iterable[str]) -> Masters:
+    """Read addresses of masters, or the address of a service. Raises ConfigError."""
+    if isinstance(masters, str):
+        masters = read_address(masters)
+        if is_service(masters):
+            return Masters((), masters)
+    return Masters(tuple(parse_masters(masters)))
+
+
+def url_of(leader: MasterInfo) -> str:
+    """Return the base URL of a master that was detected."""
+    return f"http://{address_of_info(leader)}"
 
 
 def parse_masters(masters: str | Iterable[str]) -> list[str]:
@@ -56,9 +82,6 @@ def _base_url(text: str) -> str:
 
 
 def _unusable_scheme(text: str, scheme: str) -> str:
-    if scheme in ("zk", "etcd"):
-        return (
-            f"'{text}': the SDK cannot ask {scheme} for the leading master; "
-            "list the masters instead (a:5050,b:5050), any of them leads to the leader"
-        )
+    if is_service(text):
+        return f"'{text}': {scheme} knows which master leads; give its address alone, or those of masters"
     return f"'{text}': masters are reached over http, not {scheme}; write http://host:port"

@@ -51,6 +51,12 @@ class StreamRedirected(Event, frozen=True, kw_only=True):
     address: str | None
 
 
+class LeaderDetected(Event, frozen=True, kw_only=True):
+    """A service told who leads: the master at `address`, None if nobody is known to; maybe once again."""
+
+    address: str | None
+
+
 class StreamRefused(Event, frozen=True, kw_only=True):
     """The master answered a subscription with an error status."""
 
@@ -174,6 +180,8 @@ class OpenStream(Effect, frozen=True, kw_only=True):
     address: str
     framework_id: FrameworkId | None
     suppressed_roles: tuple[str, ...]
+    standby: bool = False
+    """Whether to wait while another scheduler has the framework."""
 
 
 class CloseStream(Effect, frozen=True, kw_only=True):

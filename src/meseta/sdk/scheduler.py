@@ -22,11 +22,12 @@ import getpass
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 
+from meseta.errors import ConfigError
 from meseta.ids import FrameworkId, OfferId, TaskId
 from meseta.sdk.codec import SchedulerCall, SchedulerEvent, token_of
 from meseta.sdk.connection import SchedulerConnection
 from meseta.sdk.desk import Desk, Failure, Message, reconcile_call
-from meseta.sdk.detect import parse_masters
+from meseta.sdk.detect import find_masters
 from meseta.sdk.faults import EndedError
 from meseta.sdk.feeds import Feed
 from meseta.sdk.handlers import Handler
@@ -43,12 +44,17 @@ HOLD_OFFERS_S = 60.0
 class Scheduler:
     """A framework's scheduler, subscribed within `async with`, or between `start` and `stop`.
 
-    `masters` are addresses: `host:port`, URLs, several with commas or as a list. Offers that an iteration
+    `masters` are addresses: `host:port`, URLs, several with commas or as a list, or that of the ZooKeeper
+    which knows the leading one, `zk://host:port/path`. Offers that an iteration
     passed over are declined if `decline_unused`, and those that lie unused for `hold_offers_s` seconds
     anyway (None: never). Leaving `async with` tears the framework down unless `teardown_on_exit` is false:
     then its tasks live on for `failover_timeout_s` seconds, in which a scheduler with the same
     `framework_id` can take over. The same window covers a lost connection. `info` is a FrameworkInfo that
     wins over the arguments, for everything that has none.
+
+    With `standby` several schedulers share one `framework_id`, which they may choose: the first to come has
+    the framework, `async with` of the others waits, and when the one that has it is gone the next is
+    subscribed at once. Raises ConfigError for a standby without a `framework_id`.
     """
 
     def __init__(
@@ -71,7 +77,10 @@ class Scheduler:
         decline_unused: bool = True,
         hold_offers_s: float | None = HOLD_OFFERS_S,
         teardown_on_exit: bool = True,
+        standby: bool = False,
     ) -> None:
+        if standby and not framework_id and not (info is not None and info.HasField("id")):
+            raise ConfigError("a standby scheduler needs the framework_id that all schedulers of it share")
         self.info = framework_info(
             info,
             name=name,
@@ -88,11 +97,12 @@ class Scheduler:
         self._teardown_on_exit = teardown_on_exit
         self._desk = Desk(explicit=explicit_acknowledgements, hold_offers_s=hold_offers_s)
         self._connection = self._desk.connection = SchedulerConnection(
-            parse_masters(masters),
+            find_masters(masters),
             self.info,
             self._desk,
             suppressed_roles=suppressed_roles,
             repeats=explicit_acknowledgements,
+            standby=standby,
             credential=None if principal is None or secret is None else (principal, secret),
         )
 

@@ -12,7 +12,7 @@ from meseta.ids import FrameworkId
 from meseta.sdk.callbacks import Scheduler
 from meseta.sdk.codec import SchedulerCall, SchedulerEvent, token_of
 from meseta.sdk.connection import SchedulerConnection
-from meseta.sdk.detect import parse_masters
+from meseta.sdk.detect import find_masters
 from meseta.sdk.driver_threads import DriverThreads, Status
 from meseta.sdk.events import Token
 from meseta.sdk.faults import NotSubscribedError, SdkError
@@ -25,7 +25,7 @@ Operation = mesos_pb2.Offer.Operation
 class MesosSchedulerDriver(DriverThreads):
     """Connects a `Scheduler` to the master. Methods may be called from any thread; none of them waits.
 
-    `master` is an address or several, as in `meseta.sdk.detect`. All methods return the driver's status.
+    `master` is an address in any form of `meseta.sdk.detect`. All methods return the driver's status.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class MesosSchedulerDriver(DriverThreads):
         self._framework = mesos_pb2.FrameworkInfo()
         self._framework.CopyFrom(framework)
         self._framework.user = framework.user or getpass.getuser()
-        self._masters = parse_masters(master)
+        self._masters = find_masters(master)
         self._implicit = implicitAcknowledgements
         self._credential = (credential.principal, credential.secret) if credential is not None else None
         self._suppressed = tuple(suppressedRoles)

@@ -3,11 +3,15 @@
     Started ─▶ CONNECTING ──Subscribed──▶ SUBSCRIBED ──stream lost, silence──▶ WAITING ─▶ CONNECTING …
                   │  ▲ redirected: ask there at once                             (backoff, next master)
                   │  └── refused for now, broken ──▶ WAITING
-                  └── refused for good, ERROR event ──▶ STOPPED
+                  ├── refused for good, ERROR event ──▶ STOPPED
+                  └── a heartbeat comes first ──▶ STANDBY ──Subscribed──▶ SUBSCRIBED
 
 The session finds the leading master (it follows redirects and goes round a list), keeps one stream
 open, notices when it falls silent, and subscribes again with the same framework id and the same
 suppressed roles. Only an ERROR event, a refusal that trying again cannot cure, or a stop end it.
+
+With `standby` it takes the framework from nobody: while another scheduler has it, the master sends
+heartbeats only, and SUBSCRIBED when the turn has come.
 
 Which attempt an event belongs to is part of the event, because the bytes of a stream that was given up
 may still be on their way: such events are dropped.
@@ -44,6 +48,7 @@ from meseta.sdk.events import (
     Event,
     EventArrived,
     HeartbeatArrived,
+    LeaderDetected,
     OpenStream,
     ReportDisconnected,
     ReportStopped,
@@ -71,6 +76,8 @@ BACKOFF_FIRST_S = 0.25
 BACKOFF_MAX_S = 10.0
 SUBSCRIBE_TIMEOUT_S = 15.0
 """How long the master may take from the connect to SUBSCRIBED."""
+HEARTBEAT_INTERVAL_S = 15.0
+"""What a standby takes for the interval of heartbeats; only SUBSCRIBED tells the true one."""
 SILENT_HEARTBEATS = 5
 """A stream that said nothing for this many heartbeat intervals is dead."""
 TEARDOWN_TIMEOUT_S = 10.0
@@ -84,13 +91,15 @@ class Phase(Enum):
 
     IDLE = "idle"
     CONNECTING = "connecting"
+    STANDBY = "standby"
     SUBSCRIBED = "subscribed"
     WAITING = "waiting"
     STOPPED = "stopped"
 
 
 class SchedulerSession:
-    """The machine. `masters` are tried in turn; `framework_id` takes over a framework that exists.
+    """The machine. `masters` are tried in turn; without any, `LeaderDetected` says where the master is.
+    `framework_id` takes over a framework that exists.
 
     `repeats` passes repeated updates on until they are settled, as an application that acknowledges
     by itself may want; without, each update is passed on once.
@@ -105,9 +114,11 @@ class SchedulerSession:
         framework_id: FrameworkId | None = None,
         suppressed_roles: Iterable[str] = (),
         repeats: bool = False,
+        standby: bool = False,
     ) -> None:
-        assert masters, "a session needs the address of a master"
+        assert framework_id is not None or not standby, "a standby knows for which framework it stands by"
         self.phase = Phase.IDLE
+        self._standby = standby
         self.framework_id = framework_id
         self.roles = tuple(roles)
         self.suppressed = {role for role in suppressed_roles if role in self.roles}
@@ -117,7 +128,7 @@ class SchedulerSession:
         self._deadlines = Deadlines()
         self._updates = _UpdateBook()
         self._attempt = 0
-        self._address = self._masters[0]
+        self._address = self._masters[0] if self._masters else ""
         self._stream_id: str | None = None
         self._silence_s = 0.0
         self._master = 0
@@ -151,7 +162,19 @@ class SchedulerSession:
     def on_started(self, event: Started, now: float) -> list[Effect]:
         if self.phase is not Phase.IDLE:
             return []
-        return self._connect(self._masters[self._master], now)
+        return self._seek(now)
+
+    def on_leader_detected(self, event: LeaderDetected, now: float) -> list[Effect]:
+        """Go to the new leader. A stream that works is kept as long as nobody else is known to lead."""
+        self._masters = () if event.address is None else (event.address,)
+        self._master = 0
+        is_new = event.address not in (None, self._address)
+        if self.phase in _ATTACHED:
+            return self._lose("another master leads", now) if is_new else []
+        if self.phase is Phase.WAITING or (self.phase is Phase.CONNECTING and is_new):
+            self._failures = 0
+            return self._lose("another master leads", now)
+        return []
 
     def on_stream_opened(self, event: StreamOpened, now: float) -> list[Effect]:
         self._stream_id = event.stream_id
@@ -188,6 +211,10 @@ class SchedulerSession:
         return effects + self._send_teardown() if self._stopping else effects
 
     def on_heartbeat_arrived(self, event: HeartbeatArrived, now: float) -> list[Effect]:
+        if self._standby and self.phase is Phase.CONNECTING:
+            self.phase = Phase.STANDBY
+            self._redirects = self._failures = 0
+            self._silence_s = SILENT_HEARTBEATS * HEARTBEAT_INTERVAL_S
         self._hear(now)
         return []
 
@@ -195,6 +222,13 @@ class SchedulerSession:
         if self._teardown_sent:
             return self._stop(None)  # It was removed, and only the answer that said so got lost.
         return self._stop(f"the master ended the framework: {event.message}")
+
+    def _seek(self, now: float) -> list[Effect]:
+        """Connect to the master whose turn it is; wait until one is detected if there is none."""
+        if not self._masters:
+            self.phase = Phase.WAITING
+            return []
+        return self._connect(self._masters[self._master], now)
 
     def _connect(self, address: str, now: float) -> list[Effect]:
         self.phase = Phase.CONNECTING
@@ -209,6 +243,7 @@ class SchedulerSession:
                 address=address,
                 framework_id=self.framework_id,
                 suppressed_roles=suppressed,
+                standby=self._standby,
             )
         ]
 
@@ -222,8 +257,8 @@ class SchedulerSession:
             effects.append(ReportDisconnected(reason=reason))
             if self._subscribed_at is not None and now - self._subscribed_at > BACKOFF_MAX_S:
                 self._failures = 0
-        else:
-            self._master = (self._master + 1) % len(self._masters)
+        elif self.phase is not Phase.STANDBY:
+            self._master = (self._master + 1) % max(1, len(self._masters))
         self.phase = Phase.WAITING
         self._attempt += 1
         self._redirects = 0
@@ -231,16 +266,19 @@ class SchedulerSession:
         longest_s = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2.0 ** min(self._failures, 16))
         self._failures += 1
         self._deadlines.cancel("silence")
-        self._deadlines.arm("retry", now + self._entropy.random() * longest_s)
+        if self._masters:
+            self._deadlines.arm("retry", now + self._entropy.random() * longest_s)
+        else:
+            self._deadlines.cancel("retry")
         return effects
 
     def _hear(self, now: float) -> None:
-        if self.phase is Phase.SUBSCRIBED:
+        if self.phase in _ATTACHED:
             self._deadlines.arm("silence", now + self._silence_s)
 
     def _on_deadline(self, key: str, now: float) -> list[Effect]:
         if key == "retry":
-            return self._connect(self._masters[self._master], now)
+            return self._seek(now)
         if key == "silence":
             return self._lose(f"the master at {self._address} fell silent", now)
         return self._stop("the framework was not torn down: no master answered in time")
@@ -326,6 +364,8 @@ class SchedulerSession:
             return self._stop(None)
         if self._stopping:
             return []
+        if self._standby and self.phase is not Phase.SUBSCRIBED:
+            return self._stop(None)  # The framework is another scheduler's, or may be.
         self._stopping = True
         self._deadlines.arm("stop", now + TEARDOWN_TIMEOUT_S)
         return self._send_teardown() if self.phase is Phase.SUBSCRIBED else []
@@ -341,6 +381,9 @@ class SchedulerSession:
         return [CloseStream(attempt=self._attempt), ReportStopped(fault=fault)]
 
 
+_ATTACHED = (Phase.SUBSCRIBED, Phase.STANDBY)
+"""A stream is open, and says something at least with every heartbeat."""
+
 _OF_STREAM = (
     StreamOpened,
     StreamRedirected,
@@ -355,6 +398,7 @@ _OF_STREAM = (
 
 HANDLERS: dict[type[Event], Callable[[SchedulerSession, Any, float], list[Effect]]] = {
     Started: SchedulerSession.on_started,
+    LeaderDetected: SchedulerSession.on_leader_detected,
     StreamOpened: SchedulerSession.on_stream_opened,
     StreamRedirected: SchedulerSession.on_stream_redirected,
     StreamRefused: SchedulerSession.on_stream_refused,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ PROTOBUF = "application/x-protobuf"
 CALL_TIMEOUT_S = 30.0
 EVENT_BYTES_MAX = 64 << 20
 REASON_CHARS_MAX = 2_000
+NO_HEADERS: Mapping[str, str] = {}
 
 
 class Reply(NamedTuple):
@@ -64,9 +65,12 @@ class Transport:
         return Reply(response.status, "" if response.status < 300 else _reason(response.body))
 
     @asynccontextmanager
-    async def stream(self, url: str, body: bytes) -> AsyncIterator[EventStream]:
+    async def stream(
+        self, url: str, body: bytes, extra_headers: Mapping[str, str] = NO_HEADERS
+    ) -> AsyncIterator[EventStream]:
         """Subscribe. Raises UnreachableError."""
-        stream = await self._client.stream("POST", url, self._headers, body, timeout_s=CALL_TIMEOUT_S)
+        headers = {**self._headers, **extra_headers}
+        stream = await self._client.stream("POST", url, headers, body, timeout_s=CALL_TIMEOUT_S)
         try:
             yield EventStream(stream)
         finally:

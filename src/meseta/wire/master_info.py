@@ -10,7 +10,15 @@ from meseta.errors import WireError
 from meseta.wire import json
 from meseta.wire.gen.mesos_pb2 import MasterInfo
 
-__all__ = ["MasterInfo", "info_of_address", "info_of_json", "info_of_pid", "info_of_protobuf", "json_of_info"]
+__all__ = [
+    "MasterInfo",
+    "address_of_info",
+    "info_of_address",
+    "info_of_json",
+    "info_of_pid",
+    "info_of_protobuf",
+    "json_of_info",
+]
 
 _PID = re.compile(r"[^@\s]+@([^@\s:]+):(\d{1,5})", re.ASCII)
 
@@ -18,6 +26,11 @@ _PID = re.compile(r"[^@\s]+@([^@\s:]+):(\d{1,5})", re.ASCII)
 def json_of_info(info: MasterInfo) -> bytes:
     """Return what masters write."""
     return json.to_json(info)
+
+
+def address_of_info(info: MasterInfo) -> str:
+    """Return `host:port`, at which the master can be reached."""
+    return info.pid.rpartition("@")[2]
 
 
 def info_of_json(data: bytes) -> MasterInfo:

@@ -78,6 +78,6 @@ def test_answers_that_are_none(
 
 
 def test_no_address(capsys: pytest.CaptureFixture[str]) -> None:
-    status, said = failure(["agents", "--master", "zk://a/b"], capsys)
+    status, said = failure(["agents", "--master", "ftp://a/b"], capsys)
     assert status == 2
-    assert "zk" in said
+    assert "ftp" in said

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from meseta.errors import ConfigError
-from meseta.sdk.detect import leader_of, parse_masters
+from meseta.sdk.detect import Masters, find_masters, leader_of, parse_masters
 
 
 @pytest.mark.parametrize(
@@ -29,11 +31,24 @@ def test_anything_else_is_refused_with_a_sentence(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "part"),
-    [("zk://a:2181/mesos", "cannot ask zk"), ("https://a:1", "not https"), ("etcd://a", "cannot ask etcd")],
+    [
+        ("a:1,zk://a:2181/mesos", "give its address alone"),
+        ("https://a:1", "not https"),
+        ("ftp://a", "not ftp"),
+    ],
 )
 def test_other_schemes_say_what_to_do_instead(text: str, part: str) -> None:
     with pytest.raises(ConfigError, match=part):
         parse_masters(text)
+
+
+def test_a_service_that_knows_the_leader_is_told_from_masters(tmp_path: Path) -> None:
+    assert find_masters("a:1,b:2") == Masters(("http://a:1", "http://b:2"))
+    assert find_masters("zk://a:1,b:2/mesos") == Masters((), "zk://a:1,b:2/mesos")
+    (tmp_path / "zk").write_text("zk://a:1/mesos\n")
+    assert find_masters(f"file://{tmp_path}/zk") == Masters((), "zk://a:1/mesos")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        find_masters(f"file://{tmp_path}/nothing")
 
 
 def test_locations_of_redirects_are_protocol_relative() -> None:

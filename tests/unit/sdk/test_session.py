@@ -22,6 +22,7 @@ from meseta.sdk.events import (
     Event,
     EventArrived,
     HeartbeatArrived,
+    LeaderDetected,
     OpenStream,
     ReportDisconnected,
     ReportStopped,
@@ -363,3 +364,76 @@ def test_leaving_for_a_failover_closes_the_stream_at_once() -> None:
     play = Play()
     play.subscribe()
     assert play.say(StopRequested(teardown=False)) == [CloseStream(attempt=1), ReportStopped(fault=None)]
+
+
+def detecting(leader: str | None = None) -> Play:
+    """A session that is told who leads."""
+    play = Play()
+    play.session = SchedulerSession((), ("eng", "web"), Dice())
+    assert play.say(Started()) == []
+    assert play.session.deadline() is None
+    if leader is not None:
+        play.say(LeaderDetected(address=leader))
+        play.ring()
+    return play
+
+
+def test_without_masters_it_waits_until_one_is_detected() -> None:
+    play = detecting()
+    assert play.say(LeaderDetected(address=None)) == [CloseStream(attempt=0)]
+    play.say(LeaderDetected(address="a"))
+    assert only(play.ring()).address == "a"
+
+
+def test_another_leader_is_gone_to() -> None:
+    play = detecting("a")
+    play.accept()
+    lost = play.say(LeaderDetected(address="b"))
+    assert ReportDisconnected(reason="another master leads") in lost
+    assert only(play.ring()).address == "b"
+
+
+def test_a_stream_is_kept_while_nobody_else_is_known_to_lead() -> None:
+    play = detecting("a")
+    play.accept()
+    assert play.say(LeaderDetected(address="a")) == []
+    assert play.say(LeaderDetected(address=None)) == []
+    play.say(StreamBroken(attempt=play.attempt, reason="gone"))
+    assert play.session.deadline() is None
+    play.say(LeaderDetected(address="b"))
+    assert only(play.ring()).address == "b"
+
+
+def test_an_attempt_at_a_master_that_no_longer_leads_is_given_up() -> None:
+    play = detecting("a")
+    assert play.say(LeaderDetected(address="a")) == []
+    assert CloseStream(attempt=play.attempt) in play.say(LeaderDetected(address="b"))
+    assert only(play.ring()).address == "b"
+
+
+def test_a_standby_waits_for_its_turn_and_is_patient_while_heartbeats_come() -> None:
+    play = Play("a", "b", framework_id=FRAMEWORK, standby=True)
+    assert only(play.say(Started())).standby
+    play.say(StreamOpened(attempt=1, stream_id="stream-1"))
+    assert play.say(HeartbeatArrived(attempt=1)) == []
+    assert play.session.phase is Phase.STANDBY
+    assert play.session.deadline() == play.now + SILENT_HEARTBEATS * HEARTBEAT_INTERVAL_S
+    assert only(play.say(CallRequested(number=7, call="KILL"))).sent is False
+    assert play.accept() == [ReportSubscribed(framework_id=FRAMEWORK, again=False, payload="info")]
+    assert only(play.say(CallRequested(number=8, call="KILL"))).stream_id == "stream-1"
+
+
+def test_a_standby_that_loses_its_stream_stands_by_again_at_the_same_master() -> None:
+    play = Play("a", "b", framework_id=FRAMEWORK, standby=True)
+    play.say(Started())
+    play.say(HeartbeatArrived(attempt=1))
+    assert play.say(StreamBroken(attempt=1, reason="gone")) == [CloseStream(attempt=1)]
+    opened = only(play.ring())
+    assert (opened.address, opened.standby) == ("a", True)
+
+
+def test_a_standby_that_leaves_tears_nothing_down() -> None:
+    play = Play(framework_id=FRAMEWORK, standby=True)
+    play.say(Started())
+    play.say(HeartbeatArrived(attempt=1))
+    assert play.say(StopRequested(teardown=True)) == [CloseStream(attempt=1), ReportStopped(fault=None)]

@@ -14,6 +14,10 @@ It may be told again: then the same master is to be tried again.
 """
 
 
+Warn = Callable[[str], None]
+"""Takes a sentence for people about what keeps a detector from its work."""
+
+
 class Detector(Protocol):
     """Tells its `OnDetected` who leads, from `start` to `stop`, on the loop that it was started on."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from meseta.errors import ConfigError, UnreachableError
 from meseta.machine import Entropy
 from meseta.runtime.detectors.contender import Group
-from meseta.runtime.detectors.detector import Detector, OnDetected
+from meseta.runtime.detectors.detector import Detector, OnDetected, Warn
 from meseta.runtime.detectors.static import StaticDetector
 from meseta.wire.master_info import MasterInfo
 
@@ -41,7 +41,12 @@ def is_service(address: str) -> bool:
 
 
 def find_detector(
-    address: str, entropy: Entropy, on_detected: OnDetected, session_timeout_s: float = SESSION_TIMEOUT_S
+    address: str,
+    entropy: Entropy,
+    on_detected: OnDetected,
+    *,
+    warn: Warn,
+    session_timeout_s: float = SESSION_TIMEOUT_S,
 ) -> Detector:
     """Return what finds the master; see above for the forms. Raises ConfigError."""
     address = read_address(address)
@@ -49,8 +54,8 @@ def find_detector(
         from meseta.runtime.detectors.zookeeper import ZooKeeperDetector
         from meseta.runtime.zookeeper import parse_address
 
-        return ZooKeeperDetector(parse_address(address), session_timeout_s, entropy, on_detected)
-    return StaticDetector(address, entropy, on_detected)
+        return ZooKeeperDetector(parse_address(address), session_timeout_s, entropy, on_detected, warn)
+    return StaticDetector(address, entropy, on_detected, warn)
 
 
 def find_group(address: str, data: bytes, session_timeout_s: float = SESSION_TIMEOUT_S) -> Group:
@@ -73,7 +78,7 @@ async def detect_leader(address: str, entropy: Entropy, timeout_s: float) -> Mas
         if leader is not None and not found.done():
             found.set_result(leader)
 
-    detector = find_detector(address, entropy, on_detected)
+    detector = find_detector(address, entropy, on_detected, warn=lambda text: None)
     detector.start()
     try:
         async with asyncio.timeout(timeout_s):

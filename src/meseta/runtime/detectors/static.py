@@ -9,26 +9,23 @@ from __future__ import annotations
 import asyncio
 import socket
 
-import structlog
-
 from meseta.errors import ConfigError
 from meseta.machine import Entropy
-from meseta.runtime.detectors.detector import OnDetected
+from meseta.runtime.detectors.detector import OnDetected, Warn
 from meseta.runtime.detectors.patience import Patience
 from meseta.wire.master_info import info_of_address
 
 MASTER_PORT = 5050
 
-log = structlog.get_logger()
-
 
 class StaticDetector:
     """Tells `on_detected` where the master is; None as long as its name cannot be resolved."""
 
-    def __init__(self, address: str, entropy: Entropy, on_detected: OnDetected) -> None:
+    def __init__(self, address: str, entropy: Entropy, on_detected: OnDetected, warn: Warn) -> None:
         """`address` is `host:port` or `host`. Raises ConfigError if it is neither."""
         self._host, self._port = _split(address)
         self._on_detected = on_detected
+        self._warn = warn
         self._patience = Patience(entropy, self.start)
         self._attempt: asyncio.Task[None] | None = None
 
@@ -55,7 +52,7 @@ class StaticDetector:
         try:
             found = await loop.getaddrinfo(self._host, self._port, family=socket.AF_INET)
         except OSError as error:
-            log.warning(f"the master's name '{self._host}' cannot be resolved: {error.strerror or error}")
+            self._warn(f"the master's name '{self._host}' cannot be resolved: {error.strerror or error}")
             self._on_detected(None)
             self.on_lost()
         else:

@@ -31,7 +31,7 @@ from kazoo.exceptions import (
 from meseta.election import events as e
 from meseta.errors import WireError
 from meseta.machine import Entropy
-from meseta.runtime.detectors.detector import OnDetected
+from meseta.runtime.detectors.detector import OnDetected, Warn
 from meseta.runtime.detectors.patience import Patience
 from meseta.runtime.zookeeper import Address, ZooKeeper
 from meseta.wire.master_info import MasterInfo, info_of_json, info_of_pid, info_of_protobuf
@@ -80,11 +80,17 @@ class ZooKeeperDetector:
     """Tells who leads. Without a connection for as long as a session lasts, nobody is known to."""
 
     def __init__(
-        self, address: Address, session_timeout_s: float, entropy: Entropy, on_detected: OnDetected
+        self,
+        address: Address,
+        session_timeout_s: float,
+        entropy: Entropy,
+        on_detected: OnDetected,
+        warn: Warn,
     ) -> None:
         self._address = address
         self._session_timeout_s = session_timeout_s
         self._on_detected = on_detected
+        self._warn = warn
         self._patience = Patience(entropy, self._repeat)
         self._has_told = False
         self._entry: Entry | None = None
@@ -98,7 +104,7 @@ class ZooKeeperDetector:
         self._zookeeper = ZooKeeper(
             self._address, self._session_timeout_s, self._on_connected, self._on_disconnected
         )
-        self._folder = Folder(self._zookeeper, self._find_leader, self._on_found)
+        self._folder = Folder(self._zookeeper, self._find_leader, self._on_found, self._warn)
         self._forgetting = self._loop.call_later(self._session_timeout_s, self._forget)
         self._zookeeper.start()
 
@@ -124,7 +130,7 @@ class ZooKeeperDetector:
 
     def _on_disconnected(self) -> None:
         if self._forgetting is None:
-            log.warning(f"the connection to {self._address} is lost")
+            self._warn(f"the connection to {self._address} is lost")
             self._forgetting = self._loop.call_later(self._session_timeout_s, self._forget)
 
     def _remember(self) -> None:
@@ -133,7 +139,7 @@ class ZooKeeperDetector:
             self._forgetting = None
 
     def _forget(self) -> None:
-        log.warning(f"{self._address} cannot be reached: the leading master is not known")
+        self._warn(f"{self._address} cannot be reached: the leading master is not known")
         self._entry = None
         self._tell(None)
 
@@ -156,7 +162,7 @@ class ZooKeeperDetector:
             try:
                 leader = read_entry(*found)
             except WireError as fault:
-                log.warning(f"{self._address}/{found[0].name} does not say which master it is: {fault}")
+                self._warn(f"{self._address}/{found[0].name} does not say which master it is: {fault}")
         self._tell(leader)
 
     def _tell(self, leader: MasterInfo | None) -> None:
@@ -192,7 +198,7 @@ class ZooKeeperGroup:
         self._zookeeper = ZooKeeper(
             self._address, self._session_timeout_s, self._on_connected, self._on_disconnected
         )
-        self._folder = Folder(self._zookeeper, lambda client, entries: entries, self._on_seen)
+        self._folder = Folder(self._zookeeper, lambda client, entries: entries, self._on_seen, log.warning)
         self._zookeeper.start()
 
     def enrol(self, session: int) -> None:
@@ -285,12 +291,14 @@ class Folder:
         zookeeper: ZooKeeper,
         look: Callable[[Any, list[Entry]], Any],
         on_seen: Callable[[Any], None],
+        warn: Warn,
     ) -> None:
         """`look` is called in a thread, with kazoo's client and the entries; `on_seen` with its result."""
         self._zookeeper = zookeeper
         self._path = zookeeper.address.path
         self._read = look
         self._on_seen = on_seen
+        self._warn = warn
         self._loop = asyncio.get_running_loop()
 
     def look(self) -> None:
@@ -313,7 +321,7 @@ class Folder:
 
     def _on_failed(self, fault: KazooException) -> None:
         if not isinstance(fault, ConnectionLoss | SessionExpiredError):
-            log.warning(f"{self._zookeeper.address} cannot be read: {explain(fault)}")
+            self._warn(f"{self._zookeeper.address} cannot be read: {explain(fault)}")
             self._loop.call_later(RETRY_S, self.look)
 
 
