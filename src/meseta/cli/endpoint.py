@@ -57,7 +57,7 @@ class Cluster:
         Raises FailedError with the master's reason if it does not do it; else as `get`.
         """
         answer = await self._ask("/api/v1", msgspec.json.encode(call))
-        if answer.status in (400, 409):
+        if answer.status in (400, 404, 409, 503):
             raise FailedError(f"the master refuses: {answer.body.decode(errors='replace').strip()}")
         _check(answer, f"the master at {self.master} answered {call['type']}")
 

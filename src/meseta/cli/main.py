@@ -29,6 +29,7 @@ COMMANDS = (
     "weights",
     "offers",
     "explain",
+    "maintenance",
     "state",
     "master",
     "agent",

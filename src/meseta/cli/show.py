@@ -29,6 +29,7 @@ STATE_STYLES = {
     "unreachable": "red",
     "disconnected": "yellow",
     "draining": "yellow",
+    "drained": "yellow",
     "deactivated": "yellow",
     "inactive": "yellow",
     "ended": "dim",
