@@ -32,6 +32,9 @@ UPDATE_FRAMEWORK = s.Call.UPDATE_FRAMEWORK
 UNKNOWN = s.Call.UNKNOWN
 ODD_KINDS = frozenset({s.Call.RECONCILE_OPERATIONS, UNKNOWN})
 
+STANDBY_HEADER = "meseta-standby"
+"""With the value `true`: wait while another scheduler has the framework. Not in the body, because all
+schedulers of a framework describe it alike."""
 UNKNOWN_STREAM = e.StreamId(0)
 """Stands for the stream until the subscription is known to get one."""
 Feed = Callable[[e.MasterEvent], None]
@@ -85,15 +88,14 @@ class SchedulerApi:
         self.counters["scheduler_calls_refused"] += 1
         responder.send(answer)
 
-    def _subscribe(
-        self, call: s.Call, request: Request, responder: Responder, principal: str | None
-    ) -> None:
+    def _subscribe(self, call: s.Call, request: Request, responder: Responder, principal: str | None) -> None:
         formats = accepted(request)
         if formats is None:
             self._refuse(responder, plain(406, Formats.REFUSAL))
             return
         stream_header = request.headers.get("mesos-stream-id")
-        event = subscription(call, UNKNOWN_STREAM, principal, self._constraints_fault)
+        standby = request.headers.get(STANDBY_HEADER, "").lower() == "true"
+        event = subscription(call, UNKNOWN_STREAM, principal, self._constraints_fault, standby=standby)
         refusal = subscribe_refusal(event.info, principal, stream_header)
         if refusal is not None:
             self._refuse(responder, plain(refusal.code, refusal.text))

@@ -85,6 +85,7 @@ NAMES = (
     "master/offers_held_back",
     "master/offers_timed_out",
     "master/framework_registrations_refused",
+    "master/standby_promotions",
     *(f"master/operations/{state}" for state in _OPERATION_STATES),
     *(
         f"master/operations/{type_.name.lower()}/{state}"

@@ -73,6 +73,8 @@ class SubscribeRequested(_Event, frozen=True, gc=False, kw_only=True):
     info: FrameworkInfo
     force: bool = True
     """Whether to take over from another live driver; HTTP subscriptions always do."""
+    standby: bool = False
+    """Whether to wait while another scheduler has the framework; over HTTP only."""
     suppressed_roles: tuple[str, ...] = ()
     constraints: OfferConstraints | None = None
     constraints_fault: str | None = None

@@ -34,6 +34,14 @@ from meseta.master.events import (
 )
 from meseta.master.rescinding import discard_offer, rescind_offers, withdraw_inverse_offers
 from meseta.master.senders import caller
+from meseta.master.standbys import (
+    UNNAMED,
+    dismiss_standbys,
+    next_standby,
+    on_standby_gone,
+    stand_by,
+    standby_fault,
+)
 from meseta.master.state import FrameworkState, State, new_framework, remember
 from meseta.master.statuses import make_update
 from meseta.master.tasks import bury_unreachable_task, remove_executor, remove_task, update_task
@@ -48,9 +56,16 @@ def on_subscribe_requested(state: State, event: SubscribeRequested, now: float) 
     info = event.info
     known = "reregister" if info.id else "register"
     state.counters[f"master/messages_{known}_framework"] += 1
+    _subscribe(state, event, now)
+
+
+def _subscribe(state: State, event: SubscribeRequested, now: float) -> None:
+    info = event.info
     if info.principal is None and event.principal is not None:
         info = msgspec.structs.replace(info, principal=event.principal)
     fault = framework_fault(state, info) or demand_fault(event) or authorization_fault(state, info)
+    if fault is None and event.standby and not info.id:
+        fault = UNNAMED
     if fault is not None:
         _refuse(state, event.peer, info, fault)
     elif info.id:
@@ -116,8 +131,14 @@ def _subscribe_again(state: State, event: SubscribeRequested, info: FrameworkInf
     fault = update_fault(framework.info, info)
     if fault is None and _is_late(framework, event):
         fault = "Framework failed over"
+    waits = event.standby and framework.connected
+    if fault is None and waits:
+        fault = standby_fault(state, framework)
     if fault is not None:
         _refuse(state, event.peer, info, fault)
+        return
+    if waits:
+        stand_by(state, framework, event, now)
         return
     update_framework(state, framework, info, event, now)
     again = _take_over(state, framework, event, now) and known
@@ -269,14 +290,18 @@ def _reply(state: State, event: FrameworkUpdateRequested, code: int, text: str) 
 
 
 def on_stream_closed(state: State, event: StreamClosed, now: float) -> None:
-    """Give the framework whose stream ended its time to fail over."""
+    """Give the framework whose stream ended its time to fail over; or forget a standby."""
+    on_standby_gone(state, event.stream)
     id = state.peers.get(event.stream)
     if id is not None:
         disconnect_framework(state, state.frameworks[id], now)
 
 
 def disconnect_framework(state: State, framework: FrameworkState, now: float) -> None:
-    """Note that the framework has no scheduler any more; remove it unless one comes in time."""
+    """Note that the framework has no scheduler any more: a standby is the next.
+
+    Without one it is removed, unless a scheduler comes in time.
+    """
     state.note(f"Framework {framework} disconnected")
     if isinstance(framework.peer, str):
         state.tell(framework, Errored("Framework disconnected"))
@@ -284,6 +309,15 @@ def disconnect_framework(state: State, framework: FrameworkState, now: float) ->
     _deactivate(state, framework, now)
     timeout_s = max(0.0, framework.info.failover_timeout_s)
     state.deadlines.arm(("failover", framework.id), now + timeout_s)
+    _promote_standby(state, framework, now)
+
+
+def _promote_standby(state: State, framework: FrameworkState, now: float) -> None:
+    """Subscribe whoever has waited longest; the next, if that one is refused."""
+    while not framework.connected and (event := next_standby(state, framework)) is not None:
+        state.note(f"Scheduler at {event.peer} takes over framework {framework}, for which it stood by")
+        state.counters["master/standby_promotions"] += 1
+        _subscribe(state, event, now)
 
 
 def _hang_up(state: State, framework: FrameworkState) -> None:
@@ -357,6 +391,7 @@ def remove_framework(state: State, framework: FrameworkState, now: float) -> Non
         if (agent := state.agents.get(agent_id)) is not None:
             state.tell_agent(agent, ShutdownFramework(framework.id))
     _end_tasks(state, framework, now)
+    dismiss_standbys(state, framework)
     for executors in list(framework.executors.values()):
         for executor in list(executors.values()):
             remove_executor(state, framework, state.agents[executor.agent_id], executor, now)

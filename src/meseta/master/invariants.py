@@ -113,6 +113,11 @@ def _check_inverse_offers(state: State) -> None:
 def _check_indexes(state: State) -> None:
     for peer, framework_id in state.peers.items():
         assert state.frameworks[framework_id].peer == peer, f"{peer} leads to another framework"
+    for peer, framework_id in state.standbys.items():
+        framework = state.frameworks[framework_id]
+        assert framework.connected, f"{peer} stands by for {framework}, which has no scheduler"
+        assert peer in framework.standbys, f"{peer} is no standby of {framework}"
+        assert peer not in state.peers, f"{peer} stands by and has a framework"
     for pid, agent_id in state.agent_pids.items():
         assert state.agents[agent_id].pid == pid, f"{pid} leads to another agent"
     for pids in state.addresses.values():

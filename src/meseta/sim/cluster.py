@@ -156,9 +156,17 @@ class Cluster:
         )
 
     def _make_scheduler(
-        self, number: int, framework: Framework, seat: Seat, info: FrameworkInfo, suppressed: tuple[str, ...]
+        self,
+        number: int,
+        framework: Framework,
+        seat: Seat,
+        info: FrameworkInfo,
+        suppressed: tuple[str, ...],
+        *,
+        standby: bool,
     ) -> SchedulerNode:
-        address = f"10.2.{number // 250}.{number % 250 + 1}:{40_000 + framework.lives}"
+        port = 40_000 + framework.processes
+        address = f"10.2.{number // 250}.{number % 250 + 1}:{port}"
         scheduler = SchedulerNode(
             self.network,
             framework.name,
@@ -169,6 +177,7 @@ class Cluster:
             info=info,
             application=seat,
             suppressed_roles=suppressed,
+            standby=standby,
         )
         self.schedulers.append(scheduler)
         return scheduler

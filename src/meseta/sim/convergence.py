@@ -72,8 +72,8 @@ def _framework_faults(state: State, framework: Framework) -> Iterator[str]:
 
 
 def _process_faults(cluster: Cluster) -> Iterator[str]:
-    """Schedulers that were replaced have noticed."""
-    current = [framework.process for framework in cluster.frameworks]
+    """Schedulers that were replaced have noticed. Standbys wait."""
+    current = {p for framework in cluster.frameworks for p in (framework.process, framework.standby)}
     for scheduler in cluster.schedulers:
         stopped = scheduler.session.phase is session.Phase.STOPPED
         if scheduler.up and scheduler not in current and not stopped:

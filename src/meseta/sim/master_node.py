@@ -209,7 +209,12 @@ class MasterNode(Node[e.MasterEvent, x.MasterEffect]):
         self._stream_ids[self._stream_id(stream)] = stream
         exchange.reply(Opened(self._stream_id(stream)))
         self.feed(
-            e.SubscribeRequested(peer=stream, info=message.info, suppressed_roles=message.suppressed_roles)
+            e.SubscribeRequested(
+                peer=stream,
+                info=message.info,
+                suppressed_roles=message.suppressed_roles,
+                standby=message.standby,
+            )
         )
 
     def _call(self, exchange: Exchange, post: Post) -> None:

@@ -237,6 +237,7 @@ def _temper(chance: random.Random, number: int) -> Temper:
         checkpoint=pick([True, True, False]),
         partition_aware=pick([True, True, False]),
         failover_timeout_s=pick([0.0, 5.0, 60.0, 3600.0]),
+        standby=pick([False, False, True]),
     )
 
 

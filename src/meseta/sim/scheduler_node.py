@@ -52,8 +52,9 @@ class SchedulerNode(Node[sdk.Event, sdk.Effect]):
         info: FrameworkInfo,
         application: Application,
         suppressed_roles: tuple[str, ...] = (),
+        standby: bool = False,
     ) -> None:
-        """`info.id` names the framework to take over, if there is one."""
+        """`info.id` names the framework to take over, if there is one, or to stand by for."""
         super().__init__(network.world, name, address, clock, observers)
         self.network = network
         self.application = application
@@ -64,6 +65,7 @@ class SchedulerNode(Node[sdk.Event, sdk.Effect]):
             self.world.chance(f"{address}/session"),
             framework_id=info.id,
             suppressed_roles=suppressed_roles,
+            standby=standby,
         )
         self._numbers = itertools.count(1)
         self._attempt: int | None = None
@@ -201,7 +203,7 @@ class SchedulerNode(Node[sdk.Event, sdk.Effect]):
             partial(self._on_stream_lost, attempt),
         )
         info = self._info if effect.framework_id is None else routing.named(self._info, effect.framework_id)
-        self._stream.request(Subscribe(info, effect.suppressed_roles))
+        self._stream.request(Subscribe(info, effect.suppressed_roles, effect.standby))
 
     def _close_stream(self, effect: sdk.CloseStream) -> None:
         self._attempt = None

@@ -42,6 +42,8 @@ class Temper(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint: bool = True
     partition_aware: bool = True
     failover_timeout_s: float = 3600.0
+    standby: bool = False
+    """Has a second scheduler wait for the end of the first."""
 
     def info(self, name: str) -> FrameworkInfo:
         """Return how the framework describes itself."""

@@ -22,7 +22,6 @@ from meseta.records import (
     ExecutorInfo,
     ExecutorType,
     Filters,
-    FrameworkInfo,
     Launch,
     LaunchGroup,
     Operation,
@@ -91,9 +90,9 @@ class Framework:
         world: World,
         name: str,
         temper: Temper,
-        make_process: Callable[[Framework, Seat, FrameworkInfo, tuple[str, ...]], SchedulerNode],
+        make_process: Callable[..., SchedulerNode],
     ) -> None:
-        """`make_process` makes a process of its scheduler."""
+        """`make_process(framework, seat, info, suppressed_roles, standby=…)` makes a scheduler's process."""
         self.world = world
         self.name = name
         self.temper = temper
@@ -103,12 +102,16 @@ class Framework:
         self.settled: set[bytes] = set()
         """Updates that it has acknowledged, or was about to."""
         self.lives = 0
+        self.processes = 0
+        """How many have been made, standbys among them."""
         self.subscribed = False
         self.quiet = False
         """It launches nothing more."""
         self.offered: dict[AgentId, None] = {}
         """What it was offered since it fell quiet."""
         self.process: SchedulerNode | None = None
+        self.standby: SchedulerNode | None = None
+        """Waits for the end of `process`."""
         self.coming_back = False
         """A new process will start by itself."""
         self._chance: random.Random = world.chance(name)
@@ -128,21 +131,49 @@ class Framework:
 
     def start(self) -> None:
         """Start a process."""
+        self._begin_life()
+        self.process = self._new_process(Seat(self, self.lives), standby=False)
+        self.process.start()
+
+    def _new_process(self, seat: Seat, *, standby: bool) -> SchedulerNode:
+        info = self.temper.info(self.name)
+        if self.framework_id is not None:
+            info = msgspec.structs.replace(info, id=self.framework_id)
+        roles = (self.temper.role,) if self._suppressed else ()
+        self.processes += 1
+        return self._make_process(self, seat, info, roles, standby=standby)
+
+    def _begin_life(self) -> None:
         self.lives += 1
         self.subscribed = False
         self.coming_back = False
         self._held.clear()
         self._launches.clear()
         self._answers.clear()
-        info = self.temper.info(self.name)
-        if self.framework_id is not None:
-            info = msgspec.structs.replace(info, id=self.framework_id)
-        roles = (self.temper.role,) if self._suppressed else ()
-        self.process = self._make_process(self, Seat(self, self.lives), info, roles)
-        self.process.start()
         self._every(self.temper.reconcile_s, self._reconcile)
         if self.temper.kill_s:
             self._every(self.temper.kill_s, self._kill_one)
+
+    def _stand_by(self) -> None:
+        """Have another process wait for the end of this one."""
+        if self.temper.standby and self.standby is None:
+            seat = StandbySeat(self)
+            self.standby = self._new_process(seat, standby=True)
+            self.standby.start()
+
+    def _dismiss_standby(self) -> None:
+        """End the process that waits for a framework that is over."""
+        standby, self.standby = self.standby, None
+        if standby is not None:
+            standby.end()
+
+    def take_over(self) -> int:
+        """Go on with the standby, whose turn has come; the process before is over. Return its life."""
+        replaced, self.process, self.standby = self.process, self.standby, None
+        self._begin_life()
+        if replaced is not None:
+            replaced.end()
+        return self.lives
 
     def fail_over(self) -> None:
         """Start another process while one runs, which is ended if it does not notice."""
@@ -187,6 +218,7 @@ class Framework:
         self.framework_id = framework_id
         self.subscribed = True
         self._reconcile()
+        self._stand_by()
 
     def on_disconnected(self) -> None:
         """All offers are void."""
@@ -201,6 +233,7 @@ class Framework:
         if fault is None or "failed over" not in fault:
             self.framework_id = None
             self._alive.clear()
+            self._dismiss_standby()
         self.coming_back = True
         self._later(COME_BACK_S, self.start)
 
@@ -220,7 +253,7 @@ class Framework:
         if (offer_id := self._answers.pop(outcome.number, None)) is not None and not outcome.status:
             self._later(1.0, partial(self._decline, offer_id))  # Whether it has arrived is not known.
         if outcome.number == self._demand and not 200 <= outcome.status < 300:
-            self._later(1.0, self._say_demand)
+            self._later(1.0, self.say_demand)
         launched = self._launches.pop(outcome.number, ())
         if not outcome.sent or outcome.status >= 400:
             for task_id in launched:
@@ -258,7 +291,7 @@ class Framework:
             and self.process is not None
         ):
             self._suppressed = True
-            self._say_demand()
+            self.say_demand()
 
     def _decline(self, offer_id: OfferId) -> None:
         if self.process is not None and self.subscribed:
@@ -369,9 +402,9 @@ class Framework:
     def _want_again(self) -> None:
         if self._suppressed and self._wanted() > 0 and not self.quiet and self.process is not None:
             self._suppressed = False
-            self._say_demand()
+            self.say_demand()
 
-    def _say_demand(self) -> None:
+    def say_demand(self) -> None:
         """Tell the master whether offers are wanted, until it has heard."""
         if self.process is not None:
             self._demand = self.process.next_number()
@@ -447,3 +480,25 @@ class Seat:
         """See `Application`."""
         if self._is_taken:
             self._framework.on_stopped(fault)
+
+
+class StandbySeat(Seat):
+    """The same for a process that stands by: it has no life until it is subscribed."""
+
+    def __init__(self, framework: Framework) -> None:
+        super().__init__(framework, life=0)
+
+    def on_subscribed(self, framework_id: FrameworkId, again: bool) -> None:
+        """Take the framework over, the first time."""
+        takes_over = not self._life
+        if takes_over:
+            self._life = self._framework.take_over()
+        super().on_subscribed(framework_id, again)
+        if takes_over:
+            self._framework.say_demand()  # It may want something else than when it began to wait.
+
+    def on_stopped(self, fault: str | None) -> None:
+        """A framework that has ended needs no standby."""
+        if not self._life:
+            self._framework.standby = None
+        super().on_stopped(fault)

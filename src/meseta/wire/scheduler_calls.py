@@ -98,7 +98,12 @@ _FIELD_FAULTS: dict[int, Callable[[Call], str | None]] = {
 
 
 def subscription(
-    call: Call, peer: e.Peer, principal: str | None, constraints_fault: Callable[[Any], str | None]
+    call: Call,
+    peer: e.Peer,
+    principal: str | None,
+    constraints_fault: Callable[[Any], str | None],
+    *,
+    standby: bool = False,
 ) -> e.SubscribeRequested:
     """Lift a SUBSCRIBE call. `constraints_fault` is the allocator's check of offer constraints."""
     subscribe = call.subscribe
@@ -113,6 +118,7 @@ def subscription(
         constraints=constraints,
         constraints_fault=constraints_fault(constraints) if constraints is not None else None,
         principal=principal,
+        standby=standby,
     )
 
 

@@ -45,7 +45,15 @@ from meseta.sdk.events import (
     UpdateArrived,
     UpdateSettled,
 )
-from meseta.sdk.session import BACKOFF_MAX_S, SUBSCRIBE_TIMEOUT_S, TEARDOWN_TIMEOUT_S, SchedulerSession
+from meseta.sdk.session import (
+    BACKOFF_MAX_S,
+    HEARTBEAT_INTERVAL_S,
+    SILENT_HEARTBEATS,
+    SUBSCRIBE_TIMEOUT_S,
+    TEARDOWN_TIMEOUT_S,
+    Phase,
+    SchedulerSession,
+)
 
 FRAMEWORK = FrameworkId("m-0000")
 TOKEN = Token(agent_id=AgentId("m-S0"), task_id=TaskId("t"), uuid=b"0123456789abcdef")
