@@ -118,11 +118,13 @@ def _is_ip(text: str) -> bool:
 
 def _mode_fault(state: State, machines: tuple[MachineId, ...], *, down: bool) -> str | None:
     for machine in machines:
+        is_down = machine.key in state.wishes.down
+        if down and not is_down:
+            return f"Machine '{_json(machine)}' is not in DOWN mode and cannot be brought up"
         if machine.key not in state.wishes.planned:
             return f"Machine '{_json(machine)}' is not part of a maintenance schedule"
-        if (machine.key in state.wishes.down) != down:
-            mode, way = ("DOWN", "up") if down else ("DRAINING", "down")
-            return f"Machine '{_json(machine)}' is not in {mode} mode and cannot be brought {way}"
+        if is_down and not down:
+            return f"Machine '{_json(machine)}' is not in DRAINING mode and cannot be brought down"
     return None
 
 
