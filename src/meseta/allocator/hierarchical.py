@@ -52,7 +52,7 @@ from meseta.errors import PolicyError
 from meseta.ids import AgentId, FrameworkId
 from meseta.machine import Entropy
 from meseta.records import AgentInfo, Filters, FrameworkInfo, OfferConstraints, Unavailability
-from meseta.resources import Resources
+from meseta.resources import EMPTY, Resources
 
 NOTHING: Mapping[str, int] = {}
 
@@ -389,8 +389,9 @@ class HierarchicalAllocator:
         self._check_policy(decisions)
         for agent_id in decisions.taken:
             self._agenda.wait_for_batch(agent_id, now)
-        for one in decisions.decided:
-            self._inverse.touch(one.agent_id, now)
+        if self._inverse.is_needed:
+            for one in decisions.decided:
+                self._inverse.touch(one.agent_id, now)
         return decisions.decided
 
     def _check_policy(self, decisions: Round) -> None:
@@ -484,7 +485,7 @@ class HierarchicalAllocator:
         able = [
             agent
             for agent in map(agents.__getitem__, self._agenda.take(now, agents))
-            if agent.available and agent.active and (everywhere or self._is_whitelisted(agent))
+            if agent.available is not EMPTY and agent.active and (everywhere or self._is_whitelisted(agent))
         ]
         draw(able, agents_max, self._entropy)
         for agent in able[agents_max:]:

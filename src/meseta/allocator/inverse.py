@@ -69,6 +69,11 @@ class InverseOffers:
             self._windows[agent_id] = _Window(unavailability, set(), {})
             self.touch(agent_id, now)
 
+    @property
+    def is_needed(self) -> bool:
+        """Tell whether maintenance of any agent is planned."""
+        return bool(self._windows)
+
     def touch(self, agent_id: AgentId, now: float) -> None:
         """Note that a framework holds something more of an agent."""
         if agent_id in self._windows:

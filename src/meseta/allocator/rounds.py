@@ -88,13 +88,16 @@ class Round:
         """Offer an agent to those whose turn it is until nothing is left or nobody wants it."""
         available = agent.available
         enforced = self._ledger.quotas.enforced
-        candidates = self._ledger.tree.root.mask & ~self._blocked(agent)
+        candidates = self._ledger.tree.root.mask
+        if blocked := self._blocked(agent):
+            candidates &= ~blocked
         held = self._shut & candidates if self._shut and agent.plain else 0
         if held:
             candidates &= ~held
         terms, refusals, quotas = self._terms, self._refusals, self._ledger.quotas
         for client in self._turns(candidates):
-            offer = offerable(agent, client, terms[client], refusals, quotas, self._taken(agent))
+            taken = self._taken(agent) if self.taken else EMPTY
+            offer = offerable(agent, client, terms[client], refusals, quotas, taken)
             if isinstance(offer, Reason):
                 if enforced and offer in QUOTA_REASONS:
                     held |= client.bit
@@ -102,7 +105,7 @@ class Round:
                     agent.block(client, available)
                 continue
             self._give(agent, client, offer)
-            if not agent.available:
+            if agent.available is EMPTY:
                 break
             if enforced:
                 held |= client.bit
@@ -110,7 +113,7 @@ class Round:
             self._ledger.held_back.add(agent.id, held)
 
     def _taken(self, agent: AgentAccount) -> Resources:
-        return self.taken.get(agent.id, EMPTY) if self.taken else EMPTY
+        return self.taken.get(agent.id, EMPTY)
 
     def _give(self, agent: AgentAccount, client: Client, offer: Resources) -> None:
         self._ledger.hold(agent, client, offer)

@@ -120,6 +120,7 @@ class RoleTree:
         "_roles",
         "_share",
         "_version",
+        "_wanting",
         "_weights",
         "root",
         "shape",
@@ -142,6 +143,8 @@ class RoleTree:
         self._moved: dict[Node, None] = {}
         """Nodes whose entries are out of date and wait for repair."""
         self._version = 0
+        self._wanting = 0
+        """How many clients want offers."""
         self.shape = 0
         """Changes with who is there, who wants offers, and weights."""
 
@@ -182,6 +185,7 @@ class RoleTree:
     def want(self, client: Client) -> None:
         """Let the client have turns."""
         self.shape += 1
+        self._wanting += not client.mask
         node: Node | None = client
         while node is not None:
             first, node.mask = not node.mask, node.mask | client.bit
@@ -192,6 +196,7 @@ class RoleTree:
     def unwant(self, client: Client) -> None:
         """Give the client no more turns; what it holds goes on to count."""
         self.shape += 1
+        self._wanting -= bool(client.mask)
         node: Node | None = client
         while node is not None:
             node.mask &= ~client.bit
@@ -289,8 +294,13 @@ class RoleTree:
         The order is a snapshot: what is charged meanwhile shows in the next call. Clients must not be
         added, removed or made to want during the walk.
         """
-        candidates &= self.root.mask
-        if candidates.bit_count() <= FEW:
+        wanting = self.root.mask
+        if candidates is wanting:  # Most often, and then it need not be counted.
+            few = self._wanting <= FEW
+        else:
+            candidates &= wanting
+            few = candidates.bit_count() <= FEW
+        if few:
             return iter(sorted(self._members(candidates), key=self._position))
         self._repair()
         node = self.root

@@ -49,9 +49,9 @@ def terms_of(info: FrameworkInfo, role: str, minimum: Minimum, constraints: Offe
 
 def is_enough(resources: Resources, minimum: Minimum) -> bool:
     """Tell whether resources are worth an offer."""
-    if not resources:
-        return False
     scalars = resources.quantities()
+    if not scalars and not resources:
+        return False
     for quantities in minimum:
         for name, quantity in quantities.items():
             if scalars.get(name, 0) < quantity and amount(resources, name) < quantity:

@@ -243,7 +243,8 @@ class Resources:
             totals: dict[str, int] = {}
             for kind, stock in self._items.items():
                 if kind.type is ValueType.SCALAR:
-                    totals[kind.name] = totals.get(kind.name, 0) + _size(kind, stock)
+                    size = stock if type(stock) is int else _size(kind, stock)
+                    totals[kind.name] = totals.get(kind.name, 0) + size
             self._quantities = totals
         return self._quantities
 
@@ -432,6 +433,7 @@ def _vector(items: Items, written: Written | None) -> Resources:
 
 
 EMPTY = _vector({}, None)
+"""Nothing. No other vector is empty, so `is EMPTY` tells, which is quicker than asking."""
 Resources.EMPTY = EMPTY
 
 _INTERNED: dict[Resources, Resources] = {}
