@@ -1,4 +1,4 @@
-"""Agents and machines that an operator of a live Mesos took out of use, in order: our master answers the same.
+"""Agents and machines that an operator of a live Mesos took out of use, in order: ours answers the same.
 
 Of agents the record keeps what is about that. What follows "syntax error" is in the words of the JSON parser.
 """

@@ -4,7 +4,7 @@ A scenario file has commands at the left margin, and below each one, indented, t
 test runs the commands and compares the whole text; MESETA_REWRITE_SCENARIOS=1 makes it write the traces anew,
 and review the difference. Lines that start with `#` and blank lines are kept.
 
-    agent a1 [cpus=4] [mem=4096] [operations=yes]   an agent registers
+    agent a1 [cpus=4] [mem=4096] [operations=yes] [drains=yes]   an agent registers
     reregister a1 id=m-S0 [tasks=t1:TASK_RUNNING:m-0000,…] [hostname=…]
     unregister a1 · pong a1 · break a1              it leaves, answers a ping, loses its connection
     update a1 m-0000 t1 TASK_RUNNING [latest=…] [reason=…] [message=…]
@@ -17,6 +17,8 @@ and review the difference. Lines that start with `#` and blank lines are kept.
     operate a1 reserve:cpus=1                       an operator reserves, or makes volumes
     quota web [guarantee:cpus=1,mem=64] [limit:cpus=2] [force=yes] · weights web=2    an operator sets them
     set-quota web:cpus=1 · remove-quota web         the older pair
+    drain a1 [grace=2] [gone=yes] · deactivate a1 · reactivate a1 · gone a1    an operator wants an agent unused
+    maintain a1 a2 in=100 [for=60] · down a1 · up a1 · inverse m-0000 accept m-O3    … or a machine down
     decline m-0000 m-O0 [refuse=5]
     ack m-0000 t1 · kill m-0000 t1 · reconcile m-0000 [t1@m-S0 …]
     suppress, revive, teardown m-0000 · operators +1 · teardown-by-operator m-0000
@@ -58,6 +60,7 @@ from meseta.records import (
     TaskStatus,
 )
 from meseta.resources import Disk, Kind, Resources, format_resources, to_milli
+from tests.scenarios import upkeep
 from tests.unit.master.master_kit import (
     EPOCH,
     Playground,
@@ -129,6 +132,8 @@ def do_agent(scenario: Scenario, words: list[str], options: Options) -> list[Mas
     able: dict[str, Any] = {}
     if options.pop("operations", None):
         able = {"capabilities": AGENT, "resource_version": VERSION}
+    if options.pop("drains", None):
+        able = {"capabilities": frozenset({"MULTI_ROLE", "AGENT_DRAINING"})}
     return scenario.play.feed(register(words[0], **amounts, **able, **options))
 
 
@@ -407,7 +412,18 @@ def do_run(scenario: Scenario, words: list[str], options: Options) -> list[Maste
     return scenario.play.run(float(words[0]))
 
 
-COMMANDS: dict[str, Callable[[Scenario, list[str], Options], list[MasterEffect]]] = {
+Command = Callable[[Scenario, list[str], Options], list[MasterEffect]]
+
+
+def _about_agent(kind: type[Any]) -> Command:
+    return lambda scenario, words, options: upkeep.about_agent(kind, scenario.play, words)
+
+
+def _about_machines(kind: type[Any]) -> Command:
+    return lambda scenario, words, options: upkeep.about_machines(kind, scenario.play, words)
+
+
+COMMANDS: dict[str, Command] = {
     "agent": do_agent,
     "reregister": do_reregister,
     "unregister": do_unregister,
@@ -426,6 +442,14 @@ COMMANDS: dict[str, Callable[[Scenario, list[str], Options], list[MasterEffect]]
     "set-quota": do_set_quota,
     "remove-quota": do_remove_quota,
     "weights": do_weights,
+    "drain": lambda scenario, words, options: upkeep.drain(scenario.play, words, options),
+    "deactivate": _about_agent(events.AgentDeactivationRequested),
+    "reactivate": _about_agent(events.AgentReactivationRequested),
+    "gone": _about_agent(events.AgentGoneRequested),
+    "maintain": lambda scenario, words, options: upkeep.maintain(scenario.play, words, options),
+    "down": _about_machines(events.MaintenanceStartRequested),
+    "up": _about_machines(events.MaintenanceStopRequested),
+    "inverse": lambda scenario, words, options: upkeep.answer(scenario.play, words, options),
     "decline": do_decline,
     "ack": do_ack,
     "kill": do_kill,
@@ -498,6 +522,10 @@ SHORT: dict[type, Callable[[Any], str]] = {
     Resources: format_resources,
     TaskStatus: _status,
     StatusUpdate: lambda update: _status(update.status),
+    effects.InverseOfferRecord: lambda offer: (
+        f"{offer.offer_id} of {offer.agent.id} from {offer.unavailability.start_ns / 1e9 - EPOCH:g}"
+    ),
+    effects.InverseOffered: lambda message: f"InverseOffered {brief(message.offers)}",
     effects.OfferRecord: lambda offer: (
         f"{offer.id} of {offer.agent.id} for {offer.role}: {format_resources(offer.resources)}"
         + (f" executors={brief(offer.executor_ids)}" if offer.executor_ids else "")
