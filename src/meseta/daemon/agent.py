@@ -30,6 +30,7 @@ from meseta.api.router import Route, Router
 from meseta.api.verbosity import Verbosity
 from meseta.attributes import parse_attributes
 from meseta.containers.effects import Sandbox
+from meseta.containers.starts import Starts
 from meseta.daemon.agent_setup import agent_resources, executor_environment, find_isolation, find_places
 from meseta.daemon.config import AGENT_FLAGS
 from meseta.daemon.flags import Flags
@@ -304,7 +305,7 @@ class AgentDaemon:
             ),
             x.Reply: self._operator_api.perform,
             x.Exit: self._exit,
-            **self._host.performers(),
+            **Starts(self._host.performers(), self._checkpointer.after).performers(),
         }
 
     def _send_to_master(self, effect: x.SendToMaster) -> None:

@@ -50,6 +50,15 @@ class CheckpointerError(MesetaError):
     """The disk has refused writes for so long that too many wait."""
 
 
+class _Then(NamedTuple):
+    """Something to do in its turn."""
+
+    action: Callable[[], None]
+
+
+_Work = Checkpoint | RemovePath | _Then
+
+
 class _Written(NamedTuple):
     """How far a batch has come, and what stopped it."""
 
@@ -69,7 +78,7 @@ class Checkpointer:
         self._loop = asyncio.get_running_loop()
         self._writer = Worker("checkpoint")
         self._remover = Worker("remove")
-        self._queue: deque[Checkpoint | RemovePath] = deque()
+        self._queue: deque[_Work] = deque()
         self._is_submitted = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -83,6 +92,13 @@ class Checkpointer:
     def write(self, effect: Checkpoint) -> None:
         """Perform `Checkpoint`. Raises CheckpointerError when too many wait."""
         self._enqueue(effect)
+
+    def after(self, action: Callable[[], None]) -> None:
+        """Do something once all that was asked for until now is written: now, if it is."""
+        if self._queue:
+            self._enqueue(_Then(action))
+        else:
+            action()
 
     def remove(self, effect: RemovePath) -> None:
         """Perform `RemovePath`."""
@@ -117,7 +133,7 @@ class Checkpointer:
         self._writer.end()
         self._remover.end()
 
-    def _enqueue(self, effect: Checkpoint | RemovePath) -> None:
+    def _enqueue(self, effect: _Work) -> None:
         if len(self._queue) >= QUEUE_MAX:
             raise CheckpointerError(f"The disk of {self._work_dir} takes no checkpoints: {QUEUE_MAX} wait")
         self._queue.append(effect)
@@ -137,7 +153,9 @@ class Checkpointer:
     def _on_written(self, written: _Written) -> None:
         for _ in range(min(written.done, len(self._queue))):
             effect = self._queue.popleft()
-            if isinstance(effect, Checkpoint) and effect.ticket is not None:
+            if isinstance(effect, _Then):
+                effect.action()
+            elif isinstance(effect, Checkpoint) and effect.ticket is not None:
                 self._on_stored(effect.ticket)
         if written.error is not None:
             log.error(f"cannot write {written.error.filename}: {written.error.strerror}; trying again")
@@ -158,12 +176,12 @@ class Checkpointer:
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(callback, result)
 
-    def _write_batch(self, batch: list[Checkpoint | RemovePath]) -> _Written:
+    def _write_batch(self, batch: list[_Work]) -> _Written:
         for index, effect in enumerate(batch):
             try:
                 if isinstance(effect, RemovePath):
                     self._rename_away(effect.path)
-                else:
+                elif isinstance(effect, Checkpoint):
                     self._write(effect)
             except OSError as error:
                 return _Written(index, error)

@@ -11,6 +11,7 @@ from meseta.agent import events as e
 from meseta.agent.agent import Agent
 from meseta.agent.state import AgentConfig
 from meseta.containers.events import ContainerEvent
+from meseta.containers.starts import Starts
 from meseta.ids import Pid
 from meseta.sim import routing
 from meseta.sim.clock import Clock
@@ -133,7 +134,6 @@ class AgentNode(Node[e.AgentEvent, x.AgentEffect]):
 
     def performers(self) -> dict[type, Callable[[Any], None]]:
         """Return what performs each kind of effect."""
-        containers = self.containers
         return {
             x.SendToMaster: self._send_to_master,
             x.SendToFramework: self._send_to_nobody,
@@ -148,6 +148,12 @@ class AgentNode(Node[e.AgentEvent, x.AgentEffect]):
             x.SampleDiskUsage: lambda effect: self.feed(e.DiskUsageSampled(0.5)),
             x.Reply: self._send_to_nobody,
             x.Exit: self._exit,
+            **Starts(self._container_performers(), self._after).performers(),
+        }
+
+    def _container_performers(self) -> dict[type, Callable[[Any], None]]:
+        containers = self.containers
+        return {
             x.PrepareSandbox: containers.prepare,
             x.StartContainer: containers.start,
             x.SignalContainer: containers.signal,
@@ -157,6 +163,10 @@ class AgentNode(Node[e.AgentEvent, x.AgentEffect]):
             x.RemoveContainer: containers.remove,
             x.RunCheck: containers.check,
         }
+
+    def _after(self, action: Callable[[], None]) -> None:
+        """Do something once the disk has taken what was asked for before."""
+        self._disk.write(lambda: None, action)
 
     def _send_to_master(self, effect: x.SendToMaster) -> None:
         self._mailer.send(Mail(self.config.pid, effect.master, effect.message))

@@ -114,6 +114,8 @@ class Machine:
         self._feed = feed
         self._processes: dict[ContainerId, _Process] = {}
         self._next_pid = 100
+        self.ran: set[str] = set()
+        """What was ever started here."""
 
     def running(self) -> dict[ContainerId, Program]:
         """Return what runs now."""
@@ -205,6 +207,7 @@ class Machine:
         if self._processes.get(id) is not process or process.pid is not None or not process.alive:
             return
         self._next_pid += 1
+        self.ran.add(process.program.what)
         process.pid = self._next_pid
         program = process.program
         self.world.trace.line(self.world.now, self.name, "proc", "started", program.what)

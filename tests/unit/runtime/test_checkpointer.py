@@ -111,3 +111,17 @@ def test_what_is_removed_goes_in_its_turn(tmp_path: Path) -> None:
         assert os.listdir(tmp_path / "meta/slaves/a") == ["y"]
 
     check(tmp_path, body)
+
+
+def test_what_is_to_follow_waits_for_what_was_asked_for_before(tmp_path: Path) -> None:
+    async def body(this: Checkpointer, stored: list[int]) -> None:
+        this.after(lambda: stored.append(0))
+        assert stored == [0], "nothing is to be written"
+        this.write(text(f"{RUN}/http.marker", ticket=1))
+        this.after(lambda: stored.append(2))
+        this.write(text(f"{RUN}/other", ticket=3))
+        assert stored == [0]
+        await this.flush()
+        assert stored == [0, 1, 2, 3]
+
+    check(tmp_path, body)
