@@ -17,7 +17,7 @@ and review the difference. Lines that start with `#` and blank lines are kept.
     operate a1 reserve:cpus=1                       an operator reserves, or makes volumes
     quota web [guarantee:cpus=1,mem=64] [limit:cpus=2] [force=yes] · weights web=2    an operator sets them
     set-quota web:cpus=1 · remove-quota web         the older pair
-    drain a1 [grace=2] [gone=yes] · deactivate a1 · reactivate a1 · gone a1    an operator wants an agent unused
+    drain a1 [grace=2] [gone=yes] · deactivate a1 · reactivate a1 · gone a1     an operator does
     maintain a1 a2 in=100 [for=60] · down a1 · up a1 · inverse m-0000 accept m-O3    … or a machine down
     decline m-0000 m-O0 [refuse=5]
     ack m-0000 t1 · kill m-0000 t1 · reconcile m-0000 [t1@m-S0 …]
