@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,9 +17,11 @@ from meseta.allocator.agenda import draw
 from meseta.allocator.allocator import Allocation, AllocatorOptions
 from meseta.allocator.hierarchical import HierarchicalAllocator
 from meseta.allocator.invariants import check
+from meseta.allocator.policies import dominant_share
 from meseta.allocator.policies.priority import PriorityAllocator
 from meseta.allocator.quota import contested
 from meseta.attributes import Attribute, AttributeType
+from meseta.errors import PolicyError
 from meseta.ids import AgentId, FrameworkId
 from meseta.machine import Entropy
 from meseta.records import (
@@ -430,10 +432,13 @@ class AnyCalls(RuleBasedStateMachine):
     @rule(after_s=st.sampled_from((0.0, 0.005, 1.0, 6.0)), agents_max=st.sampled_from((1, 2, EVERYTHING)))
     def allocate(self, after_s: float, agents_max: int) -> None:
         self.now += after_s
-        decided = self.allocator.allocate(self.now, agents_max)
+        decided = self.decide(agents_max)
         assert len({one.agent_id for one in decided}) <= agents_max
         self.limits_hold(decided)
         self.offers += [_choice(one) for one in decided]
+
+    def decide(self, agents_max: int) -> list[Allocation]:
+        return self.allocator.allocate(self.now, agents_max)
 
     def limits_hold(self, decided: list[Allocation]) -> None:
         """Whoever was offered contested resources of a limited name is within the limit."""
@@ -530,6 +535,36 @@ class AnyCallsByLot(AnyCalls):
     """The same, when lots decide."""
 
     options = AllocatorOptions(role_sorter="random", framework_sorter="random")
+
+
+class AnyCallsWithFaults(AnyCalls):
+    """The same, with a policy that fails now and then: what it decided is taken back, and all adds up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.broken = False
+
+        def policy(allocated: Mapping[str, int], totals: Sequence[tuple[str, float]], weight: float) -> float:
+            if self.broken and sum(allocated.values()) % 3 == 0:
+                raise LookupError("no idea")
+            return dominant_share(allocated, totals, weight)
+
+        self.allocator = HierarchicalAllocator(random.Random(1), self.options, share=policy)
+
+    @rule()
+    def switch_policy(self) -> None:
+        self.broken = not self.broken
+
+    def decide(self, agents_max: int) -> list[Allocation]:
+        try:
+            return super().decide(agents_max)
+        except PolicyError:
+            assert self.allocator.deadline() is not None, "what was taken back has to be decided again"
+            return []
+
+
+TestAnyCallsWithFaults = AnyCallsWithFaults.TestCase
+TestAnyCallsWithFaults.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
 
 
 class AnyCallsByPriority(AnyCalls):
