@@ -130,6 +130,18 @@ def test_a_leader_that_was_stopped_for_long_serves_nobody_any_more(
         assert "this master leads no more: its lease was not confirmed in time" in log_of(leader)
 
 
+def test_a_standby_that_was_stopped_for_long_contends_again(ensemble: Ensemble, tmp_path: Path) -> None:
+    with masters(tmp_path, ensemble.folder(), 2) as (leader, standby):
+        with ensemble.client() as client:
+            path = f"/{leader.get('/flags')['flags']['zk'].rpartition('/')[2]}"
+            standby.process.send_signal(signal.SIGSTOP)
+            wait_for(lambda: len(client.get_children(path)) == 1, "its session to end")
+            standby.process.send_signal(signal.SIGCONT)
+            wait_for(lambda: len(client.get_children(path)) == 2, "it to contend again")
+        leader.kill(signal.SIGTERM)
+        wait_for(lambda: leads(standby), "it to lead")
+
+
 def test_a_leader_without_zookeeper_ends_before_another_could_lead(tmp_path: Path) -> None:
     with zookeeper(tmp_path) as own, masters(tmp_path, own.folder(), 2) as (leader, standby):
         own.servers[0].kill()

@@ -13,13 +13,12 @@ from collections.abc import Callable
 import structlog
 
 from meseta.daemon.flags import Flags
+from meseta.election.candidate import OVERDUE
 from meseta.errors import DeposedError
 from meseta.machine import Entropy
 from meseta.runtime.detectors.contender import Contender
 from meseta.runtime.detectors.find import find_detector, find_group
 from meseta.wire.master_info import MasterInfo, json_of_info
-
-OVERDUE = "its lease was not confirmed in time: it was cut off, or stopped"
 
 log = structlog.get_logger()
 

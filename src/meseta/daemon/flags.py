@@ -34,6 +34,8 @@ DURATION_UNITS_S = {
 }
 SIZE_UNITS = {"B": 1, "KB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}
 
+_PASSWORD = re.compile(r"^(\w+://[^/:]+:)[^/]*@")
+
 
 class Flag(msgspec.Struct, frozen=True):
     """One flag: its name, what kind of text it takes, its default as text (None: unset), what it does."""
@@ -49,10 +51,10 @@ class Flag(msgspec.Struct, frozen=True):
 
 
 class Flags:
-    """The values of a daemon's flags, as typed values by name, and as the texts that `/flags` shows."""
+    """The values of a daemon's flags, by name; and, less passwords, as the texts that `/flags` shows."""
 
     def __init__(self, texts: Mapping[str, str], known: Mapping[str, Flag]) -> None:
-        self.texts = dict(texts)
+        self.texts = {name: hide_password(text) for name, text in texts.items()}
         self._values = {name: parse_value(known[name], text) for name, text in texts.items()}
 
     def __getitem__(self, name: str) -> Any:
@@ -103,6 +105,11 @@ def parse_flags(
             else:
                 raise ConfigError(_unknown(name, known))
     return Flags(texts, known), warnings
+
+
+def hide_password(text: str) -> str:
+    """Return a flag's text as everybody may see it: without the password in an address such as `zk://`."""
+    return _PASSWORD.sub(r"\1…@", text)
 
 
 def parse_value(flag: Flag, text: str) -> Any:

@@ -49,6 +49,7 @@ from meseta.machine import Deadlines
 CONFIRMS_PER_LEASE = 10
 MARGIN = 2 / CONFIRMS_PER_LEASE
 """The part of a lease that is not used."""
+OVERDUE = "its lease was not confirmed in time: it was cut off, or stopped"
 RETRY_S = 1.0
 """How long to wait before an entry that could not be made is tried again."""
 
@@ -201,7 +202,7 @@ class Candidate:
     def _check_lease(self, now: float) -> list[Effect]:
         if self.phase is not Phase.LEADING or self.leads(now):
             return []
-        return self._depose("its lease was not confirmed in time: it was cut off, or stopped")
+        return self._depose(OVERDUE)
 
     def _depose(self, reason: str) -> list[Effect]:
         self._end(Phase.DEPOSED)

@@ -12,7 +12,6 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import unquote
 
 import structlog
 from kazoo.client import KazooClient, KazooState
@@ -68,7 +67,7 @@ def parse_address(text: str) -> Address:
             raise ConfigError(
                 f"{SCHEME}{rest} is not usable: '{host}' is no host:port; write {SCHEME}10.0.0.1:2181/mesos"
             )
-    return Address(hosts, f"/{path}", unquote(credential) if at else None)
+    return Address(hosts, f"/{path}", credential if at else None)
 
 
 class ZooKeeper:

@@ -93,3 +93,10 @@ def test_the_defaults_are_usable() -> None:
         parsed, warnings = parse_flags([], {}, flags, foreign)
         assert parsed["ip"] is None
         assert warnings == []
+
+
+def test_passwords_in_addresses_are_not_shown() -> None:
+    flags, _ = master("--zk=zk://jake:s3cret@10.0.0.1:2181/mesos", "--cluster=a@b:c")
+    assert flags["zk"] == "zk://jake:s3cret@10.0.0.1:2181/mesos"
+    assert flags.texts["zk"] == "zk://jake:…@10.0.0.1:2181/mesos"
+    assert flags.texts["cluster"] == "a@b:c"

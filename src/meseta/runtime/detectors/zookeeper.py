@@ -209,7 +209,14 @@ class ZooKeeperGroup:
                 log.warning(f"{self._address} does not let this master contend: {explain(fault)}")
             self._feed(e.EnrolmentFailed(session=session, reason=explain(fault)))
 
-        self._zookeeper.do(lambda client: self._make_entry(client), self._on_enrolled, fail)
+        def made(entry: Entry) -> None:
+            if session == self._session:
+                self._entry = entry
+            path = f"{self._address.path}/{entry.name}"
+            self._feed(e.Enrolled(session=session, number=entry.number, entry=path))
+            self._folder.look()
+
+        self._zookeeper.do(lambda client: self._make_entry(client, session), made, fail)
 
     def confirm(self, session: int, asked_at: float) -> None:
         """Perform `ConfirmLease`. One question at a time: a late answer is worth less than the next."""
@@ -243,26 +250,21 @@ class ZooKeeperGroup:
     def _on_disconnected(self) -> None:
         log.warning(f"the connection to {self._address} is lost")
 
-    def _make_entry(self, client: Any) -> tuple[int, Entry]:
-        """Called in the worker. The answer to an earlier attempt may be lost: then the node is there."""
+    def _make_entry(self, client: Any, session: int) -> Entry:
+        """Called in the worker. The answer to an earlier attempt may be lost: then the node is there.
+
+        What is made after the session was replaced by another is found when that one enrols.
+        """
         path, acl = self._address.path, self._address.acl()
-        session = client.client_id[0] if client.client_id is not None else 0
         with suppress(NodeExistsError):
             client.ensure_path(path, acl=acl)
         for entry in candidates(client.get_children(path)):
-            if entry.label == LABEL and _is_ours(client, f"{path}/{entry.name}", session):
-                return session, entry
+            if entry.label == LABEL and _is_of(client, f"{path}/{entry.name}", session):
+                return entry
         made = client.create(f"{path}/{LABEL}_", self._data, acl=acl, ephemeral=True, sequence=True)
-        return session, candidates([made.rpartition("/")[2]])[0]
-
-    def _on_enrolled(self, made: tuple[int, Entry]) -> None:
-        session, entry = made
-        if session != self._session:
-            return
-        self._entry = entry
-        path = f"{self._address.path}/{entry.name}"
-        self._feed(e.Enrolled(session=session, number=entry.number, entry=path))
-        self._folder.look()
+        if not _is_of(client, made, session):
+            raise SessionExpiredError
+        return candidates([made.rpartition("/")[2]])[0]
 
     def _on_seen(self, entries: list[Entry]) -> None:
         if self._session is not None and self._entry is not None:
@@ -275,7 +277,7 @@ class ZooKeeperGroup:
             self._folder.look()
 
 
-def _is_ours(client: Any, path: str, session: int) -> bool:
+def _is_of(client: Any, path: str, session: int) -> bool:
     stat = client.exists(path)
     return stat is not None and stat.ephemeralOwner == session
 

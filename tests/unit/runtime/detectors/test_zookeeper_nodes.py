@@ -24,8 +24,8 @@ def test_an_address_names_hosts_and_a_folder() -> None:
 
 
 def test_an_address_may_carry_a_credential_that_is_not_shown() -> None:
-    address = parse_address("zk://jake:s3cret%2f@10.0.0.1:2181/a/b")
-    assert address.credential == "jake:s3cret/"
+    address = parse_address("zk://jake:s3cret%@10.0.0.1:2181/a/b")
+    assert address.credential == "jake:s3cret%"
     assert str(address) == "zk://10.0.0.1:2181/a/b"
     assert [(acl.id.scheme, acl.perms) for acl in address.acl()] == [("auth", 31), ("world", 1)]
 
