@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from meseta.allocator.allocator import AllocatorOptions
 from meseta.allocator.hierarchical import HierarchicalAllocator
+from meseta.allocator.policies.priority import PriorityAllocator
 from meseta.ids import FrameworkId, MasterId, Pid, new_uuid_text
 from meseta.master import effects as x
 from meseta.master import events as e
@@ -133,7 +134,8 @@ class MasterNode(Node[e.MasterEvent, x.MasterEffect]):
             weights=self._weights,
             **self._settings,
         )
-        self.allocator = HierarchicalAllocator(entropy, self._options)
+        make = PriorityAllocator if self._options.role_priorities else HierarchicalAllocator
+        self.allocator = make(entropy, self._options)
         self.machine = Master(
             config,
             self.allocator,
