@@ -39,6 +39,9 @@ sim: to-run                     ## replay one simulated run: make sim SEED=42
 sim-many: to-run                ## many seeds: make sim-many SEEDS=1000
 	@$(BIN)/meseta simulate --seeds $(SEEDS)
 
+chaos: to-test                  ## kill real processes for five minutes, and count what is lost: nothing
+	@$(BIN)/python -m tests.chaos $(CHAOS)
+
 bench: to-bench                 ## all benchmarks, as ratios within one run
 	@$(BIN)/python -m benchmarks
 
@@ -53,4 +56,4 @@ to-run to-test to-bench:
 
 # Not in parallel, even with -j: what the commands say belongs together.
 .NOTPARALLEL:
-.PHONY: help demo local test test-only lint types sim sim-many bench proto clean to-run to-test to-bench
+.PHONY: help demo local test test-only lint types sim sim-many chaos bench proto clean to-run to-test to-bench
