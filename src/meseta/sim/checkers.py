@@ -2,6 +2,7 @@
 
     Accounts          the machines' own invariants: no resource is lost, held twice, or offered twice
     Offers            what is offered of an agent is really free there, counted anew from the master's books
+    Limits            a role that is offered something has no more than its quota allows, counted anew
     Acknowledgements  an agent forgets an update only when its framework has acknowledged it
     Runs              no task is started twice
     Admissions        an agent hears that it is registered only once that is durable
@@ -14,16 +15,20 @@ What must happen in the end is in `convergence`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from meseta.agent import effects as agent_effects
 from meseta.agent import events as agent_events
 from meseta.agent import invariants as agent_invariants
 from meseta.allocator import invariants as allocator_invariants
+from meseta.allocator.quota import NO_QUOTA, contested, top_of
 from meseta.ids import AgentId
 from meseta.master import effects as master_effects
 from meseta.master import invariants as master_invariants
 from meseta.master import views
+from meseta.master.state import State
+from meseta.master.sums import users_on_agent
 from meseta.sim.agent_node import AgentNode
 from meseta.sim.cluster import Cluster
 from meseta.sim.containers import Program
@@ -81,6 +86,47 @@ class Offers:
         used, offered = views.used_on_agent(agent), views.offered_on_agent(agent)
         if not agent.total.subtract(used).contains(offered):
             raise SafetyViolation(f"{agent} has {agent.total}, uses {used} of it, and {offered} is offered")
+
+
+class Limits:
+    """Counts anew what a role with a limit has that is offered something."""
+
+    def observe(self, step: Step) -> None:
+        """Look at one step."""
+        if not isinstance(step.node, MasterNode) or step.node.machine is None:
+            return
+        state = step.node.machine.state
+        if not state.quotas:
+            return
+        offered: dict[str, dict[str, int]] = {}
+        for effect in step.effects:
+            match effect:
+                case master_effects.SendToFramework(message=master_effects.Offered(offers=offers)):
+                    for offer in offers:
+                        offered.setdefault(top_of(offer.role), {}).update(contested(offer.resources))
+        for role, names in offered.items():
+            self._check(state, role, names)
+
+    def _check(self, state: State, role: str, names: Mapping[str, int]) -> None:
+        """Look at what was just offered; the rest may be above its limit since that was set."""
+        limits = state.quotas.get(role, NO_QUOTA).limits
+        limited = [name for name in names if names[name] and name in limits]
+        had = self._had(state, role) if limited else {}
+        for name in limited:
+            if had.get(name, 0) > limits[name]:
+                raise SafetyViolation(f"role {role} has {had[name]} of {name}, and may have {limits[name]}")
+
+    def _had(self, state: State, role: str) -> dict[str, int]:
+        """Add up what a top-level role has: what is reserved to it, used, and offered, in thousandths."""
+        totals: dict[str, int] = {}
+        for agent in state.agents.values():
+            reserved = [amount for of, amount in agent.total.reservations().items() if top_of(of) == role]
+            holders = [*users_on_agent(agent), *agent.offers.values()]
+            held = [contested(holder.resources) for holder in holders if top_of(holder.role) == role]
+            for amounts in (*held, *(each.quantities() for each in reserved)):
+                for name, amount in amounts.items():
+                    totals[name] = totals.get(name, 0) + amount
+        return totals
 
 
 class Acknowledgements:

@@ -36,6 +36,7 @@ def missing(cluster: Cluster) -> list[str]:
         *_task_faults(cluster, state),
         *_job_faults(cluster, state),
         *_offer_faults(cluster, state),
+        *_quota_faults(cluster, state),
     ]
 
 
@@ -145,3 +146,12 @@ def _offer_faults(cluster: Cluster, state: State) -> Iterator[str]:
             for agent_id in free:
                 if agent_id not in framework.offered:
                     yield f"{framework.name} was never offered what is free of {agent_id}"
+
+
+def _quota_faults(cluster: Cluster, state: State) -> Iterator[str]:
+    """The operator has taken all quotas away, and the registry holds what counts."""
+    held = cluster.registry.held
+    if state.quotas or held.quotas:
+        yield f"{', '.join(sorted({*state.quotas, *held.quotas}))} have quota still"
+    if held.weights and held.weights != state.weights:
+        yield f"weights are {state.weights}, and the registry holds {held.weights}"

@@ -87,6 +87,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     clock_drift: float = 0.0
     """How much faster or slower a clock may run."""
     clock_skew_s: float = 0.0
+    operator_s: float = 0.0
+    """Mean seconds between two changes of quotas and weights, 0 for none."""
     faults: FaultMix = NO_FAULTS
     fault_names: tuple[str, ...] = ()
 
@@ -146,13 +148,14 @@ def swarm_plan(
         masters=later.choice([1, 3]) if masters is None else masters,
         session_s=later.choice([1.0, 3.0, 8.0]),
         master=_master_settings(chance),
-        allocator={"recovery_window_s": chance.choice([0.0, 0.005, 0.5])},
+        allocator={"recovery_window_s": chance.choice([0.0, 0.005, 0.5]), "recovery_timeout_s": 20.0},
         weights={"a": 2.0} if chance.random() < 0.3 else {},
         weather=_weather(chance, names),
         disk=Latency(slow=0.1, slow_s=chance.choice([0.5, 3.0])) if "disks" in names else Latency(),
         speed=Speed(spawn_s=chance.choice([0.002, 0.2]), failures=0.1 if "spawns" in names else 0.0),
         clock_drift=0.02 if "clocks" in names else 0.0,
         clock_skew_s=100.0 if "clocks" in names else 0.0,
+        operator_s=random.Random(f"{seed}/plan/operator").choice([0.0, 0.0, 2.0, 8.0]),
         faults=_fault_mix(chance, names, calm=calm),
         fault_names=names,
     )
@@ -246,6 +249,8 @@ def shown(plan: Plan) -> Iterator[str]:
     sizes = f"{len(plan.agents)} agents, {len(plan.frameworks)} frameworks, {plan.duration_s:.0f} s"
     if plan.masters > 1:
         sizes += f", {plan.masters} masters with sessions of {plan.session_s:g} s"
+    if plan.operator_s:
+        sizes += f", an operator who acts every {plan.operator_s:g} s"
     yield f"seed {plan.seed}: {sizes}"
     yield f"  faults: {', '.join(plan.fault_names) or 'none'}"
     for title, record in (("mix", plan.faults), ("network", plan.weather)):

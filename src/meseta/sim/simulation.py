@@ -7,13 +7,23 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from meseta.sim.checkers import Accounts, Acknowledgements, Admissions, Leaders, Offers, Runs, check_node
+from meseta.sim.checkers import (
+    Accounts,
+    Acknowledgements,
+    Admissions,
+    Leaders,
+    Limits,
+    Offers,
+    Runs,
+    check_node,
+)
 from meseta.sim.cluster import Cluster
 from meseta.sim.convergence import missing
 from meseta.sim.failures import LivenessViolation, SimulationFailure
 from meseta.sim.faults import Faults
 from meseta.sim.marks import REFUSED, STUCK, Marks
 from meseta.sim.node import Observer
+from meseta.sim.operator import Operator
 from meseta.sim.plan import Plan
 from meseta.sim.statistics import Sampler, Usage
 from meseta.sim.trace import Trace
@@ -61,10 +71,12 @@ class Simulation:
         observers: list[Observer] = []
         self.cluster = Cluster(plan, self.world, observers)
         self.faults = Faults(self.cluster)
+        self.operator = Operator(self.cluster)
         self.marks = Marks()
         observers += [
             Accounts(check_every).observe,
             Offers().observe,
+            Limits().observe,
             Acknowledgements(self.cluster).observe,
             Runs().observe,
             Admissions(self.cluster).observe,
@@ -78,8 +90,10 @@ class Simulation:
         try:
             self.cluster.start()
             self.faults.start()
+            self.operator.start()
             self.world.run(self.plan.duration_s)
             self.faults.heal()
+            self.operator.clean_up()
             for framework in self.cluster.frameworks:
                 framework.fall_quiet()
             self._converge()
