@@ -262,3 +262,22 @@ def test_vectors_can_be_copied_and_sent() -> None:
     resources = Resources.scalars(cpus=1) + Resources.of({VOLUME: 5}) + ports((1, 2))
     assert pickle.loads(pickle.dumps(resources)) == resources
     assert copy.deepcopy(resources) == resources
+
+
+def test_nothing_is_one_object() -> None:
+    some = Resources.scalars(cpus=1) + ports((1, 2))
+    nothings = (
+        Resources.of([]),
+        Resources.scalars(cpus=0),
+        some - some,
+        some.subtract(some + some),
+        some.filter(lambda kind: False),
+        some.revocable(),
+        some.shared(),
+        EMPTY + EMPTY,
+        EMPTY - EMPTY,
+        some.shrink({"cpus": 0}).subtract(some),
+        pickle.loads(pickle.dumps(EMPTY)),
+        copy.deepcopy(EMPTY),
+    )
+    assert all(nothing is EMPTY for nothing in nothings)
