@@ -63,6 +63,8 @@ class Explainer:
         left_s = None
         if reason is Reason.NEXT:
             reason, detail = self._next(agent, client, ahead)
+        elif reason is Reason.NOTHING_FREE and agent.offered:
+            reason, detail = Reason.OFFERED, _whose_offer(agent, client)
         elif reason is Reason.QUOTA_LIMIT:
             detail = f"the quota limit of role {client.top} leaves too little of the agent"
         elif reason is Reason.HEADROOM:
@@ -111,6 +113,13 @@ class Explainer:
         if share == other:
             return f"{who}: the shares are the same, and it was served less often or comes first by name"
         return f"{who}: the share of {_name(theirs)} is {share}, that of {_name(ours)} {other}"
+
+
+def _whose_offer(agent: AgentAccount, client: Client) -> str:
+    """Say who is to answer an offer of an agent: the client itself, or one of the others."""
+    holder = client if client in agent.offered else next(iter(agent.offered))
+    who = "the framework itself" if holder is client else f"framework {holder.framework_id}"
+    return f"what was free on the agent is offered to {who}, which has not answered"
 
 
 def _from_root(client: Client) -> list[Node]:

@@ -31,6 +31,7 @@ class Reason(Enum):
     FLAT_ROLES = "the role is hierarchical, and the agent lacks the capability HIERARCHICAL_ROLE"
     CONSTRAINTS = "the framework's offer constraints exclude the agent"
     NOTHING_FREE = "nothing is free on the agent"
+    OFFERED = "what was free on the agent is offered to somebody"
     NOTHING_FOR_ROLE = "what is free on the agent is reserved for other roles"
     INCAPABLE = "what is free on the agent needs capabilities that the framework lacks"
     TOO_LITTLE = "what is free on the agent is below the minimum that is worth an offer"

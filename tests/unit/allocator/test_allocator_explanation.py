@@ -102,6 +102,18 @@ def test_the_end_of_a_refusal_is_told() -> None:
     assert (skip.reason, skip.left_s) == ("REFUSED", 50.0)
 
 
+def test_open_offers_are_told() -> None:
+    cluster = Cluster()
+    first, second = (cluster.framework(name, "r") for name in ("a", "b"))
+    agent = cluster.agent("one", BIG)
+    cluster.allocate()
+    told = "what was free on the agent is offered to {}, which has not answered"
+    assert only(cluster, second) == Skip(agent, "r", "OFFERED", told.format("framework a"))
+    assert only(cluster, first).detail == told.format("the framework itself")
+    cluster.allocator.accept(first, agent, "r", BIG)
+    assert only(cluster, second).reason == "NOTHING_FREE"
+
+
 def test_a_pause_after_a_failover_is_told() -> None:
     cluster = Cluster()
     cluster.allocator.update_quota("a", SMALL.quantities())
@@ -110,7 +122,7 @@ def test_a_pause_after_a_failover_is_told() -> None:
     cluster.agent("one", BIG)
     assert only(cluster, framework).reason == "PAUSED"
     cluster.allocate(601.0)
-    assert only(cluster, framework).reason == "NOTHING_FREE"
+    assert only(cluster, framework).reason == "OFFERED"
 
 
 class TestPages:
