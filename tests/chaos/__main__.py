@@ -15,12 +15,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.chaos.cluster import COORDINATORS, Cluster, coordinator
+from tests.chaos.cluster import COORDINATORS, Cluster, agent_ip, coordinator
+from tests.chaos.net import Cuts, can_cut, enter
 from tests.chaos.probe import Probe, leads
 from tests.chaos.programs import Program
 from tests.chaos.tally import Tally, tally
 from tests.integration.zookeeper import is_missing
 
+NOT_CUT = "nobody: network namespaces are not used, or not permitted here"
 START_TIMEOUT_S = 120.0
 END_TIMEOUT_S = 240.0
 TICK_S = 0.05
@@ -30,6 +32,9 @@ RESTART_S = 0.5
 STOPS = 0.2
 """Likelihood that a process is stopped for a while, instead of killed."""
 STOPPED_S = (0.2, 6.0)
+CUTS = 0.15
+"""Likelihood that an agent is cut off instead, where that is possible."""
+CUT_S = (0.5, 8.0)
 
 
 class Chaos:
@@ -39,6 +44,7 @@ class Chaos:
         self.cluster = cluster
         self.probe = Probe(cluster.masters)
         self.stops = 0
+        self.cuts = Cuts()
         self._chance = chance
         self._kill_every_s = kill_every_s
 
@@ -55,6 +61,7 @@ class Chaos:
         self._suffer(duration_s)
         for program in cluster.programs:
             program.resume()
+        self.cuts.look(float("inf"))
         (cluster.directory / "quiet").touch()
         is_over = self._wait(lambda: not any(f.runs for f in cluster.of_kind("framework")), END_TIMEOUT_S)
         self.probe.stop()
@@ -72,6 +79,10 @@ class Chaos:
             now = time.monotonic()
 
     def _strike(self, now: float) -> None:
+        if can_cut() and self._chance.random() < CUTS:
+            agent = self._chance.randint(1, len(self.cluster.of_kind("agent")))
+            self.cuts.cut(agent_ip(agent), now + self._chance.uniform(*CUT_S))
+            return
         running = [p for p in self.cluster.programs if p.runs and not p.is_stopped]
         if not running:
             return
@@ -83,6 +94,7 @@ class Chaos:
             victim.kill(now + self._chance.uniform(*DOWN_S))
 
     def _look(self, now: float) -> None:
+        self.cuts.look(now)
         for program in self.cluster.programs:
             program.look(now, RESTART_S)
 
@@ -120,6 +132,7 @@ def run(
         for kind in ("master", "agent", "framework")
     )
     print(f"killed                 {kills}; {chaos.stops} stopped for a while")
+    print(f"cut off                {chaos.cuts.count if can_cut() else NOT_CUT}")
     found = tally(directory, [program.name for program in cluster.of_kind("framework")])
     for line in found.lines():
         print(line)
@@ -144,6 +157,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--frameworks", type=int, default=3, help="how many (3)")
     parser.add_argument("--seed", type=int, default=1, help="what chooses who is killed (1)")
     options = parser.parse_args(argv)
+    enter(argv)
     directory = Path(tempfile.mkdtemp(prefix="meseta-chaos-"))
     found = run(
         directory,

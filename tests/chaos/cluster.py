@@ -46,18 +46,18 @@ class Cluster:
         end_supervisors(self.directory)
         remove_groups(self.groups)
 
-    def _daemon(self, kind: str, number: int, port: int, *flags: str) -> Program:
+    def _daemon(self, kind: str, number: int, ip: str, port: int, *flags: str) -> Program:
         name = f"{kind}{number}"
         command = [sys.executable, "-c", RUN.format(kind=kind)]
-        flags = (*flags, "--ip=127.0.0.1", "--hostname=localhost", f"--port={port}")
+        flags = (*flags, f"--ip={ip}", "--hostname=localhost", f"--port={port}")
         flags = (*flags, f"--work_dir={self.directory}/{name}")
         return Program(kind, name, [*command, *flags], self.directory / f"{name}.log")
 
     def _master(self, number: int, port: int) -> Program:
         if self._coordinator is None:
-            return self._daemon("master", number, port)
+            return self._daemon("master", number, "127.0.0.1", port)
         flags = (f"--zk={self._coordinator}", f"--zk_session_timeout={SESSION}")
-        return self._daemon("master", number, port, *flags)
+        return self._daemon("master", number, "127.0.0.1", port, *flags)
 
     def _agent(self, number: int, port: int) -> Program:
         flags = (
@@ -66,12 +66,17 @@ class Cluster:
             f"--resources={RESOURCES}",
             f"--cgroups_root={self.groups}",
         )
-        return self._daemon("agent", number, port, *flags)
+        return self._daemon("agent", number, agent_ip(number), port, *flags)
 
     def _framework(self, number: int) -> Program:
         name = f"f{number}"
         command = [sys.executable, "-m", "tests.chaos.framework", name, str(self.directory)]
         return Program("framework", name, [*command, ",".join(self.masters)], self.directory / f"{name}.log")
+
+
+def agent_ip(number: int) -> str:
+    """Return the address of an agent: each has one of its own."""
+    return f"127.0.1.{number}"
 
 
 @contextmanager
