@@ -296,10 +296,15 @@ def _container_status(
 
 
 def _drained(state: State, framework: Framework, status: TaskStatus) -> TaskStatus:
-    """Tell kills of a draining agent from others."""
+    """Tell kills of a draining agent from others.
+
+    Where the agent will be gone, a partition-aware framework hears that of what has ended. (In Mesos it hears
+    it in the place of TASK_KILLING already, while the task still runs.)
+    """
     if status.state not in (TaskState.TASK_KILLING, TaskState.TASK_KILLED) or state.draining is None:
         return status
-    gone = state.draining.mark_gone and framework.info.has(FrameworkCapability.PARTITION_AWARE)
+    aware = framework.info.has(FrameworkCapability.PARTITION_AWARE)
+    gone = state.draining.mark_gone and aware and status.state is TaskState.TASK_KILLED
     new_state = TaskState.TASK_GONE_BY_OPERATOR if gone else status.state
     return replace(status, state=new_state, reason=TaskReason.REASON_AGENT_DRAINING)
 

@@ -22,7 +22,7 @@ from meseta.agent.events import (
     RecoveredExecutor,
     RecoveredFramework,
 )
-from meseta.records import TaskReason, TaskState
+from meseta.records import FrameworkCapability, TaskReason, TaskState
 from meseta.wire.checkpoints import checkpoint_records, read_drain
 from tests.unit.agent.agent_kit import (
     AGENT,
@@ -95,3 +95,17 @@ def test_an_executor_that_comes_back_later_is_told_then() -> None:
     book.do(ExecutorReregistered(pid=EXECUTOR_PID, framework_id=FRAMEWORK, executor_id=executor_id))
     kill = book.only(KillTask)
     assert (kill.task_id, kill.grace_period_s) == ("t1", 2.0)
+
+
+def test_a_task_that_is_still_being_killed_is_not_gone() -> None:
+    able = (FrameworkCapability.PARTITION_AWARE, FrameworkCapability.TASK_KILLING_STATE)
+    book = Book().register()
+    book.run(command_task(), framework(False, *able))
+    book.start()
+    book.acknowledge()
+    container = next(iter(book.agent.state.owners))
+    book.do(DrainReceived(sender=MASTER, mark_gone=True))
+    assert book.states() == [TaskState.TASK_KILLING]
+    assert book.acknowledge() == [TaskState.TASK_KILLING]
+    book.do(ContainerExited(container_id=container, wait_status=15))
+    assert book.states() == [TaskState.TASK_GONE_BY_OPERATOR]
