@@ -102,8 +102,11 @@ class AgentAccount:
     def settle_offer(self, client: Client, resources: Resources) -> None:
         """Count resources as offered no more: they were accepted, or are about to be given back."""
         mine = self.offered.get(client, EMPTY)
+        if mine is resources:  # So it is nearly always.
+            self.offered.pop(client, None)
+            return
         assert mine.contains(resources), f"{client.path} is offered {mine} of {self.id}, not {resources}"
-        left = EMPTY if mine is resources else mine - resources
+        left = mine - resources
         if left:
             self.offered[client] = left
         else:
