@@ -7,7 +7,7 @@ import gc
 import json
 import random
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -262,6 +262,35 @@ def test_a_server_of_three_may_fail(tmp_path: Path) -> None:
                 assert not master.fate
 
         run(play)
+
+
+def test_a_server_may_fall_silent(tmp_path: Path) -> None:
+    """The one that the leader is connected to: it must find the other one before its lease is over."""
+    with zookeeper(tmp_path, 3) as own:
+        followers = [server for server in own.servers if not server.leads()]
+        folder = f"zk://{','.join(server.address for server in followers)}/masters"
+
+        async def play() -> None:
+            async with contending(folder, 1, 6.0) as master:
+                await until(lambda: master.entry, "it to be elected")
+                (silent,) = [server for server in followers if server.address == server_of(6.0)]
+                silent.pause()
+                await until(lambda: server_of(6.0) not in ("", silent.address), "it to find the other")
+                await asyncio.sleep(3.0)
+                assert master.contender.leads()
+                assert not master.fate
+
+        run(play)
+
+
+def server_of(session_s: float) -> str:
+    """The address of the server that a client with this session timeout is connected to, if any."""
+    for thing in gc.get_objects():
+        if isinstance(thing, KazooClient) and thing._session_timeout == session_s * 1000 and thing.connected:
+            with suppress(OSError):  # It is just being closed.
+                host, port = thing._connection._socket.getpeername()
+                return f"{host}:{port}"
+    return ""
 
 
 def client_works(own: Ensemble) -> bool:

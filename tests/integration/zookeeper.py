@@ -62,6 +62,13 @@ class Server:
         self.process.kill()
         self.process.wait(timeout=30)
 
+    def leads(self) -> bool:
+        """Whether it leads the others."""
+        host, port = self.address.split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            connection.sendall(b"srvr")
+            return b"Mode: leader" in connection.recv(4096)
+
     def pause(self) -> None:
         """Let it do nothing until it is continued: its clients see silence."""
         self.process.send_signal(signal.SIGSTOP)

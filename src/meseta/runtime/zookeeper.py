@@ -3,6 +3,10 @@
 kazoo does the protocol in threads of its own. Its calls block, so they are made one after the other in a
 thread beside the loop, and what they return comes back as a callback on the loop. Connections come and go
 within a session; kazoo tries for ever to have one. While there is none, calls wait or fail.
+
+A leader must find another server before its lease is over when its own falls silent. Kazoo would take two
+thirds of the session timeout to notice that, and as much again as the whole to give up a server that does
+not even take connections: both are made shorter here.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from typing import Any, NamedTuple, TypeVar
 import structlog
 from kazoo.client import KazooClient, KazooState
 from kazoo.exceptions import KazooException
+from kazoo.handlers.threading import SequentialThreadingHandler
 from kazoo.security import CREATOR_ALL_ACL, OPEN_ACL_UNSAFE, READ_ACL_UNSAFE
 
 from meseta.errors import ConfigError
@@ -24,6 +29,8 @@ from meseta.runtime.worker import Worker
 SCHEME = "zk://"
 RECONNECT = {"max_tries": -1, "delay": 0.1, "backoff": 2, "max_delay": 1.0}
 """Seconds between attempts to connect: short, since a leader may have few seconds left."""
+SILENCE = 1 / 3
+"""The part of a session timeout after which a silent server is given up; kazoo pings at half of it."""
 CLOSE_TIMEOUT_S = 5.0
 
 ResultT = TypeVar("ResultT")
@@ -68,6 +75,18 @@ def parse_address(text: str) -> Address:
                 f"{SCHEME}{rest} is not usable: '{host}' is no host:port; write {SCHEME}10.0.0.1:2181/mesos"
             )
     return Address(hosts, f"/{path}", credential if at else None)
+
+
+class _Handler(SequentialThreadingHandler):  # type: ignore[misc]
+    """Kazoo's threads; with less patience for servers that do not take connections."""
+
+    def __init__(self, connect_timeout_s: float) -> None:
+        super().__init__()
+        self._connect_timeout_s = connect_timeout_s
+
+    def create_connection(self, *arguments: Any, **options: Any) -> Any:
+        options["timeout"] = self._connect_timeout_s
+        return super().create_connection(*arguments, **options)
 
 
 class ZooKeeper:
@@ -141,24 +160,26 @@ class ZooKeeper:
         client = KazooClient(
             hosts=address.hosts,
             timeout=session_timeout_s,
+            handler=_Handler(session_timeout_s * SILENCE / (address.hosts.count(",") + 1)),
             auth_data=[("digest", address.credential)] if address.credential else None,
             connection_retry=dict(RECONNECT),
             logger=logger,
         )
         client.add_listener(self._on_state)
-        self._note_lease(client)
+        self._adjust_timeouts(client)
         return client
 
-    def _note_lease(self, client: Any) -> None:
-        """kazoo keeps the negotiated timeout to itself; two thirds of it are what `_connect` returns."""
+    def _adjust_timeouts(self, client: Any) -> None:
+        """Of the timeout that is negotiated, kazoo only tells its own loop: two thirds are for silence."""
         connect = client._connection._connect
 
-        def connect_and_note(*arguments: Any) -> Any:
-            timeouts_ms = connect(*arguments)
-            self.lease_s = timeouts_ms[0] * 1.5 / 1000
-            return timeouts_ms
+        def connect_and_adjust(*arguments: Any) -> Any:
+            silence_ms, connect_ms = connect(*arguments)
+            session_ms = silence_ms * 1.5
+            self.lease_s = session_ms / 1000
+            return session_ms * SILENCE, connect_ms
 
-        client._connection._connect = connect_and_note
+        client._connection._connect = connect_and_adjust
 
     # ── in kazoo's threads ────────────────────────────────────────────────────────────────────────────
 
