@@ -91,6 +91,10 @@ class AgentNode(Node[e.AgentEvent, x.AgentEffect]):
             self._leave(silent=True)
         self.containers.reboot()
 
+    def forget(self) -> None:
+        """Somebody removes what tells the agent who it was, while it is down."""
+        self._files.forget_agent()
+
     def _leave(self, *, silent: bool) -> None:
         self.halt()
         self.machine = None

@@ -4,7 +4,7 @@
     Offers            what is offered of an agent is really free there, counted anew from the master's books
     Limits            a role that is offered something has no more than its quota allows, counted anew
     Acknowledgements  an agent forgets an update only when its framework has acknowledged it
-    Runs              no task is started twice
+    Runs              no task is started twice, or said to be unknown where it was started
     Admissions        an agent hears that it is registered only once that is durable
     Leaders           no master acts while another one may, unless the service gave the place away too early
 
@@ -23,12 +23,13 @@ from meseta.agent import events as agent_events
 from meseta.agent import invariants as agent_invariants
 from meseta.allocator import invariants as allocator_invariants
 from meseta.allocator.quota import NO_QUOTA, contested, top_of
-from meseta.ids import AgentId
+from meseta.ids import AgentId, TaskId
 from meseta.master import effects as master_effects
 from meseta.master import invariants as master_invariants
 from meseta.master import views
 from meseta.master.state import State
 from meseta.master.sums import users_on_agent
+from meseta.records import TaskReason
 from meseta.sim.agent_node import AgentNode
 from meseta.sim.cluster import Cluster
 from meseta.sim.containers import Program
@@ -197,7 +198,8 @@ class Started(NamedTuple):
 class Runs:
     """Remembers every task that was started."""
 
-    def __init__(self) -> None:
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
         self.started: dict[str, Started] = {}
 
     def observe(self, step: Step) -> None:
@@ -210,3 +212,24 @@ class Runs:
                         f"task {what} is started on {step.node.name}, after {self.started[what].agent}"
                     )
                 self.started[what] = Started(step.node.name, effect.plan.container_id)
+            elif isinstance(effect, agent_effects.SendToMaster):
+                self._hear(step, effect.message)
+
+    def _hear(self, step: Step, message: object) -> None:
+        match message:
+            case agent_effects.UpdateStatus(update=update) if (
+                update.status.reason is TaskReason.REASON_RECONCILIATION
+                and isinstance(step.node, AgentNode)
+                and update.status.task_id in step.node.containers.ran
+                and self._is_to_be_known(update.status.task_id)
+            ):
+                raise SafetyViolation(f"{step.node.name} does not know {update.status.task_id} any more")
+
+    def _is_to_be_known(self, task_id: TaskId) -> bool:
+        """Tell whether an agent must know a task through all its lives: its framework knows no end of it."""
+        for framework in self._cluster.frameworks:
+            job = framework.jobs.get(task_id)
+            if job is not None:
+                is_current = job.framework_id == framework.framework_id
+                return is_current and job.end is None and framework.temper.checkpoint
+        return False

@@ -221,6 +221,10 @@ class WorkDirectory:
         if isinstance(effect.record, AgentCheckpoint):
             self._latest = "/".join(directories)
 
+    def forget_agent(self) -> None:
+        """Remove `latest`."""
+        self._latest = None
+
     def recovered(self, containers: tuple[RecoveredContainer, ...]) -> AgentRecovered:
         """Return what a new process of the agent finds, as `runtime.agent_recovery` does."""
         agent = self._find(self._latest)

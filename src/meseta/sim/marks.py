@@ -106,6 +106,17 @@ MARKS = (
         ax.SendToMaster,
         _reports_because(TaskReason.REASON_RECONCILIATION),
     ),
+    Mark("agent is drained", mx.Log, _logs("is drained")),
+    Mark("agent is told to drain", mx.SendToAgent, _sent(mx.DrainAgent)),
+    Mark("agent goes on draining after a restart", ae.Recovered, lambda event: event.draining is not None),
+    Mark(
+        "agent is marked gone",
+        mx.Persist,
+        lambda effect: "MarkGone" in type(effect.mutation).__name__,
+    ),
+    Mark("gone agent is refused", mx.Log, _logs("it is marked gone")),
+    Mark("agent of a machine that is down is refused", mx.Log, _logs("is DOWN")),
+    Mark("framework is asked to leave an agent", mx.SendToFramework, _sent(mx.InverseOffered)),
     # tasks
     Mark("task is lost with its agent", mx.SendToFramework, _told(TaskReason.REASON_AGENT_REMOVED)),
     Mark("task is lost with a connection", mx.SendToFramework, _told(TaskReason.REASON_AGENT_DISCONNECTED)),
@@ -124,6 +135,11 @@ MARKS = (
     ),
     Mark("task does not start", ax.SendToMaster, _reports_because(TaskReason.REASON_CONTAINER_LAUNCH_FAILED)),
     Mark("task has died unseen", ax.SendToMaster, _reports_because(TaskReason.REASON_EXECUTOR_TERMINATED)),
+    Mark(
+        "task is killed as its agent drains",
+        ax.SendToMaster,
+        _reports_because(TaskReason.REASON_AGENT_DRAINING),
+    ),
     Mark("task is dropped by its agent", ax.SendToMaster, _reports(TaskState.TASK_DROPPED)),
     Mark("task ignores SIGTERM", ax.DestroyContainer),
     # frameworks

@@ -89,6 +89,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     clock_skew_s: float = 0.0
     operator_s: float = 0.0
     """Mean seconds between two changes of quotas and weights, 0 for none."""
+    upkeep_s: float = 0.0
+    """Mean seconds between two times that agents or machines are taken out of use or back, 0 for never."""
     faults: FaultMix = NO_FAULTS
     fault_names: tuple[str, ...] = ()
 
@@ -156,6 +158,7 @@ def swarm_plan(
         clock_drift=0.02 if "clocks" in names else 0.0,
         clock_skew_s=100.0 if "clocks" in names else 0.0,
         operator_s=random.Random(f"{seed}/plan/operator").choice([0.0, 0.0, 2.0, 8.0]),
+        upkeep_s=random.Random(f"{seed}/plan/upkeep").choice([0.0, 0.0, 3.0, 10.0]),
         faults=_fault_mix(chance, names, calm=calm),
         fault_names=names,
     )
@@ -251,6 +254,8 @@ def shown(plan: Plan) -> Iterator[str]:
         sizes += f", {plan.masters} masters with sessions of {plan.session_s:g} s"
     if plan.operator_s:
         sizes += f", an operator who acts every {plan.operator_s:g} s"
+    if plan.upkeep_s:
+        sizes += f", agents and machines out of use and back every {plan.upkeep_s:g} s"
     yield f"seed {plan.seed}: {sizes}"
     yield f"  faults: {', '.join(plan.fault_names) or 'none'}"
     for title, record in (("mix", plan.faults), ("network", plan.weather)):

@@ -137,6 +137,12 @@ def _reconcile_operations(message: master.ReconcileOperations, sender: Pid) -> t
     return to_agent.ReconcileOperationsReceived(sender=sender, operation_uuids=message.operation_uuids)
 
 
+def _drain(message: master.DrainAgent, sender: Pid) -> to_agent.AgentEvent:
+    return to_agent.DrainReceived(
+        sender=sender, max_grace_period_s=message.max_grace_period_s, mark_gone=message.mark_gone
+    )
+
+
 def _shutdown(message: master.Shutdown, sender: Pid) -> to_agent.AgentEvent:
     return to_agent.ShutdownReceived(sender=sender, message=message.message)
 
@@ -168,6 +174,7 @@ AGENT_EVENTS: dict[type, Callable[[Any, Pid], to_agent.AgentEvent]] = {
     master.AcknowledgeOperation: _acknowledge_operation,
     master.ApplyOperation: _apply_operation,
     master.ReconcileOperations: _reconcile_operations,
+    master.DrainAgent: _drain,
     master.Shutdown: _shutdown,
 }
 """By the type of the master's message."""

@@ -27,6 +27,7 @@ from meseta.sim.operator import Operator
 from meseta.sim.plan import Plan
 from meseta.sim.statistics import Sampler, Usage
 from meseta.sim.trace import Trace
+from meseta.sim.upkeep import Upkeep
 from meseta.sim.world import World
 
 CONVERGENCE_S = 900.0
@@ -72,13 +73,14 @@ class Simulation:
         self.cluster = Cluster(plan, self.world, observers)
         self.faults = Faults(self.cluster)
         self.operator = Operator(self.cluster)
+        self.upkeep = Upkeep(self.cluster)
         self.marks = Marks()
         observers += [
             Accounts(check_every).observe,
             Offers().observe,
             Limits().observe,
             Acknowledgements(self.cluster).observe,
-            Runs().observe,
+            Runs(self.cluster).observe,
             Admissions(self.cluster).observe,
             Leaders(self.cluster).observe,
             self.marks.observe,
@@ -91,8 +93,10 @@ class Simulation:
             self.cluster.start()
             self.faults.start()
             self.operator.start()
+            self.upkeep.start()
             self.world.run(self.plan.duration_s)
             self.faults.heal()
+            self.upkeep.clean_up()
             self.operator.clean_up()
             for framework in self.cluster.frameworks:
                 framework.fall_quiet()

@@ -245,6 +245,9 @@ class Framework:
                     self._consider(offer)
             case x.Rescinded(offer_id=offer_id):
                 self._held.pop(offer_id, None)
+            case x.InverseOffered(offers=asked):
+                willing = e.InverseOffersAccepted if self._chance.random() < 0.5 else e.InverseOffersDeclined
+                self._ask(willing, offer_ids=tuple(offer.offer_id for offer in asked))
             case x.Updated(update=update):
                 self._on_update(update, token)
 
