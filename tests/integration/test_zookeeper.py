@@ -125,6 +125,25 @@ def test_the_first_leads_and_the_next_follows_it(ensemble: Ensemble) -> None:
         assert list_nodes() == []
 
 
+def test_a_leader_that_cannot_be_reached_is_told_again(ensemble: Ensemble) -> None:
+    folder = ensemble.folder()
+
+    async def play() -> None:
+        seen: list[int | None] = []
+        detector = find_detector(
+            folder, random.Random(1), lambda leader: seen.append(leader and leader.port), warn=print
+        )
+        async with contending(folder, 1):
+            detector.start()
+            await until(lambda: seen[-1:] == [5051], "it to be detected")
+            told = len(seen)
+            detector.on_lost()
+            await until(lambda: seen[told:] == [5051], "it to be told again")
+            detector.stop()
+
+    run(play)
+
+
 def test_the_entry_is_that_of_mesos(ensemble: Ensemble) -> None:
     folder = ensemble.folder()
 

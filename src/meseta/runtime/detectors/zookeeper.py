@@ -8,7 +8,7 @@
 Some clients take the name that sorts first for the leader's (pymesos: but for log_replicas): other nodes in
 this folder must have names that come after `json.info`.
 
-A leader's node is written again and again: only a change is answered by the majority of the servers, so only
+A candidate writes its node again and again: only a change is answered by the majority of the servers, so only
 that proves that the session lives. Clients watch the names, not the contents.
 """
 
