@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from pathlib import Path
@@ -14,6 +15,7 @@ from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
 from tests.integration.agent_kit import (
     FRAMEWORK,
+    ScriptedMaster,
     agent,
     agent_process,
     command_task,
@@ -225,3 +227,95 @@ def test_a_task_outlives_the_supervisor(tmp_path: Path) -> None:
             assert failed.message == "Command terminated with unknown status"
 
     run(body)
+
+
+def test_an_agent_that_has_grown_takes_its_tasks_up(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with scripted_master() as master:
+            async with agent(tmp_path, master, keeps_tasks=True):
+                await master.wait_for("UpdateSlaveMessage")
+                master.run(command_task("t1", "sleep 1000"))
+                await master.status("t1", "TASK_RUNNING")
+                await until(lambda: (tmp_path / "work/meta/slaves/latest").exists(), "it is written")
+            grown = "cpus:6;mem:2048;disk:1024;ports:[31000-31999]"
+            how = {"resources": grown, "reconfiguration_policy": "additive"}
+            async with agent(tmp_path, master, keeps_tasks=False, **how) as daemon:
+                back = await master.wait_for("ReregisterSlaveMessage")
+                assert [task.task_id.value for task in back.tasks] == ["t1"]
+                assert {r.name: r.scalar.value for r in back.slave.resources}["cpus"] == 6
+                assert daemon.machine.state.id == "m-S0"
+                master.kill("t1")
+                await master.status("t1", "TASK_KILLED")
+
+    run(body)
+
+
+def test_cleanup_ends_what_runs_and_the_next_agent_is_a_new_one(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with scripted_master() as master:
+            async with agent(tmp_path, master, keeps_tasks=True):
+                await master.wait_for("UpdateSlaveMessage")
+                master.run(command_task("t1", "echo $$; exec sleep 1000"))
+                await master.status("t1", "TASK_RUNNING")
+                await until(lambda: bool(output(tmp_path, "t1")), "it has told its pid")
+            pid = int(output(tmp_path, "t1"))
+            assert read_stat(pid) is not None
+            async with agent(tmp_path, master, recover="cleanup"):
+                assert not os.path.lexists(tmp_path / "work/meta/slaves/latest")
+                await until(lambda: read_stat(pid) is None, "the task has ended")
+            async with agent(tmp_path, master):
+                await master.wait_for("RegisterSlaveMessage", count=2)
+            with pytest.raises(ConfigError, match="expected reconnect or cleanup"):
+                async with agent(tmp_path, master, recover="both"):
+                    pass
+
+    run(body)
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.002, 0.005, 0.01, 0.02, 0.05])
+def test_an_agent_that_is_killed_at_any_moment_of_a_launch_starts_nothing_twice(
+    tmp_path: Path, delay_s: float
+) -> None:
+    """Whatever was reached: a task has run once, or never and is known to be lost; its output is complete."""
+
+    async def body() -> None:
+        async with scripted_master() as master:
+            with agent_process(tmp_path, master) as process:
+                await master.wait_for("UpdateSlaveMessage")
+                await until(lambda: (tmp_path / "work/meta/slaves/latest").exists(), "it is written")
+                runs = tmp_path / "runs"
+                names = [f"t{number}" for number in range(5)]
+                for name in names:
+                    master.run(command_task(name, f"echo {name} >> {runs}; echo one; sleep 0.2; echo two"))
+                await asyncio.sleep(delay_s)
+                process.process.kill()
+                process.process.wait()
+                await asyncio.sleep(0.3)
+                process.start()
+                await master.wait_for("ReregisterSlaveMessage")
+                known = {status.task_id.value for status in (await ended(master, tmp_path, names, runs))}
+                started = runs.read_text().split() if runs.exists() else []
+                assert len(started) == len(set(started)), "nothing is started twice"
+                assert set(started) <= known, "all that ran has been reported"
+                for name in started:
+                    assert output(tmp_path, name).endswith("one\ntwo\n")
+
+    run(body)
+
+
+async def ended(master: ScriptedMaster, directory: Path, names: list[str], runs: Path) -> list[m.TaskStatus]:
+    """The ends of all tasks that the agent knows after its restart."""
+    back = await master.wait_for("ReregisterSlaveMessage")
+    known = {task.task_id.value for task in back.tasks}
+    sent = [s.message.update.status for s in master.inbox if s.name == "StatusUpdateMessage"]
+    known |= {status.task_id.value for status in sent}
+
+    def ends() -> list[m.TaskStatus]:
+        told = [s.message.update.status for s in master.inbox if s.name == "StatusUpdateMessage"]
+        return [status for status in told if status.state in (m.TASK_FINISHED, m.TASK_FAILED)]
+
+    await until(lambda: {status.task_id.value for status in ends()} >= known, "all that is known has ended")
+    started = set(runs.read_text().split()) if runs.exists() else set()
+    finished = {status.task_id.value for status in ends() if status.state == m.TASK_FINISHED}
+    assert started <= finished, "what ran has ended with its status"
+    return ends()

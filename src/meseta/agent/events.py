@@ -400,6 +400,8 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     agent_id: AgentId | None = None
+    reconfigured: bool = False
+    """The agent keeps its id and has changed since it was written down."""
     total: Resources | None = None
     """The agent's resources after all operations, if any were applied."""
     operations: tuple[RecoveredOperation, ...] = ()

@@ -12,7 +12,14 @@ acknowledged are sent again once the master has taken the agent back.
 from __future__ import annotations
 
 from meseta.agent import draining, endings, gc, hosting, operations, paths, registration, stopping, volumes
-from meseta.agent.effects import DestroyContainer, Link, Reconnect, RemoveContainer, SendToExecutor
+from meseta.agent.effects import (
+    AgentCheckpoint,
+    DestroyContainer,
+    Link,
+    Reconnect,
+    RemoveContainer,
+    SendToExecutor,
+)
 from meseta.agent.events import (
     Recovered,
     RecoveredContainer,
@@ -56,6 +63,8 @@ def on_recovered(state: State, event: Recovered, now: float) -> None:
         gc.schedule(state, path, now)
     containers = {container.container_id: container for container in event.containers}
     if state.id is not None:
+        if event.reconfigured:
+            state.checkpoint(paths.agent_info(state.id), AgentCheckpoint(state.info()))
         operations.recover(state, event.operations, now)
         for recovered in event.frameworks:
             _recover_framework(state, recovered, containers, now)

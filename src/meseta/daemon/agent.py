@@ -31,6 +31,7 @@ from meseta.api.verbosity import Verbosity
 from meseta.attributes import parse_attributes
 from meseta.containers.effects import Sandbox
 from meseta.containers.starts import Starts
+from meseta.daemon.agent_cleanup import clean_up, is_cleanup
 from meseta.daemon.agent_setup import agent_resources, executor_environment, find_isolation, find_places
 from meseta.daemon.config import AGENT_FLAGS
 from meseta.daemon.flags import Flags
@@ -111,6 +112,7 @@ class AgentDaemon:
             OSError: the port cannot be listened on.
         """
         flags = self.flags
+        cleanup = is_cleanup(flags)
         self._detector = find_detector(
             flags.require("master"),
             self._entropy,
@@ -119,6 +121,12 @@ class AgentDaemon:
             session_timeout_s=flags["zk_session_timeout"],
         )
         self._places = find_places(flags)
+        if cleanup:
+            await clean_up(self._places)
+            self._is_stopped = True
+            os.close(self._places.lock)
+            self._on_exit(0)
+            return
         self._groups, isolation = find_isolation(flags)
         self._make_edges()
         _, self.port = await self._server.listen(listen_address(flags["ip"]), flags["port"])
@@ -126,9 +134,7 @@ class AgentDaemon:
         self.machine = Agent(self._make_config(host, isolation), self._entropy)
         self._make_apis()
         containers = self._host.adopt(await self._supervisor.connect_or_start())
-        recovered = await asyncio.to_thread(
-            recover, self._places.work, self.machine.state.info(), host.boot_id, containers
-        )
+        recovered = await asyncio.to_thread(self._read_checkpoints, host.boot_id, containers)
         write_text(os.path.join(self._places.work, paths.BOOT_ID), host.boot_id)
         self._begin(recovered)
         log.info(f"agent listens at {self.ip}:{self.port} ({self.hostname}), with {self.machine.state.total}")
@@ -228,6 +234,23 @@ class AgentDaemon:
         routes = agent_routes(context, self._operator_api.handle)
         executor_route = Route(f"/{AGENT}/api/v1/executor", self._executor_call)
         self._router = Router(AGENT, [executor_route, *routes])
+
+    def _read_checkpoints(self, boot_id: str, containers: tuple[e.RecoveredContainer, ...]) -> e.Recovered:
+        """Read what an earlier agent has written; called beside the loop, before the machine is started."""
+        state, flags = self.machine.state, self.flags
+
+        def tolerate(fault: str) -> None:
+            log.error(f"passed over: {fault}")
+            state.counters.add("recovery_errors")
+
+        return recover(
+            self._places.work,
+            state.info(),
+            boot_id,
+            containers,
+            policy=flags["reconfiguration_policy"],
+            tolerate=None if flags["strict"] else tolerate,
+        )
 
     def _begin(self, recovered: e.Recovered) -> None:
         """Start the machine: first what there is, then what has happened meanwhile, then the master."""

@@ -45,8 +45,8 @@ FOREIGN_AGENT_FLAGS = """
     network_enable_socket_statistics_details network_enable_socket_statistics_summary
     network_link_speed network_rate_statistics_interval network_rate_statistics_window
     nvidia_gpu_devices oversubscribed_resources_interval perf_duration perf_events perf_interval
-    qos_controller qos_correction_interval_min reconfiguration_policy recover resource_estimator
+    qos_controller qos_correction_interval_min resource_estimator
     resource_provider_config_dir revocable_cpu_low_priority sandbox_directory seccomp_config_dir
-    seccomp_profile_name secret_resolver strict systemd_enable_support systemd_runtime_directory
+    seccomp_profile_name secret_resolver systemd_enable_support systemd_runtime_directory
     volume_gid_range xfs_kill_containers xfs_project_range xfs_quota_headroom
 """.split()

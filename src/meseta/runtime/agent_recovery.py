@@ -2,7 +2,8 @@
 
 A directory without its main file is one that the earlier life did not get to finish: it is skipped. A record
 cut off at the end of `task.updates` is removed, so that the next one is appended in its place. What is
-damaged in any other way stops the start, with the name of the file: tasks may depend on it.
+damaged in any other way stops the start, with the name of the file: tasks may depend on it. Without
+`--strict` it is passed over, with the task, executor or framework that it describes.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from meseta.agent import paths
+from meseta.agent.compatibility import EQUAL, incompatibility, is_changed
 from meseta.agent.events import (
     Recovered,
     RecoveredContainer,
@@ -25,7 +27,7 @@ from meseta.errors import ConfigError, WireError
 from meseta.ids import NO_PID, AgentId, ContainerId, Pid
 from meseta.records import AgentInfo
 from meseta.resources import Resources
-from meseta.runtime.checkpoints import read_record, read_records, read_text, recover_records
+from meseta.runtime.checkpoints import CheckpointError, read_record, read_records, read_text, recover_records
 from meseta.runtime.leftovers import leftovers
 from meseta.runtime.sandbox import (
     AGENT_INFO,
@@ -54,38 +56,49 @@ from meseta.wire.checkpoints import (
 
 ContentT = TypeVar("ContentT")
 RecordT = TypeVar("RecordT")
+ItemT = TypeVar("ItemT")
+
+Tolerate = Callable[[str], None] | None
+"""Told of what is damaged and passed over; None: damage stops the start."""
 
 
 def recover(
-    work_dir: str, agent: AgentInfo, boot_id: str, containers: tuple[RecoveredContainer, ...]
+    work_dir: str,
+    agent: AgentInfo,
+    boot_id: str,
+    containers: tuple[RecoveredContainer, ...],
+    *,
+    policy: str = EQUAL,
+    tolerate: Tolerate = None,
 ) -> Recovered:
     """Return what is to be taken up: the checkpoints below `work_dir`, and the containers that are there.
 
     `agent` is how the agent is configured now. After a reboot an agent that has changed starts as a new one;
-    otherwise its tasks go on, and it must be as it was.
+    otherwise its tasks go on, and it may have changed only as `policy` allows (`agent.compatibility`).
 
     Raises:
-        ConfigError: it is not, or a checkpoint is damaged.
+        MesetaError: it has changed otherwise, or a checkpoint is damaged.
     """
     directory = os.path.realpath(os.path.join(work_dir, paths.LATEST_AGENT))
     record = read_record(os.path.join(directory, AGENT_INFO))
     if record is None:
         return _anew(work_dir, agent, containers)
     known = _read(read_agent, record, os.path.join(directory, AGENT_INFO))
-    difference = _difference(known, agent)
-    if difference is not None:
+    fault = incompatibility(policy, known, agent)
+    if fault is not None:
         if read_text(os.path.join(work_dir, paths.BOOT_ID)) not in (None, boot_id):
             return _anew(work_dir, agent, containers)
         raise ConfigError(
-            f"This agent was started before with other {difference}. To start it as a new agent, which ends "
-            f"the tasks of the old one, remove {os.path.join(work_dir, paths.LATEST_AGENT)}"
+            f"{fault}. To start it as a new agent, which ends the tasks of the old one, remove "
+            f"{os.path.join(work_dir, paths.LATEST_AGENT)}"
         )
     return Recovered(
         agent_id=known.id,
+        reconfigured=is_changed(known, agent),
         total=_total(work_dir, agent.resources),
         operations=_operations(work_dir),
         draining=_draining(work_dir, known.id),
-        frameworks=tuple(_frameworks(directory)),
+        frameworks=tuple(_frameworks(directory, tolerate)),
         containers=containers,
         garbage=tuple(leftovers(work_dir, known.id)),
     )
@@ -107,19 +120,6 @@ def _draining(work_dir: str, agent_id: AgentId | None) -> RecoveredDraining | No
     return None if record is None else _read(read_drain, record, path)
 
 
-def _difference(known: AgentInfo, now: AgentInfo) -> str | None:
-    """Say what has changed. Another port is fine: the master is told of it, and so are v0 executors."""
-    for name in ("hostname", "resources", "attributes", "domain"):
-        before, after = getattr(known, name), getattr(now, name)
-        if before != after:
-            return f"{name} ({_shown(before)}, now {_shown(after)})"
-    return None
-
-
-def _shown(value: object) -> str:
-    return "; ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
 def _total(work_dir: str, own: Resources) -> Resources | None:
     path = os.path.join(work_dir, paths.RESOURCES_STATE)
     record = read_record(path)
@@ -137,49 +137,66 @@ def _operations(work_dir: str) -> tuple[RecoveredOperation, ...]:
     return () if record is None else _read(read_operations, record, path)
 
 
-def _frameworks(agent_dir: str) -> Iterator[RecoveredFramework]:
-    for directory in _directories(os.path.join(agent_dir, "frameworks")):
+def _frameworks(agent_dir: str, tolerate: Tolerate) -> Iterator[RecoveredFramework]:
+    def read(directory: str) -> RecoveredFramework | None:
         path = os.path.join(directory, FRAMEWORK_INFO)
         record = read_record(path)
         if record is None:
-            continue
+            return None
         pid = read_text(os.path.join(directory, FRAMEWORK_PID))
-        yield RecoveredFramework(
+        return RecoveredFramework(
             info=_read(read_framework, record, path),
             pid=Pid(pid) if pid and pid != NO_PID else None,
-            executors=tuple(_executors(directory)),
+            executors=tuple(_executors(directory, tolerate)),
         )
 
+    return _each(os.path.join(agent_dir, "frameworks"), read, tolerate)
 
-def _executors(framework_dir: str) -> Iterator[RecoveredExecutor]:
-    for directory in _directories(os.path.join(framework_dir, "executors")):
+
+def _executors(framework_dir: str, tolerate: Tolerate) -> Iterator[RecoveredExecutor]:
+    def read(directory: str) -> RecoveredExecutor | None:
         path = os.path.join(directory, EXECUTOR_INFO)
         record = read_record(path)
         run = os.path.realpath(os.path.join(directory, "runs", LATEST))
         if record is None or not os.path.isdir(run):
-            continue
+            return None
         pid = read_text(os.path.join(run, LIBPROCESS_PID))
-        yield RecoveredExecutor(
+        return RecoveredExecutor(
             info=_read(read_executor, record, path),
             container_id=ContainerId(os.path.basename(run)),
             command_task=read_text(os.path.join(directory, EXECUTOR_GENERATED)) == "1",
             pid=Pid(pid) if pid else None,
             http=os.path.exists(os.path.join(run, HTTP_MARKER)),
             completed=os.path.exists(os.path.join(run, EXECUTOR_SENTINEL)),
-            tasks=tuple(_tasks(run)),
+            tasks=tuple(_each(os.path.join(run, "tasks"), _task, tolerate)),
         )
 
+    return _each(os.path.join(framework_dir, "executors"), read, tolerate)
 
-def _tasks(run: str) -> Iterator[RecoveredTask]:
-    for directory in _directories(os.path.join(run, "tasks")):
-        path = os.path.join(directory, TASK_INFO)
-        records = read_records(path).records
-        if not records:
+
+def _task(directory: str) -> RecoveredTask | None:
+    path = os.path.join(directory, TASK_INFO)
+    records = read_records(path).records
+    if not records:
+        return None
+    info = _read(read_task, records, path)
+    path = os.path.join(directory, TASK_UPDATES)
+    updates, acknowledged = _read(read_updates, recover_records(path), path)
+    return RecoveredTask(info=info, updates=updates, acknowledged=acknowledged, group=read_group(records))
+
+
+def _each(parent: str, read: Callable[[str], ItemT | None], tolerate: Tolerate) -> Iterator[ItemT]:
+    """Read every directory in `parent`, without those that are not finished, or damaged if that is borne."""
+    for directory in _directories(parent):
+        try:
+            item = read(directory)
+        except (ConfigError, CheckpointError) as fault:
+            if tolerate is None:
+                raise
+            tolerate(str(fault))
             continue
-        info = _read(read_task, records, path)
-        path = os.path.join(directory, TASK_UPDATES)
-        updates, acknowledged = _read(read_updates, recover_records(path), path)
-        yield RecoveredTask(info=info, updates=updates, acknowledged=acknowledged, group=read_group(records))
+        if item is not None:
+            yield item
 
 
 def _directories(path: str) -> Iterator[str]:
