@@ -23,7 +23,7 @@ START_TIMEOUT_S = 60.0
 TICK_MS = 200
 JAVA = [
     "java",
-    *("-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"),
+    *("-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"),
     *("-Dzookeeper.admin.enableServer=false", "-Dzookeeper.jmx.log4j.disable=true"),
     *("-Dzookeeper.preAllocSize=64", "-Dzookeeper.forceSync=no"),
     *("-cp", str(JAR)),

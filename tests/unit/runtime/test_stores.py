@@ -1,4 +1,4 @@
-"""What every store does, and what SQLite's does when its file is not what it should be."""
+"""What every store does, in memory and in SQLite, and what SQLite's does when its file is not whole."""
 
 from __future__ import annotations
 
@@ -16,68 +16,19 @@ from meseta.errors import StoreError
 from meseta.runtime.stores.memory import MemoryStore
 from meseta.runtime.stores.sqlite import APPLICATION_ID, SCHEMA, SqliteStore
 from meseta.runtime.stores.store import Store
-
-Changes = dict[str, bytes | None]
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    """A store of each kind, open and empty."""
-    store: Store = MemoryStore() if request.param == "memory" else SqliteStore(str(tmp_path / "r.db"))
-    assert store.open() == {}
-    yield store
-    store.close()
+from tests.store_suite import Changes, StoreSuite, reopened
 
 
-def reopened(store: Store) -> dict[str, bytes]:
-    """What the store holds when it is opened again."""
-    store.close()
-    return store.open()
+class TestMemory(StoreSuite):
+    @pytest.fixture
+    def new_store(self) -> Store:
+        return MemoryStore()
 
 
-# Every store ---------------------------------------------------------------------------------------------
-
-
-def test_what_is_committed_is_there_after_opening_again(store: Store) -> None:
-    store.commit({"a": b"1", "b": b""})
-    assert reopened(store) == {"a": b"1", "b": b""}
-
-
-def test_records_are_replaced_and_deleted(store: Store) -> None:
-    store.commit({"a": b"1", "b": b"2", "c": b"3"})
-    store.commit({"a": b"4", "b": None, "d": b"5", "never": None})
-    assert reopened(store) == {"a": b"4", "c": b"3", "d": b"5"}
-
-
-def test_nothing_may_be_committed(store: Store) -> None:
-    store.commit({})
-    assert reopened(store) == {}
-
-
-@pytest.mark.parametrize("key", ["", "ä\u2028", "a\0b", "'; --", "k" * 10_000])
-def test_any_text_is_a_key(store: Store, key: str) -> None:
-    store.commit({key: b"\0\xff"})
-    assert reopened(store) == {key: b"\0\xff"}
-    store.commit({key: None})
-    assert reopened(store) == {}
-
-
-def test_a_long_history_ends_in_what_a_dictionary_holds(store: Store) -> None:
-    chance = random.Random(5)
-    held: dict[str, bytes] = {}
-    for _ in range(50):
-        changes: Changes = {
-            str(chance.randrange(30)): chance.randbytes(20) if chance.random() < 0.7 else None
-            for _ in range(chance.randrange(8))
-        }
-        store.commit(changes)
-        held = {key: record for key, record in {**held, **changes}.items() if record is not None}
-    assert reopened(store) == held
-
-
-def test_closing_twice_does_no_harm(store: Store) -> None:
-    store.close()
-    store.close()
+class TestSqlite(StoreSuite):
+    @pytest.fixture
+    def new_store(self, tmp_path: Path) -> Store:
+        return SqliteStore(str(tmp_path / "r.db"))
 
 
 # The file ------------------------------------------------------------------------------------------------

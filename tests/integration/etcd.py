@@ -1,0 +1,121 @@
+"""Real etcd servers for tests: one or several on loopback, each a process of its own in a directory.
+
+They are those of the Debian package `etcd-server`. Where it is missing, tests that use them are skipped.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from meseta.runtime.etcd import Etcd, EtcdError, parse_address
+from tests.integration.zookeeper import free_ports
+
+START_TIMEOUT_S = 60.0
+ELECTION_MS = 1000
+
+needs_etcd = [
+    pytest.mark.skipif(
+        shutil.which("etcd") is None, reason="etcd is not installed: apt-get install etcd-server"
+    ),
+    pytest.mark.xdist_group("etcd"),
+]
+"""Put this into `pytestmark`: one worker runs all tests that start servers."""
+
+
+class Server:
+    """One server; it may be stopped and started again."""
+
+    def __init__(self, directory: Path, name: str, port: int, peer: int, flags: list[str]) -> None:
+        self.address = f"127.0.0.1:{port}"
+        self.directory = directory
+        self._command = [
+            "etcd",
+            f"--name={name}",
+            f"--data-dir={directory}/data",
+            f"--listen-client-urls=http://{self.address}",
+            f"--advertise-client-urls=http://{self.address}",
+            f"--listen-peer-urls=http://127.0.0.1:{peer}",
+            f"--initial-advertise-peer-urls=http://127.0.0.1:{peer}",
+            f"--heartbeat-interval={ELECTION_MS // 10}",
+            f"--election-timeout={ELECTION_MS}",
+            *flags,
+        ]
+        self.start()
+
+    def start(self) -> None:
+        """Start it; `wait_for_quorum` tells when clients are served."""
+        with (self.directory / "log").open("ab") as log:
+            self.process = subprocess.Popen(self._command, stdout=log, stderr=log, cwd=self.directory)
+
+    def kill(self) -> None:
+        """End it at once, and wait for that."""
+        self.process.kill()
+        self.process.wait(timeout=30)
+
+    def pause(self) -> None:
+        """Let it do nothing until it is continued: its clients see silence."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self.process.send_signal(signal.SIGCONT)
+
+
+class Ensemble:
+    """Servers that form one etcd."""
+
+    def __init__(self, servers: list[Server]) -> None:
+        self.servers = servers
+        self.hosts = ",".join(server.address for server in servers)
+        self._numbers = 0
+
+    def folder(self) -> str:
+        """A path that no other test uses, as an address."""
+        self._numbers += 1
+        return f"etcd://{self.hosts}/masters{self._numbers}"
+
+    def client(self) -> Etcd:
+        """A client of its own, for looking."""
+        return Etcd(parse_address(f"etcd://{self.hosts}/any"), 5.0)
+
+    def wait_for_quorum(self) -> None:
+        """Wait until clients are served."""
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while True:
+            client = self.client()
+            try:
+                client.read(b"any")
+                return
+            except EtcdError:
+                assert time.monotonic() < deadline, "etcd does not start"
+                time.sleep(0.05)
+            finally:
+                client.close()
+
+
+@contextmanager
+def etcd(directory: Path, count: int = 1, *flags: str) -> Iterator[Ensemble]:
+    """An etcd of `count` servers below `directory`; nothing of it is left running."""
+    ports = free_ports(2 * count)
+    members = ",".join(f"e{n}=http://127.0.0.1:{ports[2 * n + 1]}" for n in range(count))
+    servers: list[Server] = []
+    try:
+        for number in range(count):
+            place = directory / f"etcd{number}"
+            place.mkdir()
+            own = [f"--initial-cluster={members}", *flags]
+            servers.append(Server(place, f"e{number}", ports[2 * number], ports[2 * number + 1], own))
+        ensemble = Ensemble(servers)
+        ensemble.wait_for_quorum()
+        yield ensemble
+    finally:
+        for server in servers:
+            server.kill()
