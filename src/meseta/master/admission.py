@@ -15,7 +15,7 @@ from meseta.master.effects import AgentAdded, AgentRegistered
 from meseta.master.events import Persisted, RegistrationRequested, ReregistrationRequested
 from meseta.master.forgetting import on_forgetting_written
 from meseta.master.gone import on_gone_written
-from meseta.master.maintenance import on_maintenance_written, refuse_down
+from meseta.master.maintenance import leave_if_down, on_maintenance_written, refuse_down
 from meseta.master.quota import on_quota_written
 from meseta.master.recovery import on_recovered_agent_departed
 from meseta.master.registry import AdmitAgent
@@ -127,3 +127,4 @@ def on_agent_admitted(state: State, pending: PendingAgent, now: float) -> None:
     state.tell_agent(agent, AgentRegistered(agent.id, state.config.ping_timeout_s))
     watch_agent(state, agent, now)
     state.publish(AgentAdded(agent.id))
+    leave_if_down(state, agent)

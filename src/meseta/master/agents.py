@@ -204,7 +204,8 @@ def on_agent_updated(state: State, event: AgentUpdated, now: float) -> None:
     set_total(state, agent, base + agent.oversubscribed, now)
     if event.operations is not None:
         reconcile_reported(state, agent, event.operations)
-    state.wishes.emptied[agent.id] = None  # Only now is it known whether operations are under way there.
+    if agent.deactivation is not None:
+        state.wishes.emptied[agent.id] = None  # Only now is it known whether operations are under way there.
 
 
 def set_total(state: State, agent: AgentState, total: Resources, now: float) -> None:

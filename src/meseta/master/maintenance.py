@@ -178,6 +178,12 @@ def refuse_down(state: State, event: RegistrationRequested | ReregistrationReque
     return True
 
 
+def leave_if_down(state: State, agent: AgentState) -> None:
+    """Shut an agent down that was let in while the registry was told that its machine is down."""
+    if state.wishes.down and machine_of(agent.info, agent.pid) in state.wishes.down:
+        _take_down(state, agent)
+
+
 def drain_fault(state: State, agent: AgentState) -> str | None:
     """Say that an agent cannot be drained because there are other plans for its machine."""
     key = machine_of(agent.info, agent.pid)

@@ -208,7 +208,8 @@ def remove_operation(state: State, agent: AgentState, operation: Operation) -> N
     if not operation.ended:
         count_operation(state.counters, operation.info.type, operation.status.state, -1)
     del agent.operations[operation.uuid]
-    state.wishes.emptied[agent.id] = None
+    if agent.deactivation is not None:
+        state.wishes.emptied[agent.id] = None
     if operation.framework_id is None or operation.info.id is None:
         return
     by_id = state.operations.get(operation.framework_id, {})

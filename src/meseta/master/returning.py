@@ -30,7 +30,7 @@ from meseta.master.events import ReregistrationRequested
 from meseta.master.frameworks import recover_framework
 from meseta.master.gone import refuse_gone
 from meseta.master.history import forget_returned, recall_completed
-from meseta.master.maintenance import refuse_down
+from meseta.master.maintenance import leave_if_down, refuse_down
 from meseta.master.registry import MarkReachable, UpdateAgentInfo
 from meseta.master.state import (
     AgentState,
@@ -105,6 +105,7 @@ def readmit(state: State, event: ReregistrationRequested, now: float) -> None:
     agent = state.agents[event.info.id]
     repeat_drain(state, agent, now)
     _settle_frameworks(state, agent, event)
+    leave_if_down(state, agent)
 
 
 def _add_returning(state: State, event: ReregistrationRequested, now: float) -> None:

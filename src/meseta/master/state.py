@@ -373,7 +373,7 @@ class Wishes:
         self.deactivated: dict[AgentId, Deactivation] = {}
         """Agents that are there, awaited or unreachable, of which nothing is to be offered."""
         self.emptied: dict[AgentId, None] = {}
-        """Agents that have lost a task or an operation in this event."""
+        """Deactivated agents that may have become empty in this event."""
         self.schedule = NO_MAINTENANCE
         """When machines are to be down."""
         self.planned: dict[MachineKey, Unavailability] = {}

@@ -129,7 +129,8 @@ def remove_task(state: State, framework: FrameworkState, task: Task, *, unreacha
     agent = state.agents[task.agent_id]
     _discard(agent.tasks, framework.id, task.task_id)
     agent.killed.discard((framework.id, task.task_id))
-    state.wishes.emptied[agent.id] = None
+    if agent.deactivation is not None:
+        state.wishes.emptied[agent.id] = None
     if unreachable:
         remember(framework.unreachable_tasks, task.task_id, task, state.config.unreachable_tasks_max)
     else:

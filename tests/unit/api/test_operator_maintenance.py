@@ -92,3 +92,14 @@ def test_what_is_not_read(site: MasterSite, path: str, body: bytes) -> None:
     assert got.code == 400
     assert got.text
     assert site.ask("PUT", path, body).code == 405
+
+
+def test_too_many_machines_are_refused(site: MasterSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meseta.wire.maintenance.MACHINES_MAX", 1)
+    many = [M1, {"hostname": "a2"}]
+    assert post(site, "/machine/down", many) == (400, "2 machines are named, 1 is the most")
+    code, text = post(
+        site, "/maintenance/schedule", {"windows": [WINDOW, WINDOW | {"machine_ids": many[1:]}]}
+    )
+    assert (code, text) == (400, "2 machines are named, 1 is the most")
+    assert site.call("STOP_MAINTENANCE", stop_maintenance={"machines": many}).code == 400

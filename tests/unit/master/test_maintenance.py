@@ -215,3 +215,16 @@ def test_what_is_scheduled_is_not_drained() -> None:
     done = play.feed(events.AgentDrainRequested(request=REQUEST, agent_id=agent_id))
     text = f"Agent {agent_id} is part of a maintenance schedule under Machine a1 (10.0.1.1)"
     assert replies(done) == [(400, text)]
+
+
+def test_an_agent_that_is_let_in_while_its_machine_goes_down_leaves_again() -> None:
+    play = Playground()
+    schedule(play, planned(M1))
+    play.persists = False
+    (admission,) = [e for e in play.feed(register("a1")) if isinstance(e, effects.Persist)]
+    (written,) = [e for e in start(play, M1) if isinstance(e, effects.Persist)]
+    play.persists = True
+    play.feed(events.Persisted(ticket=written.ticket))
+    done = play.feed(events.Persisted(ticket=admission.ticket))
+    assert told_agent(done, pid_of("a1"), effects.Shutdown)
+    assert not play.state.agents

@@ -14,14 +14,26 @@ import pytest
 
 from meseta.ids import AgentId, ExecutorId, FrameworkId, OfferId, Pid, TaskId, new_uuid
 from meseta.master import effects, events
-from meseta.master.events import Peer, StreamId, Ticket
-from meseta.records import ExecutorType, Filters, Launch, LaunchGroup, TaskGroupInfo, TaskRecord, TaskState
+from meseta.master.events import Peer, RequestId, StreamId, Ticket
+from meseta.records import (
+    ExecutorType,
+    Filters,
+    Launch,
+    LaunchGroup,
+    MachineId,
+    TaskGroupInfo,
+    TaskRecord,
+    TaskState,
+    Unavailability,
+    Window,
+)
 from meseta.resources import Resources
 from tests.unit.master.master_kit import (
     CAPABLE,
     Playground,
     agent_info,
     executor,
+    pid_of,
     register,
     replaced,
     subscribe,
@@ -30,6 +42,7 @@ from tests.unit.master.master_kit import (
 )
 
 STEPS = 1000
+ABLE = frozenset({"MULTI_ROLE", "AGENT_DRAINING"})
 ENDS = (TaskState.TASK_FINISHED, TaskState.TASK_FAILED, TaskState.TASK_KILLED)
 ALIVE = (TaskState.TASK_STARTING, TaskState.TASK_RUNNING, TaskState.TASK_KILLING)
 
@@ -76,6 +89,7 @@ class Walk:
             self.end_framework,
             self.end_executor,
             self.leave,
+            self.operate,
             self.write,
             self.write,
         ]
@@ -120,7 +134,7 @@ class Walk:
 
     def register(self) -> None:
         name = f"a{self.random.randrange(5)}"
-        event = register(name, cpus=self.random.choice([1, 4]))
+        event = register(name, cpus=self.random.choice([1, 4]), capabilities=ABLE)
         self.feed(event)
         id = self.state.agent_pids.get(event.sender)
         if id is not None:
@@ -302,6 +316,33 @@ class Walk:
         agent = self.pick(self.state.agents.values())
         if agent is not None and self.random.random() < 0.3:
             self.feed(events.UnregistrationRequested(sender=agent.pid, agent_id=agent.id))
+
+    def operate(self) -> None:
+        """Let an operator ask for something about agents or machines."""
+        state, chance = self.state, self.random
+        known = [*state.agents, *state.unreachable_agents, *state.gone_agents, AgentId("nobody")]
+        machines = tuple(
+            MachineId(name, pid_of(name).rpartition("@")[2].partition(":")[0])
+            for name in (f"a{number}" for number in range(5))
+            if chance.random() < 0.4
+        )
+        window = Window(machines, Unavailability(chance.randrange(10**18)))
+        about_agent: dict[str, Any] = {"request": RequestId(1), "agent_id": chance.choice(known)}
+        about_machines: dict[str, Any] = {"request": RequestId(1), "machines": machines}
+        event = chance.choice(
+            [
+                events.AgentDrainRequested(**about_agent, mark_gone=chance.random() < 0.3),
+                events.AgentDeactivationRequested(**about_agent),
+                events.AgentReactivationRequested(**about_agent),
+                events.AgentReactivationRequested(**about_agent),
+                events.AgentGoneRequested(**about_agent),
+                events.MaintenanceScheduled(request=RequestId(1), windows=(window,) if machines else ()),
+                events.MaintenanceStartRequested(**about_machines),
+                events.MaintenanceStopRequested(**about_machines),
+                events.MaintenanceStopRequested(request=RequestId(1), machines=state.wishes.schedule.down),
+            ]
+        )
+        self.feed(event)
 
 
 @pytest.mark.parametrize("seed", range(12))
