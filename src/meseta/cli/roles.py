@@ -45,5 +45,5 @@ def _row(role: dict[str, Any]) -> list[str]:
         amounts_text(role.get("offered", {})),
         amounts_text(role.get("reserved", {})),
         amounts_text(quota.get("guarantee", {})),
-        amounts_text(quota.get("limit", {})),
+        amounts_text(quota.get("limit", {}), zeros=True),
     ]
