@@ -29,12 +29,12 @@ class DaemonProcess:
         self._arguments = ["--ip=127.0.0.1", "--hostname=localhost", *arguments]
         self.start()
 
-    def start(self) -> None:
-        """Start it, or start it again; `address` is then known."""
+    def start(self, *more: str) -> None:
+        """Start it, or start it again, with `more` flags; `address` is then known."""
         run = f"import sys; from meseta.daemon.{self.name} import main; sys.exit(main(sys.argv[1:]))"
         with self.log.open("ab") as log:
             offset = log.tell()
-            self.process = subprocess.Popen([sys.executable, "-c", run, *self._arguments], stderr=log)
+            self.process = subprocess.Popen([sys.executable, "-c", run, *self._arguments, *more], stderr=log)
         self.address = self._wait_for_address(offset)
 
     def _wait_for_address(self, offset: int) -> str:
