@@ -1,0 +1,142 @@
+"""Whose tasks to end when a role is short of what is guaranteed to it (Mesos paper, section 3.3).
+
+A policy gets what is missing, and the tasks of roles that hold more than their guarantees. It returns victims
+whose resources cover what is missing and take no role below its guarantee, or nothing: a shortage that cannot
+be mended is no reason to end anybody's work.
+
+The default wastes as little work as it can. The work of a task is its dominant share times the time it has
+run. First it looks for one agent on which enough can be had, so that a large task finds room in one place;
+then over all agents. Both ways it takes the task that brings most per work lost, until there is enough, and
+lets go those that turned out to be needless, the greatest work first. This is the greedy cover of a knapsack,
+not the optimum, which nobody could wait for.
+
+Amounts are thousandths by name of resource; roles are top-level roles, which is where guarantees are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from meseta.ids import AgentId, FrameworkId, TaskId
+
+Amounts = Mapping[str, int]
+
+
+class Runner(msgspec.Struct, frozen=True, gc=False):
+    """A task that may be ended."""
+
+    framework_id: FrameworkId
+    task_id: TaskId
+    agent_id: AgentId
+    role: str
+    amounts: Amounts
+    running_s: float
+
+
+class Shortage(msgspec.Struct, frozen=True):
+    """What is missing, and what may be taken."""
+
+    missing: Amounts
+    total: Amounts
+    """What the cluster has, to compare resources of different kinds."""
+    spare: Mapping[str, Amounts]
+    """By role: what it holds above its guarantee. Of resources that are not named there everything."""
+
+
+class VictimPolicy(Protocol):
+    """Chooses victims. A plugin kind."""
+
+    def __call__(self, shortage: Shortage, runners: Sequence[Runner], /) -> Collection[Runner]:
+        """Return the tasks to end, of those given; none if the shortage cannot be mended."""
+        ...
+
+
+def least_work(shortage: Shortage, runners: Sequence[Runner]) -> list[Runner]:
+    """Return victims that lose little work, all on one agent if that is enough. The default policy."""
+    by_agent: dict[AgentId, list[Runner]] = {}
+    for runner in runners:
+        by_agent.setdefault(runner.agent_id, []).append(runner)
+    covers = [cover for group in by_agent.values() if (cover := _cover(shortage, group))]
+    if not covers:
+        return _cover(shortage, runners)
+    return min(covers, key=lambda cover: (sum(_work(shortage, one) for one in cover), cover[0].agent_id))
+
+
+def fault_of(shortage: Shortage, victims: Collection[Runner], runners: Collection[Runner]) -> str | None:
+    """Say what is wrong with what a policy returned, if anything is."""
+    offered = {(one.framework_id, one.task_id) for one in runners}
+    chosen = [(one.framework_id, one.task_id) for one in victims]
+    if len(set(chosen)) < len(chosen) or not offered.issuperset(chosen):
+        return "it chose a task twice, or one that it was not given"
+    if victims and _lacks(shortage.missing, victims):
+        return "what it chose does not cover what is missing"
+    spare = {role: dict(amounts) for role, amounts in shortage.spare.items()}
+    if not all(_take(spare, one) for one in victims):
+        return "what it chose takes a role below its guarantee"
+    return None
+
+
+def _cover(shortage: Shortage, runners: Iterable[Runner]) -> list[Runner]:
+    """Return victims among these that are enough, none of them needless; [] if there are none."""
+    left = dict(shortage.missing)
+    spare = {role: dict(amounts) for role, amounts in shortage.spare.items()}
+    cover: list[Runner] = []
+    for runner in sorted(runners, key=lambda one: _price(shortage, one)):
+        if not any(left.values()):
+            break
+        if _use(left, runner) > 0 and _take(spare, runner):
+            cover.append(runner)
+            left = _less(left, runner)
+    return [] if any(left.values()) else _without_needless(shortage, cover)
+
+
+def _without_needless(shortage: Shortage, cover: list[Runner]) -> list[Runner]:
+    for runner in sorted(cover, key=lambda one: -_work(shortage, one)):
+        rest = [one for one in cover if one is not runner]
+        if not _lacks(shortage.missing, rest):
+            cover = rest
+    return cover
+
+
+def _lacks(missing: Amounts, victims: Iterable[Runner]) -> bool:
+    left = dict(missing)
+    for victim in victims:
+        left = _less(left, victim)
+    return any(left.values())
+
+
+def _less(left: Amounts, victim: Runner) -> dict[str, int]:
+    return {name: max(0, amount - victim.amounts.get(name, 0)) for name, amount in left.items()}
+
+
+def _take(spare: dict[str, dict[str, int]], runner: Runner) -> bool:
+    """Take the task's resources from what its role may lose; False, and nothing taken, if it may not."""
+    bounds = spare.get(runner.role, {})
+    if any(runner.amounts.get(name, 0) > amount for name, amount in bounds.items()):
+        return False
+    for name in bounds:
+        bounds[name] -= runner.amounts.get(name, 0)
+    return True
+
+
+def _use(missing: Amounts, runner: Runner) -> float:
+    """Return which part of what is missing the task's end would bring, summed over the resources."""
+    wanted = [(runner.amounts.get(name, 0), amount) for name, amount in missing.items() if amount]
+    return sum(min(brought, amount) / amount for brought, amount in wanted)
+
+
+def _work(shortage: Shortage, runner: Runner) -> float:
+    shares = [
+        amount / shortage.total[name] for name, amount in runner.amounts.items() if shortage.total.get(name)
+    ]
+    return max(shares, default=0.0) * max(0.0, runner.running_s)
+
+
+def _price(shortage: Shortage, runner: Runner) -> tuple[float, FrameworkId, TaskId]:
+    """Return what orders candidates: work lost for what it brings, then names, so that runs repeat."""
+    use = _use(shortage.missing, runner)
+    price = _work(shortage, runner) / use if use else float("inf")
+    return price, runner.framework_id, runner.task_id
