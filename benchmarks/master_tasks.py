@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from meseta.runtime import loop
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def start_master(port: int = 0) -> tuple[subprocess.Popen[bytes], str]:
+def start_master(port: int = 0, *flags: str) -> tuple[subprocess.Popen[bytes], str]:
     """Start a master process; return it and its pid text."""
     command = [
         sys.executable,
@@ -30,12 +31,19 @@ def start_master(port: int = 0) -> tuple[subprocess.Popen[bytes], str]:
         "import sys; from meseta.daemon.master import main; sys.exit(main(sys.argv[1:]))",
     ]
     process = subprocess.Popen(
-        [*command, "--ip=127.0.0.1", f"--port={port}", "--hostname=localhost"], stderr=subprocess.PIPE
+        [*command, "--ip=127.0.0.1", f"--port={port}", "--hostname=localhost", *flags],
+        stderr=subprocess.PIPE,
     )
     assert process.stderr is not None, "asked for"
-    line = process.stderr.readline().decode()
-    address = line.split("listens at ")[1].split()[0]
-    asyncio.get_running_loop().run_in_executor(None, process.stderr.read)
+    said = ""
+    for line in process.stderr:
+        said += line.decode()
+        if "listens at " in said:
+            break
+    else:
+        raise RuntimeError(f"the master does not start:\n{said}")
+    address = said.split("listens at ")[1].split()[0]
+    threading.Thread(target=process.stderr.read, daemon=True).start()
     return process, f"master@{address}"
 
 

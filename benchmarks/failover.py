@@ -1,0 +1,265 @@
+"""A master that is killed and started again: CPU and time until all agents with their tasks are back.
+
+    python -m benchmarks.failover [AGENTS] [TASKS_PER_AGENT] [MANY]
+
+1. AGENTS agents (10,000) with 10 tasks each of 10 frameworks are admitted, the master is killed with -9 and
+   started again on its registry; all agents come back at once. CPU of the new master until the last has its
+   answer; its start, in which it reads the registry, is reported apart.
+2. The same with MANY agents (50,000) with 2 tasks each: how many connections were refused or broken, and how
+   large the master became.
+3. 1,000 agents and 200 frameworks (the SDK), which look for the master by themselves as they do in life: wall
+   time from the kill until all are there, with the start of the new process in it.
+
+Ten agents share a port and a connection, so that MANY need no more descriptors than there are: the master
+parses, lifts and answers each one's messages all the same.
+
+Goals: 2.0 s of CPU for 10,000 agents with 100,000 tasks; none refused; 8 s until all are reconnected.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+
+from benchmarks.emulation import Agents, agent_resources
+from benchmarks.master_tasks import cpu_s, rss_bytes, start_master
+from meseta.runtime import loop
+from meseta.sdk import Scheduler
+from meseta.wire.gen import internal_pb2 as i
+from meseta.wire.gen import mesos_pb2 as m
+
+PER_PORT = 10
+FRAMEWORKS = 10
+HERD_AGENTS = 1_000
+HERD_FRAMEWORKS = 200
+TIMEOUT_S = 240.0
+CPUS = 4
+
+
+class Returning(Agents):
+    """Agents on one port that come back with tasks."""
+
+    def __init__(self, master: str, first: int, tasks: int) -> None:
+        super().__init__(PER_PORT, master, hold=True, first=first, cpus=CPUS)
+        self._tasks = tasks
+        self._reports: dict[int, bytes] = {}
+        self.returned: set[str] = set()
+        self.broken = 0
+        self.retries = False
+
+    async def start(self) -> None:
+        """Register, and write down what will be said on the return."""
+        await super().start()
+        self._links.on_exited(self._on_exited)
+        port = int(self._address.rpartition(":")[2])
+        for n in range(self._first, self._first + self._count):
+            self._reports[n] = self._report(n, port)
+            self._links.link(self._master)
+
+    def come_back(self) -> None:
+        """Say it, all agents at once."""
+        for n, report in self._reports.items():
+            if f"slave({n})" not in self.returned:
+                self._send(n, "ReregisterSlaveMessage", report)
+
+    def _on_exited(self, address: str) -> None:
+        self.broken += 1
+        if self.retries:
+            self._look_again()
+
+    def _look_again(self) -> None:
+        """Come back after a random part of a second, as an agent does, until all have an answer."""
+        later = asyncio.get_running_loop().call_later
+        later(random.random(), self.come_back)
+
+    def _on_message(self, receiver: str, sender: str, name: str, body: bytes) -> bool:
+        if name == "mesos.internal.SlaveReregisteredMessage":
+            self.returned.add(receiver)
+        return super()._on_message(receiver, sender, name, body)
+
+    def _report(self, n: int, port: int) -> bytes:
+        agent_id = self._ids[f"slave({n})"].decode()
+        info = i.SlaveInfo(
+            hostname=f"host{n}", port=port, checkpoint=True, resources=agent_resources(self._cpus)
+        )
+        info.id.value = agent_id
+        registration = i.RegisterSlaveMessage.FromString(self._registration(n, port))
+        message = i.ReregisterSlaveMessage(slave=info, version="1.12.0")
+        message.agent_capabilities.extend(registration.agent_capabilities)
+        for number in range(min(FRAMEWORKS, self._tasks)):
+            message.frameworks.append(framework_info(number))
+        for number in range(self._tasks):
+            message.tasks.append(running_task(f"t{n}-{number}", number % FRAMEWORKS, agent_id))
+        return message.SerializeToString()
+
+
+def framework_info(number: int) -> m.FrameworkInfo:
+    """Return what agents say of a framework."""
+    info = m.FrameworkInfo(user="nobody", name=f"load-{number}", checkpoint=True, roles=["*"])
+    info.id.value = f"load-{number:04}"
+    info.failover_timeout = 3600.0
+    for kind in ("MULTI_ROLE", "RESERVATION_REFINEMENT", "PARTITION_AWARE"):
+        info.capabilities.add(type=m.FrameworkInfo.Capability.Type.Value(kind))
+    return info
+
+
+def running_task(task_id: str, framework: int, agent_id: str) -> m.Task:
+    """Return a task with its last status, as an agent reports it."""
+    task = m.Task(name=task_id, state=m.TASK_RUNNING, status_update_state=m.TASK_RUNNING)
+    task.task_id.value, task.agent_id.value = task_id, agent_id
+    task.framework_id.value = f"load-{framework:04}"
+    task.status_update_uuid = random.randbytes(16)
+    for name, amount in (("cpus", 0.1), ("mem", 32.0)):
+        resource = task.resources.add(name=name, type=m.Value.SCALAR)
+        resource.scalar.value = amount
+        resource.allocation_info.role = "*"
+    status = task.statuses.add(state=m.TASK_RUNNING, timestamp=1.0, uuid=task.status_update_uuid)
+    status.task_id.value, status.agent_id.value = task_id, agent_id
+    status.source = m.TaskStatus.SOURCE_EXECUTOR
+    label = task.labels.labels.add()
+    label.key, label.value = "purpose", "load"
+    return task
+
+
+class Cluster:
+    """A master with a registry, and its agents."""
+
+    def __init__(self, directory: str) -> None:
+        self._flags = (f"--work_dir={directory}", "--agent_ping_timeout=10mins")
+        self.process, self.master = start_master(0, *self._flags)
+        self.port = int(self.master.rpartition(":")[2])
+        self.agents: list[Returning] = []
+
+    async def admit(self, agents: int, tasks: int) -> None:
+        """Let agents in."""
+        for first in range(1, agents + 1, PER_PORT):
+            self.agents.append(Returning(self.master, first, tasks))
+        for start in range(0, len(self.agents), 100):
+            await asyncio.gather(*(a.start() for a in self.agents[start : start + 100]))
+
+    def kill(self) -> None:
+        """End the master."""
+        self.process.kill()
+        self.process.wait()
+
+    def restart(self) -> subprocess.Popen[bytes]:
+        """Start the next one at the same address; returns when it listens."""
+        self.process, self.master = start_master(self.port, *self._flags)
+        return self.process
+
+    @property
+    def returned(self) -> int:
+        """How many agents have their answer."""
+        return sum(len(agents.returned) for agents in self.agents)
+
+    async def until_returned(self, count: int) -> None:
+        """Wait for all."""
+        async with asyncio.timeout(TIMEOUT_S):
+            while self.returned < count:
+                await asyncio.sleep(0.02)
+
+    async def stop(self) -> None:
+        """End everything."""
+        self.process.kill()
+        self.process.wait()
+        for agents in self.agents:
+            await agents.stop()
+
+
+async def crowd(agents: int, tasks: int) -> dict[str, float]:
+    """Kill the master of many agents; measure the next one."""
+    with tempfile.TemporaryDirectory(prefix="failover") as directory:
+        cluster = Cluster(directory)
+        try:
+            await cluster.admit(agents, tasks)
+            cluster.kill()
+            await asyncio.sleep(0.5)
+            broken = sum(a.broken for a in cluster.agents)
+            process = cluster.restart()
+            start_cpu_s, began = cpu_s(process.pid), time.perf_counter()
+            for some in cluster.agents:
+                some.come_back()
+                await asyncio.sleep(0)
+            await cluster.until_returned(agents)
+            wall_s, used_s = time.perf_counter() - began, cpu_s(process.pid) - start_cpu_s
+            await asyncio.sleep(0.5)
+            return {
+                "start_cpu_s": start_cpu_s,
+                "cpu_s": used_s,
+                "wall_s": wall_s,
+                "refused": sum(a.broken for a in cluster.agents) - broken,
+                "rss_bytes": rss_bytes(process.pid),
+            }
+        finally:
+            await cluster.stop()
+
+
+async def herd(agents: int, frameworks: int) -> dict[str, float]:
+    """Kill a master; measure until everybody has found the next one."""
+    with tempfile.TemporaryDirectory(prefix="failover") as directory:
+        cluster = Cluster(directory)
+        schedulers: list[Scheduler] = []
+        try:
+            await cluster.admit(agents, 2)
+            address = cluster.master.partition("@")[2]
+            again: set[str] = set()
+            for number in range(frameworks):
+                scheduler = Scheduler(address, name=f"s{number}", failover_timeout_s=600, hold_offers_s=None)
+                scheduler.on_subscribed(lambda id: again.add(id))
+                await scheduler.start()
+                schedulers.append(scheduler)
+            for some in cluster.agents:
+                some.retries = True
+            again.clear()
+            began = time.perf_counter()
+            cluster.kill()
+            await asyncio.to_thread(cluster.restart)
+            listens_s = time.perf_counter() - began
+            async with asyncio.timeout(TIMEOUT_S):
+                while cluster.returned < agents or len(again) < frameworks:
+                    await asyncio.sleep(0.05)
+            return {"herd_s": time.perf_counter() - began, "listens_s": listens_s}
+        finally:
+            for scheduler in schedulers:
+                with suppress(Exception):
+                    await asyncio.wait_for(scheduler.stop(failover=True), 5)
+            await cluster.stop()
+
+
+def main() -> None:
+    """Run all three and print the figures."""
+    logging.disable(logging.CRITICAL)
+    agents, tasks, many = (int(a) for a in (sys.argv[1:] + ["10000", "10", "50000"][len(sys.argv) - 1 :]))
+    figures: dict[str, float] = {}
+    some = loop.run(crowd(agents, tasks))
+    figures |= some
+    print(
+        f"{agents:,} agents with {agents * tasks:,} tasks are back after {some['cpu_s']:.2f} s of CPU"
+        f" ({some['wall_s']:.1f} s beside the generator); starting took {some['start_cpu_s']:.2f} s of CPU"
+    )
+    print(f"  {some['rss_bytes'] / 2**20:.0f} MiB, {some['refused']:.0f} connections refused or broken")
+    if many:
+        more = loop.run(crowd(many, 2))
+        figures |= {f"many_{name}": value for name, value in more.items()}
+        print(
+            f"{many:,} agents with {many * 2:,} tasks: {more['cpu_s']:.2f} s of CPU, "
+            f"{more['refused']:.0f} connections refused or broken, {more['rss_bytes'] / 2**20:.0f} MiB"
+        )
+    found = loop.run(herd(HERD_AGENTS, HERD_FRAMEWORKS))
+    figures |= found
+    print(
+        f"{HERD_AGENTS:,} agents and {HERD_FRAMEWORKS} frameworks are back {found['herd_s']:.1f} s after the"
+        f" kill; the next master listened after {found['listens_s']:.1f} s"
+    )
+    print(json.dumps({"name": "master.failover", "agents": agents, "many": many, **figures}))
+
+
+if __name__ == "__main__":
+    main()
