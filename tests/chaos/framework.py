@@ -31,8 +31,8 @@ from meseta.sdk import (
 from meseta.wire.gen.scheduler_pb2 import Call
 from tests.chaos.journal import Journal, Memory
 
-ALIVE_MAX = 8
-TASK_S = (0.1, 1.5)
+ALIVE_MAX = 30
+TASK_S = (0.1, 1.0)
 RECONCILE_EVERY_S = 2.0
 SETTLED_S = 5.0
 """How long ago a task was launched before it is asked for: its launch has arrived by then, or never will."""
@@ -125,7 +125,7 @@ class Framework:
         seconds = self._chance.uniform(*TASK_S)
         note = f'echo "{id} $(date +%s.%N)" >> {here}'
         command = f"{note}/starts; sleep {seconds:.2f}; {note}/ends"
-        return Task(id=id, name=id, command=command, cpus=0.1, mem=16)
+        return Task(id=id, name=id, command=command, cpus=0.05, mem=8)
 
     # ── what becomes of tasks ─────────────────────────────────────────────────────────────────────────
 

@@ -154,7 +154,6 @@ MARKS = (
     Mark("call has no answer", sdk.CallBroken, lambda event: event.sent),
     Mark("call is not made", sdk.ConcludeCall, lambda effect: not effect.sent),
     Mark("call is refused", sdk.CallAnswered, lambda event: event.status >= 400),
-    Mark("call of a former scheduler is dropped", mx.Log, _logs("not from the registered framework")),
     Mark("update of a former agent is ignored", mx.Log, _logs("Ignoring status update")),
     # elections
     Mark("master is elected", ee.Lead),
