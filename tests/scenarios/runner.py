@@ -9,7 +9,7 @@ and review the difference. Lines that start with `#` and blank lines are kept.
     unregister a1 · pong a1 · break a1              it leaves, answers a ping, loses its connection
     update a1 m-0000 t1 TASK_RUNNING [latest=…] [reason=…] [message=…]
     exited a1 m-0000 e1 [status=0]                  an executor ends
-    subscribe 1 [id=…] [roles=web,db] [force=no] [standby=yes] …  a scheduler on stream 1, or a driver (`subscribe d1`)
+    subscribe 1 [id=…] [roles=web,db] [force=no] [standby=yes] …  on stream 1, or by driver (`d1`)
     close 1 · break d1                              its stream or link ends
     accept m-0000 m-O0 [reserve:cpus=1 …] [t1:cpus=1,mem=128,executor=e1 …] [pod:e1:t1,t2] [refuse=5]
                      reserve:, unreserve: amounts; create:, destroy: volumes with their sizes

@@ -40,7 +40,7 @@ def test_priorities() -> None:
 @pytest.mark.parametrize("text", ["prod", "prod=", "prod=high", "prod=1.5", "=3"])
 def test_what_is_no_priority(text: str) -> None:
     with pytest.raises(
-        ConfigError, match="--role_priorities: '.*' is not usable: expected role=whole number"
+        ConfigError, match=r"--role_priorities: '.*' is not usable: expected role=whole number"
     ):
         parse_priorities(text)
 

@@ -45,7 +45,7 @@ def test_an_installed_package_gives_another(installed: list[EntryPoint]) -> None
 @pytest.mark.parametrize(
     ("points", "words"),
     [
-        ([], "there is no plugin 'other' of group 'meseta.allocators'; installed are: HierarchicalDRF, priority"),
+        ([], "no plugin 'other' of group 'meseta.allocators'; installed are: HierarchicalDRF, priority"),
         (["Missing"], "cannot be imported: AttributeError"),
         (["NOT_CALLABLE"], "cannot be called to make an allocator"),
         (["OtherAllocator", "NOT_CALLABLE"], "given more than once"),
