@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from kazoo.client import KazooClient
 
 from meseta.daemon.process import EXIT_DEPOSED
 from tests.integration.daemons import DaemonProcess, wait_for
@@ -135,11 +136,15 @@ def test_a_standby_that_was_stopped_for_long_contends_again(ensemble: Ensemble, 
         with ensemble.client() as client:
             path = f"/{leader.get('/flags')['flags']['zk'].rpartition('/')[2]}"
             standby.process.send_signal(signal.SIGSTOP)
-            wait_for(lambda: len(client.get_children(path)) == 1, "its session to end")
+            wait_for(lambda: entries(client, path) == 1, "its session to end")
             standby.process.send_signal(signal.SIGCONT)
-            wait_for(lambda: len(client.get_children(path)) == 2, "it to contend again")
+            wait_for(lambda: entries(client, path) == 2, "it to contend again")
         leader.kill(signal.SIGTERM)
         wait_for(lambda: leads(standby), "it to lead")
+
+
+def entries(client: KazooClient, path: str) -> int:
+    return sum(name.startswith("json.info_") for name in client.get_children(path))
 
 
 def test_a_leader_without_zookeeper_ends_before_another_could_lead(tmp_path: Path) -> None:

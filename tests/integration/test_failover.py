@@ -62,8 +62,7 @@ def command_line(*arguments: str) -> Any:
 
 def test_tasks_outlive_the_leader(ensemble: Ensemble, tmp_path: Path, agent_flags: list[str]) -> None:
     folder = ensemble.folder()
-    shared = tmp_path / "shared"
-    with masters(tmp_path, folder, 3, f"--work_dir={shared}") as all_masters:
+    with masters(tmp_path, folder, 3) as all_masters:
         (tmp_path / "agent").mkdir()
         # As in the unit files of Mesos: the address is in a file.
         (tmp_path / "zk").write_text(f"{folder}\n")

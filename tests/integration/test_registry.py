@@ -160,7 +160,12 @@ def test_a_registry_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("flag", "sentence"),
-    [("sqlite", "--registry=sqlite needs --work_dir"), ("etcd", "expected sqlite or in_memory")],
+    [
+        ("sqlite", "--registry=sqlite needs --work_dir"),
+        ("etcd", "--registry=etcd needs --zk=etcd://host:port/path"),
+        ("zookeeper", "--registry=zookeeper needs --zk=zk://host:port/path"),
+        ("oracle", "expected sqlite, in_memory, zookeeper, etcd or replicated_log"),
+    ],
 )
 def test_a_registry_flag_that_cannot_be_used_is_refused(flag: str, sentence: str) -> None:
     status, said = start_master(f"--registry={flag}")

@@ -15,7 +15,7 @@ Master = Annotated[
         "-m",
         envvar=["MESETA_MASTER", "MESOS_MASTER"],
         metavar="HOST:PORT",
-        help="Address of a master; several with commas, one of which leads; or zk://host:port/path.",
+        help="Address of a master; several with commas, one of which leads; or zk://host:port/path, or etcd://….",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

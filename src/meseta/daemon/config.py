@@ -24,13 +24,18 @@ ZK_SESSION_TIMEOUT = Flag(
     "zk_session_timeout",
     "duration",
     "10secs",
-    "how long ZooKeeper waits for a sign of life before it gives one up for dead",
+    "how long ZooKeeper, or etcd, waits for a sign of life before it gives one up for dead",
     1.0,
 )
 
 MASTER_FLAGS = (
     *COMMON_FLAGS,
-    Flag("zk", "text", None, "where masters elect who leads, zk://[user:password@]host:port[,…]/path"),
+    Flag(
+        "zk",
+        "text",
+        None,
+        "where masters elect who leads, zk://[user:password@]host:port[,…]/path or etcd://…",
+    ),
     ZK_SESSION_TIMEOUT,
     Flag("port", "int", "5050", "port to listen on; 0 picks a free one", most=65535),
     Flag("cluster", "text", None, "name of the cluster, shown in state"),
@@ -38,7 +43,8 @@ MASTER_FLAGS = (
         "registry",
         "text",
         None,
-        "where admitted agents are remembered: sqlite (default if there is a --work_dir) or in_memory",
+        "where agents are remembered: where masters elect who leads, zookeeper or etcd; sqlite in "
+        "--work_dir; or in_memory; by default the first that there is",
     ),
     Flag("registry_fetch_timeout", "duration", "1mins", "how long reading the registry may take", TICK_S),
     Flag(
@@ -111,7 +117,12 @@ MASTER_FLAGS = (
 AGENT_FLAGS = (
     *COMMON_FLAGS,
     Flag("port", "int", "5051", "port to listen on; 0 picks a free one", most=65535),
-    Flag("master", "text", None, "the master: host:port, zk://host:port[,…]/path, or file:///path to such"),
+    Flag(
+        "master",
+        "text",
+        None,
+        "the master: host:port, zk://host:port[,…]/path, etcd://…, or file:///path to such",
+    ),
     ZK_SESSION_TIMEOUT,
     Flag("runtime_dir", "path", None, "directory for what a reboot may lose; default: below --work_dir"),
     Flag("resources", "text", None, "what this agent has, such as cpus:4;mem:2048;ports:[31000-32000]"),

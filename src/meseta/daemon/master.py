@@ -56,6 +56,7 @@ from meseta.runtime.links import Links
 from meseta.runtime.server import HttpServer
 from meseta.runtime.stores.memory import MemoryStore
 from meseta.runtime.stores.registrar import Registrar
+from meseta.runtime.stores.shared import SharedStore
 from meseta.runtime.streams import Responder
 from meseta.security.approvers import PERMISSIVE
 from meseta.version import MESOS_VERSION
@@ -133,6 +134,8 @@ class MasterDaemon:
         self._election.start()
 
     def _on_elected(self, entry: str) -> None:
+        if isinstance(self._store, SharedStore):
+            self._store.leading = entry
         self._recovering = asyncio.get_running_loop().create_task(self._recover_and_lead())
 
     async def _recover_and_lead(self) -> None:

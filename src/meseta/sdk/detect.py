@@ -4,6 +4,7 @@
 http://master.example   the same as a URL
 a:5050,b:5050           several masters, one of which leads
 zk://a:2181/mesos       the one that leads, as ZooKeeper knows it
+etcd://a:2379/mesos     the same, as etcd knows it
 file:///etc/mesos/zk    what is in the file, one of these forms
 """
 

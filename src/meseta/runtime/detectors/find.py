@@ -2,6 +2,7 @@
 
 10.0.0.1:5050                              one master; the port may be left out
 zk://[user:password@]host:port[,…]/mesos   the one that leads, by ZooKeeper
+etcd://[user:password@]host:port[,…]/mesos the same, by etcd
 file:///path                               what is in the file, one of the forms above
 """
 
@@ -19,7 +20,7 @@ from meseta.wire.master_info import MasterInfo
 
 SESSION_TIMEOUT_S = 10.0
 """Mesos's."""
-SCHEMES = ("zk",)
+SCHEMES = ("zk", "etcd")
 """Services that know which master leads; their clients are imported only where they are used."""
 FILE = "file://"
 
@@ -55,6 +56,11 @@ def find_detector(
         from meseta.runtime.zookeeper import parse_address
 
         return ZooKeeperDetector(parse_address(address), session_timeout_s, entropy, on_detected, warn)
+    if address.startswith("etcd://"):
+        from meseta.runtime import etcd
+        from meseta.runtime.detectors.etcd import EtcdDetector
+
+        return EtcdDetector(etcd.parse_address(address), session_timeout_s, entropy, on_detected, warn)
     return StaticDetector(address, entropy, on_detected, warn)
 
 
@@ -66,7 +72,12 @@ def find_group(address: str, data: bytes, session_timeout_s: float = SESSION_TIM
         from meseta.runtime.zookeeper import parse_address
 
         return ZooKeeperGroup(parse_address(address), session_timeout_s, data)
-    raise ConfigError(f"--zk={address} is not usable: expected zk://host:port/path")
+    if address.startswith("etcd://"):
+        from meseta.runtime import etcd
+        from meseta.runtime.detectors.etcd import EtcdGroup
+
+        return EtcdGroup(etcd.parse_address(address), session_timeout_s, data)
+    raise ConfigError(f"--zk={address} is not usable: expected zk://host:port/path, or etcd:// and the same")
 
 
 async def detect_leader(address: str, entropy: Entropy, timeout_s: float) -> MasterInfo:
