@@ -9,11 +9,11 @@
 # otherwise a sentence says what to install. Tests that need a server which is missing are skipped.
 set -eu
 python=$1 venv=$2 purpose=$3
-log=
+log= policy=
 
 say() { echo "meseta: $*" >&2; }
 fail() { say "$@"; exit 1; }
-trap 'rm -f "$log"' EXIT
+trap 'rm -f "$log" "$policy"' EXIT
 trap 'exit 130' INT TERM
 
 sources() { cksum pyproject.toml tools/setup.sh tools/install_pymesos.py; }
@@ -48,16 +48,30 @@ run_apt() {
     } >"$log" 2>&1 </dev/null
 }
 
+# Packages of servers would start them at once: let them be told that this host wants nothing started.
+without_services() {
+    if [ ! -e /usr/sbin/policy-rc.d ]; then
+        policy=/usr/sbin/policy-rc.d
+        printf '#!/bin/sh\nexit 101\n' >$policy
+        chmod +x $policy
+    fi
+    status=0
+    "$@" || status=$?
+    rm -f "$policy"
+    return $status
+}
+
 # The servers that tests start for themselves. `zookeeper` is only the program: `zookeeperd` would start it.
 install_servers() {
     set --
     [ -e /usr/share/java/zookeeper.jar ] || set -- "$@" zookeeper
+    command -v etcd >/dev/null || set -- "$@" etcd-server
     [ $# -gt 0 ] || return 0
     if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
         say "tests that need the Debian packages $* are skipped: install them as root to run these"
     else
         say "installing the Debian packages $* for tests"
-        run_apt "$@" || say "apt-get could not install $*: tests that need them are skipped"
+        without_services run_apt "$@" || say "apt-get could not install $*: tests that need them are skipped"
     fi
 }
 
