@@ -84,12 +84,36 @@ def _recover_framework(
     completed_max = state.config.max_completed_executors_per_framework
     framework = Framework(recovered.info, recovered.pid, completed_max=completed_max)
     state.frameworks[framework.id] = framework
-    for executor in recovered.executors:
+    for executor in sorted(recovered.executors, key=_last_heard):
         if executor.completed:
+            _remember_completed(state, framework, executor)
             stopping.collect_run(state, framework, executor.info.executor_id, executor.container_id, now)
         else:
             _recover_executor(state, framework, executor, containers, now)
     stopping.remove_framework_if_idle(state, framework, now)
+
+
+def _last_heard(executor: RecoveredExecutor) -> float:
+    """When an executor's tasks were last heard of: of those that are over the newest are remembered."""
+    times = (status.timestamp for task in executor.tasks for status in task.updates[-1:])
+    return max(filter(None, times), default=0.0)
+
+
+def _remember_completed(state: State, framework: Framework, recovered: RecoveredExecutor) -> None:
+    """Keep how the tasks of an executor ended that is over: a master may have taken them back into its books.
+
+    That happens when the last acknowledgement came while the agent was registering with it.
+    """
+    info, container_id = recovered.info, recovered.container_id
+    directory = paths.run_dir(state.agent_id(), framework.id, info.executor_id, container_id)
+    executor = Executor(info, container_id, directory, command_task=recovered.command_task)
+    for ended in recovered.tasks:
+        if ended.updates and is_terminal(ended.updates[-1].state):
+            task = Task(ended.info, executor.id, ended.group)
+            task.phase, task.state = TaskPhase.TERMINATED, ended.updates[-1].state
+            task.statuses.extend(ended.updates)
+            executor.completed.append(task)
+    framework.completed.append(executor)
 
 
 def _recover_executor(

@@ -31,6 +31,7 @@ from meseta.agent.events import (
     ExecutorSubscribed,
     KillTaskReceived,
     MasterDetected,
+    ReconciledTask,
     Recovered,
     RecoveredContainer,
     RecoveredExecutor,
@@ -342,3 +343,15 @@ def test_the_end_of_an_orphan_is_forgotten(book: Book) -> None:
     assert book.only(DestroyContainer).container_id == C1
     book.do(ContainerExited(container_id=C1, wait_status=9))
     assert book.only(RemoveContainer).container_id == C1
+
+
+def test_the_end_of_a_task_that_an_earlier_life_has_settled_is_told_again(book: Book) -> None:
+    settled = command(book, RUNNING, TaskState.TASK_FINISHED, acknowledged=2)
+    recover(book, replace(settled, completed=True))
+    book.do(MasterDetected(MASTER))
+    book.wait(1.0)
+    status = TaskStatus(task_id=TaskId("t1"), state=TaskState.TASK_FINISHED)
+    missing = ReconciledTask(framework_id=FRAMEWORK, tasks=(status,))
+    book.do(AgentReregistered(sender=MASTER, agent_id=AGENT, reconciliations=(missing,)))
+    (update,) = book.updates()
+    assert update.status == settled.tasks[0].updates[-1]
