@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
+from meseta.errors import StoreError
+from meseta.ids import AgentId
+from meseta.master.registry import MarkUnreachable, Recovered
+from meseta.runtime.stores.registrar import Registrar
 from meseta.runtime.stores.store import Store
+from meseta.wire.registry import VERSION, changes_of
 
 Changes = dict[str, bytes | None]
 
@@ -16,6 +23,20 @@ def reopened(store: Store) -> dict[str, bytes]:
     """What the store holds when it is opened again."""
     store.close()
     return store.open()
+
+
+def recovered(store: Store) -> Recovered:
+    """What a master that starts takes from the store."""
+    store.close()
+
+    async def recover() -> Recovered:
+        registrar = Registrar(store, lambda ticket: None, lambda fault: None)
+        try:
+            return await registrar.recover()
+        finally:
+            await registrar.close()
+
+    return asyncio.run(recover())
 
 
 class StoreSuite:
@@ -83,3 +104,23 @@ class StoreSuite:
     def test_closing_twice_does_no_harm(self, store: Store) -> None:
         store.close()
         store.close()
+
+    def test_a_master_reads_what_one_of_its_version_or_before_has_written(self, store: Store) -> None:
+        id = AgentId("m-S1")
+        store.commit(changes_of(MarkUnreachable(id, 5.0)))
+        for version in range(1, VERSION + 1):
+            body = {"type": "unreachable", "version": version, "since": 6.0, "a_field_added": True}
+            store.commit({f"agents/m-S{version + 1}": msgspec.msgpack.encode(body)})
+        assert recovered(store).unreachable[0] == (id, 5.0)
+        assert len(recovered(store).unreachable) == 1 + VERSION
+
+    @pytest.mark.parametrize("version", [0, VERSION + 1])
+    def test_a_master_refuses_what_a_newer_one_has_written_and_leaves_it(
+        self, store: Store, version: int
+    ) -> None:
+        body = msgspec.msgpack.encode({"type": "unreachable", "version": version, "since": 6.0})
+        store.commit({"agents/m-S1": body})
+        sentence = "a newer Meseta has written the record" if version else "which never was one"
+        with pytest.raises(StoreError, match=sentence):
+            recovered(store)
+        assert store.open() == {"agents/m-S1": body}

@@ -17,6 +17,8 @@ META = "meta"
 AGENTS = "slaves"
 LATEST = "latest"
 BOOT_ID = f"{META}/boot_id"
+FORMAT = f"{META}/format"
+"""Which version of checkpoints there are."""
 RESOURCES_STATE = f"{META}/resources/resources_and_operations.state"
 LATEST_AGENT = f"{META}/{AGENTS}/{LATEST}"
 

@@ -41,6 +41,7 @@ from meseta.daemon.logs import log_counters, log_path, set_verbosity
 from meseta.daemon.process import run_daemon, transport_metrics
 from meseta.daemon.quantities import parse_domain
 from meseta.runtime.agent_recovery import recover
+from meseta.runtime.checkpoint_format import check_format
 from meseta.runtime.checkpointer import Checkpointer
 from meseta.runtime.checkpoints import write_text
 from meseta.runtime.container_host import ContainerHost
@@ -127,6 +128,7 @@ class AgentDaemon:
             os.close(self._places.lock)
             self._on_exit(0)
             return
+        check_format(self._places.work)
         self._groups, isolation = find_isolation(flags)
         self._make_edges()
         _, self.port = await self._server.listen(listen_address(flags["ip"]), flags["port"])
