@@ -7,6 +7,7 @@ resource versions are named by 16 raw bytes that form a version 4 UUID.
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import NewType, Protocol
 
@@ -27,6 +28,8 @@ NO_PID = Pid("@0.0.0.0:0")
 
 ID_BYTES_MAX = 255
 CONTAINER_ID_BYTES_MAX = 242
+
+_FORBIDDEN = re.compile(r"[/\\\x00-\x1f\x7f]")
 
 
 class BitSource(Protocol):
@@ -88,6 +91,6 @@ def id_fault(value: str) -> str | None:
         return f"ID must not be greater than {ID_BYTES_MAX} characters"
     if value in (".", ".."):
         return f"'{value}' is disallowed"
-    if any(ch in "/\\" or ord(ch) < 32 or ord(ch) == 127 for ch in value):
+    if _FORBIDDEN.search(value):
         return f"'{value}' contains invalid characters"
     return None

@@ -94,5 +94,6 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True):
     statuses: tuple[TaskStatus, ...] = ()
     status_update_state: TaskState | None = None
     status_update_uuid: bytes | None = None
+    resources_fault: str | None = None
     raw: bytes = b""
     """v1 Task as it came."""

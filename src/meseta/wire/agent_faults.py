@@ -10,13 +10,10 @@ from __future__ import annotations
 from meseta.ids import ExecutorId, FrameworkId, id_fault
 from meseta.master.events import ReregistrationRequested
 from meseta.master.tasks import NEVER_FROM_AGENTS
-from meseta.master.validation import description_fault
-from meseta.records import ExecutorInfo, FrameworkInfo, TaskRecord, TaskState, is_terminal
+from meseta.records import ExecutorInfo, TaskRecord, TaskState, is_terminal
 from meseta.resources.faults import is_overlapping
-from meseta.roles import role_fault
 from meseta.wire.faults import Fault, first
 from meseta.wire.gen import internal_pb2 as i
-from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.resources import lift_resources
 
 
@@ -28,25 +25,28 @@ def registration_fault(message: i.RegisterSlaveMessage | i.ReregisterSlaveMessag
     return first(lift_resources(slave.resources).fault, lift_resources(message.checkpointed_resources).fault)
 
 
-def reregistration_fault(message: i.ReregisterSlaveMessage, event: ReregistrationRequested) -> Fault:
-    """Check the agent, and what it says that it runs; `event` is the message, lifted."""
+def reregistration_fault(
+    message: i.ReregisterSlaveMessage, event: ReregistrationRequested, frameworks_fault: Fault
+) -> Fault:
+    """Check the agent, and what it says that it runs; `event` is the message, lifted.
+
+    `frameworks_fault` is what is wrong with the frameworks themselves.
+    """
     frameworks = {info.id for info in event.frameworks if info.id is not None}
     executors = {(info.framework_id, info.executor_id) for info in event.executors}
     return first(
         registration_fault(message),
-        first(*(_framework_fault(info) for info in event.frameworks)),
+        frameworks_fault,
         "a framework is there twice" if len(frameworks) < len(event.frameworks) else None,
-        first(*(_executor_fault(info, frameworks) for info in event.executors)),
-        first(*(_held_fault("Executor", info) for info in message.executor_infos)),
+        first(*[_executor_fault(info, frameworks) for info in event.executors]),
+        first(
+            *[_held_fault("Executor", lift_resources(e.resources).held_fault) for e in message.executor_infos]
+        ),
         _repeated_executor_fault(event),
-        first(*(_task_fault(task, event, frameworks, executors) for task in event.tasks)),
-        first(*(_held_fault("Task", task) for task in message.tasks)),
+        first(*[_task_fault(task, event, frameworks, executors) for task in event.tasks]),
+        first(*[_held_fault("Task", task.resources_fault) for task in event.tasks]),
         _overlap_fault(event),
     )
-
-
-def _framework_fault(info: FrameworkInfo) -> Fault:
-    return "a framework has no ID" if info.id is None else description_fault(info)
 
 
 def _executor_fault(info: ExecutorInfo, frameworks: set[FrameworkId]) -> Fault:
@@ -87,10 +87,8 @@ def _task_fault(
     return None
 
 
-def _held_fault(what: str, holder: m.Task | m.ExecutorInfo) -> Fault:
-    """Say why a task or executor cannot hold what it is said to hold, in the role that it is said to."""
-    held = lift_resources(holder.resources)
-    fault = held.fault or held.roles_fault or (role_fault(held.role) if held.role is not None else None)
+def _held_fault(what: str, fault: Fault) -> Fault:
+    """Say that a task or executor cannot hold what it is said to hold, in the role that it is said to."""
     return None if fault is None else f"{what} uses invalid resources: {fault}"
 
 

@@ -18,12 +18,12 @@ from meseta.master import effects as x
 from meseta.master import events as e
 from meseta.resources.formats import Format
 from meseta.wire.agent_faults import registration_fault, reregistration_fault
+from meseta.wire.faults import first
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.lift import (
     agent_capabilities,
     lift_agent,
     lift_executor,
-    lift_framework,
     lift_operation_status,
     lift_status_update,
     lift_task_record,
@@ -39,6 +39,7 @@ from meseta.wire.lower import (
     task_group_message,
 )
 from meseta.wire.operations import is_on_resources, lift_resource_operation, with_allocation
+from meseta.wire.reported import reported_framework
 from meseta.wire.resources import fill_resources, lift_resources
 from meseta.wire.scheduler_calls import parse
 from meseta.wire.splice import field, number
@@ -74,6 +75,7 @@ def _reregister(body: bytes, sender: Pid, principal: str | None) -> e.MasterEven
     message = parse(i.ReregisterSlaveMessage, body)
     if not message.slave.id.value:
         raise WireError(f"{sender} wants to re-register but does not say which agent it was")
+    reported = [reported_framework(info) for info in message.frameworks]
     event = e.ReregistrationRequested(
         sender=sender,
         info=lift_agent(message.slave),
@@ -81,19 +83,19 @@ def _reregister(body: bytes, sender: Pid, principal: str | None) -> e.MasterEven
         capabilities=frozenset(agent_capabilities(message.agent_capabilities)),
         checkpointed=lift_resources(message.checkpointed_resources).resources,
         resource_version=_uuid(message, "resource_version_uuid"),
-        frameworks=tuple(lift_framework(info) for info in message.frameworks),
+        frameworks=tuple([info for info, _ in reported]),
         executors=tuple(lift_executor(info) for info in message.executor_infos),
-        tasks=tuple(lift_task_record(task) for task in message.tasks),
+        tasks=tuple([lift_task_record(task) for task in message.tasks]),
         completed=tuple(
             e.CompletedFramework(
-                info=lift_framework(archived.framework_info),
+                info=reported_framework(archived.framework_info)[0],
                 tasks=tuple(lift_task_record(task) for task in archived.tasks),
             )
             for archived in message.completed_frameworks
         ),
         principal=principal,
     )
-    fault = reregistration_fault(message, event)
+    fault = reregistration_fault(message, event, first(*[fault for _, fault in reported]))
     return event if fault is None else msgspec.structs.replace(event, fault=fault)
 
 

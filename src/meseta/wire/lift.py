@@ -317,9 +317,11 @@ def lift_health_check(check: m.HealthCheck) -> HealthCheck:
 
 
 def lift_task_record(task: m.Task) -> TaskRecord:
-    """Lift a task that exists, as an agent reports it."""
+    """Lift a task that exists, as an agent reports it. The message is left without its statuses."""
     resources = lift_resources(task.resources)
     has_update = task.HasField("status_update_state")
+    statuses = tuple([lift_status(status) for status in task.statuses])
+    task.ClearField("statuses")
     return TaskRecord(
         task_id=TaskId(text(task.task_id.value)),
         name=text(task.name),
@@ -329,10 +331,11 @@ def lift_task_record(task: m.Task) -> TaskRecord:
         state=_STATES[task.state],
         resources=resources.resources,
         allocation_role=resources.role,
-        statuses=tuple(lift_status(status) for status in task.statuses),
+        statuses=statuses,
         status_update_state=_STATES[task.status_update_state] if has_update else None,
         status_update_uuid=task.status_update_uuid or None,
-        raw=_without(task, "statuses"),
+        resources_fault=resources.held_fault,
+        raw=task.SerializeToString(),
     )
 
 

@@ -15,7 +15,7 @@ from meseta.resources import EMPTY, Disk, DiskType, Labels, Resources
 from meseta.resources.faults import ResourceFault, resources_fault
 from meseta.resources.formats import Format, from_records, to_records
 from meseta.resources.records import ReservationRecord, ResourceRecord
-from meseta.roles import STAR
+from meseta.roles import STAR, role_fault
 from meseta.wire.gen import mesos_pb2 as m
 
 LIFTED_MAX = 50_000
@@ -36,6 +36,12 @@ class Lifted(msgspec.Struct, frozen=True):
     fault: str | None = None
     roles_fault: str | None = None
     """They are resources, but allocated to several roles."""
+
+    @property
+    def held_fault(self) -> str | None:
+        """Why nobody can hold these in the role that they are said to be allocated to, if so."""
+        role_is_wrong = role_fault(self.role) if self.role is not None else None
+        return self.fault or self.roles_fault or role_is_wrong
 
 
 NOTHING = Lifted(EMPTY)

@@ -1,0 +1,39 @@
+"""Frameworks as agents describe them when they come back.
+
+After a failover every agent describes every framework that it runs something of, nearly always in the same
+bytes as the others; so descriptions are remembered by their bytes, and each is lifted and checked once.
+"""
+
+from __future__ import annotations
+
+from meseta.master.validation import description_fault
+from meseta.records import FrameworkInfo
+from meseta.wire.faults import Fault
+from meseta.wire.gen import mesos_pb2 as m
+from meseta.wire.lift import lift_framework
+
+REPORTED_MAX = 10_000
+"""Descriptions that are remembered; then the memory is emptied."""
+
+REPORTED_BYTES_MAX = 4096
+"""A description that is longer is not remembered."""
+
+_reported: dict[bytes, tuple[FrameworkInfo, Fault]] = {}
+
+
+def reported_framework(message: m.FrameworkInfo) -> tuple[FrameworkInfo, Fault]:
+    """Lift what an agent says of a framework, and say why it cannot be let in, if so.
+
+    Raises:
+        WireError: a text in it is none.
+    """
+    key = message.SerializeToString()
+    known = _reported.get(key)
+    if known is None:
+        info = lift_framework(message)
+        known = info, "a framework has no ID" if info.id is None else description_fault(info)
+        if len(key) <= REPORTED_BYTES_MAX:
+            if len(_reported) >= REPORTED_MAX:
+                _reported.clear()
+            _reported[key] = known
+    return known
