@@ -66,6 +66,7 @@ install_servers() {
     set --
     [ -e /usr/share/java/zookeeper.jar ] || set -- "$@" zookeeper
     command -v etcd >/dev/null || set -- "$@" etcd-server
+    command -v etcdctl >/dev/null || set -- "$@" etcd-client
     [ $# -gt 0 ] || return 0
     if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
         say "tests that need the Debian packages $* are skipped: install them as root to run these"

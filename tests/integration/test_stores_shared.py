@@ -213,6 +213,24 @@ class TestEtcd(SharedSuite):
                 fill(store)
             store.close()
 
+    def test_an_etcd_with_users_wants_a_password(self, tmp_path_factory: pytest.TempPathFactory) -> None:
+        with etcd.etcd(tmp_path_factory.mktemp("users")) as guarded:
+            client = guarded.client()
+            client.call("auth/user/add", {"name": "root", "password": "pw"})
+            client.call("auth/role/add", {"name": "root"})
+            client.call("auth/user/grant", {"user": "root", "role": "root"})
+            client.call("auth/enable", {})
+            client.close()
+            place = f"{guarded.hosts}/masters"
+            store = store_at(f"etcd://root:pw@{place}")
+            store.open()
+            store.commit({"a": b"1"})
+            assert "pw" not in store.name
+            store.close()
+            for user, sentence in (("root:no@", "does not let root in"), ("", "user name is empty")):
+                with pytest.raises(StoreError, match=sentence):
+                    store_at(f"etcd://{user}{place}").open()
+
 
 def fill(store: SharedStore) -> None:
     for number in range(20):

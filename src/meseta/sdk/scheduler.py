@@ -44,8 +44,8 @@ HOLD_OFFERS_S = 60.0
 class Scheduler:
     """A framework's scheduler, subscribed within `async with`, or between `start` and `stop`.
 
-    `masters` are addresses: `host:port`, URLs, several with commas or as a list, or that of the ZooKeeper
-    which knows the leading one, `zk://host:port/path`. Offers that an iteration
+    `masters` are addresses: `host:port`, URLs, several with commas or as a list, or that of a service
+    which knows the leading one, `zk://host:port/path` or `etcd://host:port/path`. Offers that an iteration
     passed over are declined if `decline_unused`, and those that lie unused for `hold_offers_s` seconds
     anyway (None: never). Leaving `async with` tears the framework down unless `teardown_on_exit` is false:
     then its tasks live on for `failover_timeout_s` seconds, in which a scheduler with the same
