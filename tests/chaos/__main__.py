@@ -15,12 +15,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.chaos.cluster import COORDINATORS, Cluster, agent_ip, coordinator
+from tests.chaos.cluster import COORDINATORS, Cluster, agent_ip, coordinator, installed
 from tests.chaos.net import Cuts, can_cut, enter
 from tests.chaos.probe import Probe, leads
 from tests.chaos.programs import Program
 from tests.chaos.tally import Tally, tally
-from tests.integration.zookeeper import is_missing
 
 NOT_CUT = "nobody: network namespaces are not used, or not permitted here"
 START_TIMEOUT_S = 120.0
@@ -150,18 +149,24 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--coordinator",
         choices=COORDINATORS,
-        default="none" if is_missing else "zookeeper",
-        help="where three masters elect their leader; none: there is one (zookeeper, where it is installed)",
+        help="where three masters elect their leader; none: there is one master (each that is installed, in turn)",
     )
     parser.add_argument("--agents", type=int, default=5, help="how many (5)")
     parser.add_argument("--frameworks", type=int, default=3, help="how many (3)")
     parser.add_argument("--seed", type=int, default=1, help="what chooses who is killed (1)")
     options = parser.parse_args(argv)
     enter(argv)
+    kinds = installed() if options.coordinator is None else [options.coordinator]
+    return max(_once(kind, options) for kind in kinds)
+
+
+def _once(kind: str, options: argparse.Namespace) -> int:
+    """Run with one kind of coordinator; return the exit status."""
+    print(f"coordinator            {kind}")
     directory = Path(tempfile.mkdtemp(prefix="meseta-chaos-"))
     found = run(
         directory,
-        kind=options.coordinator,
+        kind=kind,
         agents=options.agents,
         frameworks=options.frameworks,
         duration_s=options.duration_s,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import uuid
 from collections.abc import Iterator
@@ -10,12 +11,16 @@ from pathlib import Path
 
 from tests.chaos.programs import Program
 from tests.integration.daemons import end_supervisors, remove_groups
+from tests.integration.etcd import etcd
 from tests.integration.zookeeper import free_ports, zookeeper
+from tests.integration.zookeeper import is_missing as zookeeper_is_missing
 
 RUN = "import sys; from meseta.daemon.{kind} import main; sys.exit(main(sys.argv[1:]))"
 SESSION = "4secs"
+LATE = "60secs"
+"""How long an agent may be away."""
 RESOURCES = "cpus:1;mem:512;disk:1024"
-COORDINATORS = ("none", "zookeeper")
+COORDINATORS = ("none", "zookeeper", "etcd")
 
 
 class Cluster:
@@ -54,9 +59,10 @@ class Cluster:
         return Program(kind, name, [*command, *flags], self.directory / f"{name}.log")
 
     def _master(self, number: int, port: int) -> Program:
+        late = f"--agent_reregister_timeout={LATE}"
         if self._coordinator is None:
-            return self._daemon("master", number, "127.0.0.1", port)
-        flags = (f"--zk={self._coordinator}", f"--zk_session_timeout={SESSION}")
+            return self._daemon("master", number, "127.0.0.1", port, late)
+        flags = (f"--zk={self._coordinator}", f"--zk_session_timeout={SESSION}", late)
         return self._daemon("master", number, "127.0.0.1", port, *flags)
 
     def _agent(self, number: int, port: int) -> Program:
@@ -79,11 +85,20 @@ def agent_ip(number: int) -> str:
     return f"127.0.1.{number}"
 
 
+def installed() -> list[str]:
+    """Return the coordinators that are here, or that there is none."""
+    found = [] if zookeeper_is_missing else ["zookeeper"]
+    if shutil.which("etcd") is not None:
+        found.append("etcd")
+    return found or ["none"]
+
+
 @contextmanager
 def coordinator(kind: str, directory: Path) -> Iterator[str | None]:
     """The address of a coordination service of this kind, which runs meanwhile."""
     if kind == "none":
         yield None
     else:
-        with zookeeper(directory) as ensemble:
+        start = zookeeper if kind == "zookeeper" else etcd
+        with start(directory) as ensemble:
             yield ensemble.folder()

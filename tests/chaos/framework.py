@@ -36,8 +36,10 @@ TASK_S = (0.1, 1.0)
 RECONCILE_EVERY_S = 2.0
 SETTLED_S = 5.0
 """How long ago a task was launched before it is asked for: its launch has arrived by then, or never will."""
-UNKNOWN_S = 20.0
-"""How long the master may not know a task, until it counts as never launched."""
+ABSENT_S = 20.0
+"""How long the master may not know a task, or where it is, until it counts as never launched: one whose agent
+was killed before it had learnt its id is never heard of again.
+"""
 FAILOVER_TIMEOUT_S = 3600.0
 
 
@@ -52,7 +54,8 @@ class Framework:
         self._memory.read(self._journal)
         self._asked_from: dict[str, float] = dict.fromkeys(self._memory.alive, 0.0)
         """From when on the master must know a task."""
-        self._unknown: dict[str, float] = {}
+        self._absent: dict[str, float] = {}
+        """Since when tasks are out of reach."""
         self._chance = random.Random()
         self.scheduler = Scheduler(
             masters,
@@ -132,12 +135,12 @@ class Framework:
     async def _on_update(self, update: TaskUpdate) -> None:
         id = str(update.task_id)
         self._write("update", id, update.state.name, update.uuid.hex(), update.message)
-        if update.state is TaskState.TASK_UNKNOWN:
-            since = self._unknown.setdefault(id, time.monotonic())
-            if time.monotonic() > since + UNKNOWN_S:
+        if update.state in (TaskState.TASK_UNKNOWN, TaskState.TASK_UNREACHABLE):
+            since = self._absent.setdefault(id, time.monotonic())
+            if time.monotonic() > since + ABSENT_S:
                 self._write("void", id)
         else:
-            self._unknown.pop(id, None)
+            self._absent.pop(id, None)
         await self.scheduler.acknowledge(update)
 
     async def _reconcile(self) -> None:
