@@ -149,7 +149,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "--coordinator",
         choices=COORDINATORS,
-        help="where three masters elect their leader; none: there is one master (each that is installed, in turn)",
+        help="where three masters elect; none: there is one (each that is installed, in turn)",
     )
     parser.add_argument("--agents", type=int, default=5, help="how many (5)")
     parser.add_argument("--frameworks", type=int, default=3, help="how many (3)")
