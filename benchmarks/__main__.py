@@ -46,6 +46,9 @@ GOALS: tuple[tuple[str, str, str, float, bool], ...] = (
     ("master.memory", "bytes_per_agent", "resident bytes per agent with its connections", 20_000, True),
     ("registry.admission", "ratio", "CPU of 10,000 admissions, ours / bare SQLite, same commits", 1.5, True),
     ("registry.admission", "p99_ratio", "one admission / fdatasync, p99", 1.5, True),
+    ("master.failover", "cpu_s", "10,000 agents with 100,000 tasks come back, s of master CPU", 2.0, True),
+    ("master.failover", "many_accepted", "share of connections taken when 50,000 agents return", 1.0, False),
+    ("master.failover", "herd_s", "until 1,000 agents and 200 frameworks are back, s", 8, True),
     ("agent.launch", "ratio_p50", "RunTask to RUNNING / bare posix_spawn, median", 5, True),
 )
 

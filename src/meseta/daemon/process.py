@@ -62,15 +62,21 @@ def run_daemon(
         return EXIT_CONFIG
 
 
+COLLECT_AFTER = (50_000, 20, 100)
+"""After so many new objects the youngest are looked through; the older after so many of the rounds before."""
+
+
 async def _serve(daemon: Daemon) -> int:
     stopped = asyncio.Event()
     running = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         running.add_signal_handler(signum, stopped.set)
     await daemon.start()
-    # What is there now stays; the collector need not look at it again.
+    # What is there now stays; the collector need not look at it again. The state holds no cycles, so it is
+    # enough to look for those of libraries now and then: looking at all tasks again and again takes seconds.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
     await stopped.wait()
     await daemon.stop()
     return 0
