@@ -9,7 +9,7 @@ from meseta.ids import AgentId
 from meseta.resources import Resources
 
 
-class Domain(msgspec.Struct, frozen=True):
+class Domain(msgspec.Struct, frozen=True, gc=False):
     """A fault domain: the region and zone that a machine stands in."""
 
     region: str
@@ -23,7 +23,7 @@ class Unavailability(msgspec.Struct, frozen=True):
     duration_ns: int | None = None
 
 
-class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):
+class AgentInfo(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An agent's description of itself, as registered."""
 
     hostname: str

@@ -20,7 +20,7 @@ class ExecutorType(IntEnum):
     CUSTOM = 2
 
 
-class ExecutorInfo(msgspec.Struct, frozen=True, kw_only=True):
+class ExecutorInfo(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An executor as asked for. Two tasks may share one only if `raw` is the same message."""
 
     executor_id: ExecutorId
@@ -42,7 +42,7 @@ class ExecutorInfo(msgspec.Struct, frozen=True, kw_only=True):
     """v1 ExecutorInfo in canonical (deterministic) bytes, so that equal messages have equal bytes."""
 
 
-class TaskInfo(msgspec.Struct, frozen=True, kw_only=True):
+class TaskInfo(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A task as a framework asks for it."""
 
     task_id: TaskId
@@ -73,14 +73,14 @@ class TaskInfo(msgspec.Struct, frozen=True, kw_only=True):
     """The same without what only its agent needs, to be kept once it runs; empty where that is no shorter."""
 
 
-class TaskGroupInfo(msgspec.Struct, frozen=True, kw_only=True):
+class TaskGroupInfo(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A pod: tasks that start together on one executor, and fail together."""
 
     tasks: tuple[TaskInfo, ...]
     raw: bytes = b""
 
 
-class TaskRecord(msgspec.Struct, frozen=True, kw_only=True):
+class TaskRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A task that exists, as agents report it when they re-register (the wire's `Task`)."""
 
     task_id: TaskId
