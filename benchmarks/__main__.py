@@ -49,6 +49,8 @@ GOALS: tuple[tuple[str, str, str, float, bool], ...] = (
     ("master.failover", "cpu_s", "10,000 agents with 100,000 tasks come back, s of master CPU", 2.0, True),
     ("master.failover", "many_accepted", "share of connections taken when 50,000 agents return", 1.0, False),
     ("master.failover", "herd_s", "until 1,000 agents and 200 frameworks are back, s", 8, True),
+    ("agent.updates", "updates_per_cpu_s", "updates through checkpoints, per s of agent CPU", 5000, False),
+    ("agent.updates", "updates_per_s", "the same, per s", 5000, False),
     ("agent.launch", "ratio_p50", "RunTask to RUNNING / bare posix_spawn, median", 5, True),
 )
 

@@ -36,7 +36,8 @@ from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
 
 PER_PORT = 10
-FRAMEWORKS = 10
+FRAMEWORKS = 5
+LABELS = 10
 HERD_AGENTS = 1_000
 HERD_FRAMEWORKS = 200
 TIMEOUT_S = 100.0
@@ -124,8 +125,8 @@ def running_task(task_id: str, framework: int, agent_id: str) -> m.Task:
     status = task.statuses.add(state=m.TASK_RUNNING, timestamp=1.0, uuid=task.status_update_uuid)
     status.task_id.value, status.agent_id.value = task_id, agent_id
     status.source = m.TaskStatus.SOURCE_EXECUTOR
-    label = task.labels.labels.add()
-    label.key, label.value = "purpose", "load"
+    for number in range(LABELS):
+        task.labels.labels.add(key=f"key{number}", value=f"value{number}")
     return task
 
 
