@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import os
 import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -616,3 +617,23 @@ def test_the_events_of_one_turn_leave_in_one_write() -> None:
             client.close()
 
     run(main)
+
+
+def test_a_peer_whose_machine_is_gone_is_given_up() -> None:
+    """The kernel does it; that it was asked to is all that can be seen on one machine."""
+
+    async def body() -> None:
+        server = HttpServer(lambda request, responder: responder.send(Response(200)), limits=Limits())
+        host, port = await server.listen("127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        (connection,) = server._connections
+        fd = os.dup(connection._transport.get_extra_info("socket").fileno())
+        with socket.socket(fileno=fd) as accepted:
+            patience_ms = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+        assert patience_ms == 1000 * Limits().silence_timeout_s
+        writer.close()
+        await server.close()
+
+    run(body)

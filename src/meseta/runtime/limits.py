@@ -31,5 +31,8 @@ class Limits:
     stall_timeout_s: float = 60.0
     """How long a peer may read nothing of an answer that waits for it. Streams are bounded in bytes
     instead."""
+    silence_timeout_s: float = 60.0
+    """How long the machine of a peer may acknowledge nothing of what it was sent, before the connection is
+    broken off. It ends the streams to machines that are gone without a word."""
     linger_s: float = 2.0
     """How long the rest of a refused request is read and dropped, so that the refusal arrives."""

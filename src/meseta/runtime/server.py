@@ -10,6 +10,8 @@ become requests, `streams` for how they are answered, `limits` for what is refus
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import ssl
 from collections.abc import Callable
 
@@ -83,6 +85,8 @@ class HttpServer:
         """Listen on an address; port 0 means any free one. Returns the address and port. Raises OSError."""
         loop = asyncio.get_running_loop()
         listener = await loop.create_server(lambda: Connection(self), host, port, ssl=tls, backlog=_BACKLOG)
+        for listening in listener.sockets:
+            _bear_silence(listening.fileno(), self.limits.silence_timeout_s)
         self._listeners.append(listener)
         address = listener.sockets[0].getsockname()
         return address[0], address[1]
@@ -156,3 +160,9 @@ class HttpServer:
         self._stalled = {one for one in self._stalled if one.is_stalled(now)}
         if self._unfinished or self._stalled:
             self._arm_sweep()
+
+
+def _bear_silence(fd: int, seconds: float) -> None:
+    """Break off connections that a listener accepts when their peers acknowledge nothing for so long."""
+    with socket.socket(fileno=os.dup(fd)) as listening:
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(1000 * seconds))
