@@ -151,6 +151,8 @@ def on_agent_reregistered(state: State, event: AgentReregistered, now: float) ->
         return
     if state.phase is Phase.DISCONNECTED:
         _connected(state, event.total_ping_timeout_s, now)
+    else:  # The master has forgotten this agent since, and waits to hear of its operations.
+        _describe(state)
     _repeat_ends(state)
     for reconciled in event.reconciliations:
         framework = state.frameworks.get(reconciled.framework_id)
@@ -242,6 +244,15 @@ def _connected(state: State, ping_timeout_s: float | None, now: float) -> None:
     state.deadlines.cancel(REGISTER)
     state.ping_timeout_s = ping_timeout_s or PING_TIMEOUT_S
     state.deadlines.arm(PING, now + state.ping_timeout_s)
+    _describe(state)
+    for update in state.updates.resume(now):
+        status.forward(state, update)
+    for operation in state.operation_updates.resume(now):
+        state.send_master(status.operation_update(state, operation))
+
+
+def _describe(state: State) -> None:
+    """Tell the master what a registration does not say."""
     state.send_master(
         UpdateAgent(
             agent_id=state.agent_id(),
@@ -249,10 +260,6 @@ def _connected(state: State, ping_timeout_s: float | None, now: float) -> None:
             operations=tuple(operation_report(operation) for operation in state.operations.values()),
         )
     )
-    for update in state.updates.resume(now):
-        status.forward(state, update)
-    for operation in state.operation_updates.resume(now):
-        state.send_master(status.operation_update(state, operation))
 
 
 def _wrong_id(state: State, agent_id: str) -> None:

@@ -314,3 +314,13 @@ def test_a_framework_that_is_shut_down_is_not_reported_and_gets_no_new_tasks(boo
     assert not book.all(StartContainer)
     (update,) = book.updates()
     assert (update.status.task_id, update.status.state) == ("t2", TaskState.TASK_LOST)
+
+
+def test_a_master_that_has_forgotten_an_agent_hears_all_of_it_again(book: Book) -> None:
+    book.do(MasterDetected(MASTER))
+    book.wait(1.0)
+    again = AgentReregistered(sender=MASTER, agent_id=AGENT)
+    book.do(again)
+    book.effects.clear()
+    book.do(again)
+    assert book.only(UpdateAgent).agent_id == AGENT
