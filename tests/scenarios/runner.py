@@ -4,12 +4,13 @@ A scenario file has commands at the left margin, and below each one, indented, t
 test runs the commands and compares the whole text; MESETA_REWRITE_SCENARIOS=1 makes it write the traces anew,
 and review the difference. Lines that start with `#` and blank lines are kept.
 
+    master [grace=30]                               begins anew: tasks may be ended for guarantees
     agent a1 [cpus=4] [mem=4096] [operations=yes] [drains=yes]   an agent registers
     reregister a1 id=m-S0 [tasks=t1:TASK_RUNNING:m-0000,…] [hostname=…]
     unregister a1 · pong a1 · break a1              it leaves, answers a ping, loses its connection
     update a1 m-0000 t1 TASK_RUNNING [latest=…] [reason=…] [message=…]
     exited a1 m-0000 e1 [status=0]                  an executor ends
-    subscribe 1 [id=…] [roles=web,db] [force=no] [standby=yes] …  on stream 1, or by driver (`d1`)
+    subscribe 1 [id=…] [roles=web,db] [force=no] [standby=yes] [notices=yes] …  on stream 1, or d1
     close 1 · break d1                              its stream or link ends
     accept m-0000 m-O0 [reserve:cpus=1 …] [t1:cpus=1,mem=128,executor=e1 …] [pod:e1:t1,t2] [refuse=5]
                      reserve:, unreserve: amounts; create:, destroy: volumes with their sizes
@@ -21,6 +22,7 @@ and review the difference. Lines that start with `#` and blank lines are kept.
     maintain a1 a2 in=100 [for=60] · down a1 · up a1 · inverse m-0000 accept m-O3    … or a machine down
     decline m-0000 m-O0 [refuse=5]
     ack m-0000 t1 · kill m-0000 t1 · reconcile m-0000 [t1@m-S0 …]
+    request m-0000 [cpus=4]                         a framework says what it needs
     suppress, revive, teardown m-0000 · operators +1 · teardown-by-operator m-0000
     run 5                                           seconds pass
 """
@@ -36,6 +38,7 @@ import msgspec
 
 from meseta.ids import AgentId, ExecutorId, FrameworkId, OfferId, OperationId, Pid, TaskId
 from meseta.master import effects, events
+from meseta.master.config import RevocationTerms
 from meseta.master.effects import MasterEffect
 from meseta.master.events import Peer, RequestId, StreamId
 from meseta.records import (
@@ -45,6 +48,7 @@ from meseta.records import (
     Filters,
     FrameworkCapability,
     FrameworkInfo,
+    FrameworkOptions,
     Launch,
     LaunchGroup,
     OperationState,
@@ -127,6 +131,18 @@ def peer_of(name: str) -> Peer:
     return StreamId(int(name)) if name.isdigit() else Pid(f"scheduler-{name}@10.0.2.{name[1:]}:4000")
 
 
+def do_master(scenario: Scenario, words: list[str], options: Options) -> list[MasterEffect]:
+    terms = RevocationTerms(grace_s=float(options["grace"])) if "grace" in options else None
+    scenario.play = Playground(revocation=terms)
+    return []
+
+
+def do_request(scenario: Scenario, words: list[str], options: Options) -> list[MasterEffect]:
+    needed = Resources.scalars(**{name: float(amount) for name, amount in options.items()})
+    requests = (events.ResourceRequest(resources=needed),) if needed else ()
+    return scenario.call(events.ResourcesRequested, words[0], requests=requests)
+
+
 def do_agent(scenario: Scenario, words: list[str], options: Options) -> list[MasterEffect]:
     amounts = {key: float(options.pop(key)) for key in ("cpus", "mem") if key in options}
     able: dict[str, Any] = {}
@@ -199,6 +215,7 @@ def do_update(scenario: Scenario, words: list[str], options: Options) -> list[Ma
         TaskState[state],
         f"u{scenario.updates}".encode(),
         latest=TaskState[options["latest"]] if "latest" in options else None,
+        timestamp=EPOCH + scenario.play.now,
         **fields,
     )
     return scenario.play.feed(event)
@@ -223,6 +240,8 @@ def do_subscribe(scenario: Scenario, words: list[str], options: Options) -> list
     }
     if "roles" in options:
         fields["roles"] = tuple(options["roles"].split(","))
+    if "notices" in options:
+        fields["options"] = FrameworkOptions(revocation_notices=True)
     if "failover" in options:
         fields["failover_timeout_s"] = float(options["failover"])
     if "capabilities" in options:
@@ -424,6 +443,7 @@ def _about_machines(kind: type[Any]) -> Command:
 
 
 COMMANDS: dict[str, Command] = {
+    "master": do_master,
     "agent": do_agent,
     "reregister": do_reregister,
     "unregister": do_unregister,
@@ -454,6 +474,7 @@ COMMANDS: dict[str, Command] = {
     "ack": do_ack,
     "kill": do_kill,
     "reconcile": do_reconcile,
+    "request": do_request,
     "suppress": do_suppress,
     "revive": do_revive,
     "teardown": do_teardown,

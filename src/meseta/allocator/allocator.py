@@ -195,7 +195,7 @@ class Allocator(Protocol):
     def request_resources(
         self, framework_id: FrameworkId, requests: Sequence[tuple[AgentId | None, Resources]]
     ) -> None:
-        """Note what a framework says it needs."""
+        """The framework says what it needs beyond what it has; nothing if it needs no more."""
         ...
 
     def accept(self, framework_id: FrameworkId, agent_id: AgentId, role: str, offered: Resources) -> None:

@@ -174,7 +174,10 @@ class HierarchicalAllocator:
     def request_resources(
         self, framework_id: FrameworkId, requests: Sequence[tuple[AgentId | None, Resources]]
     ) -> None:
-        """Do nothing: like Mesos's, this allocator offers to all who have not suppressed offers."""
+        """End the framework's refusals, so that what it needs and has refused is offered again at once."""
+        if any(resources for _, resources in requests):
+            for client in self.ledger.frameworks[framework_id].clients.values():
+                self._drop_refusals(client)
 
     # Agents.
 

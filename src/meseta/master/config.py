@@ -6,8 +6,22 @@ from collections.abc import Mapping
 
 import msgspec
 
+from meseta.allocator.victims import VictimPolicy, least_work
 from meseta.ids import MasterId, Pid
 from meseta.records import Domain
+
+
+class RevocationTerms(msgspec.Struct, frozen=True, kw_only=True):
+    """How tasks are ended so that roles get what is guaranteed to them. Durations are seconds."""
+
+    check_interval_s: float = 5.0
+    """How often guarantees are looked after; what is missing twice in a row is made free."""
+    grace_s: float = 30.0
+    """How long frameworks have to end tasks, from when they are told to the kill."""
+    policy: VictimPolicy = least_work
+    policy_name: str = "least_work"
+    victims_max: int = 100
+    """How many victims a role can have at a time; a task is one, or a pod."""
 
 
 class MasterConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +48,8 @@ class MasterConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Share of the registry's agents that may be given up after a failover; rather than more, end."""
     offer_timeout_s: float | None = None
     """An offer that is not answered for so long is rescinded; None: never."""
+    revocation: RevocationTerms | None = None
+    """None: guarantees keep free what is free, and no task is ended for them."""
     heartbeat_interval_s: float = 15.0
     standbys_max: int = 8
     """Schedulers that may stand by for one framework."""

@@ -85,7 +85,9 @@ NAMES = (
     "master/offers_held_back",
     "master/offers_timed_out",
     "master/framework_registrations_refused",
+    "master/revocation_policy_faults",
     "master/standby_promotions",
+    "master/tasks_revoked",
     *(f"master/operations/{state}" for state in _OPERATION_STATES),
     *(
         f"master/operations/{type_.name.lower()}/{state}"

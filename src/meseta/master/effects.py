@@ -104,6 +104,17 @@ class InverseRescinded(_Effect, frozen=True, gc=False):
     offer_id: OfferId
 
 
+class Revoked(_Effect, frozen=True, gc=False):
+    """Tasks are to end so that a role gets what is guaranteed to it. v1: REVOKE. v0: nothing.
+
+    `deadline_s` is when they are killed, in seconds since the epoch; None: they may run on.
+    """
+
+    role: str
+    task_ids: tuple[TaskId, ...]
+    deadline_s: float | None
+
+
 class Updated(_Effect, frozen=True, gc=False):
     """A task's status. v1: UPDATE (without uuid when `update.uuid` is None). v0: StatusUpdate.
 
@@ -156,6 +167,7 @@ FrameworkMessage = (
     | Rescinded
     | InverseOffered
     | InverseRescinded
+    | Revoked
     | Updated
     | Delivered
     | Failed

@@ -146,10 +146,20 @@ class Suppressed(Call, frozen=True, gc=False, kw_only=True):
     roles: tuple[str, ...] = ()
 
 
-class ResourcesRequested(Call, frozen=True, gc=False, kw_only=True):
-    """REQUEST: what the framework says it needs, anywhere or on one agent."""
+class ResourceRequest(_Event, frozen=True, gc=False, kw_only=True):
+    """One thing that a framework needs."""
 
-    requests: tuple[tuple[AgentId | None, Resources], ...] = ()
+    resources: Resources
+    role: str | None = None
+    """In which of its roles; None: in the first."""
+    agent_id: AgentId | None = None
+    """Where; None: anywhere."""
+
+
+class ResourcesRequested(Call, frozen=True, gc=False, kw_only=True):
+    """REQUEST: all that the framework says it needs beyond what it has."""
+
+    requests: tuple[ResourceRequest, ...] = ()
 
 
 # Schedulers: tasks, executors, operations -------------------------------------------------------------

@@ -397,6 +397,7 @@ def remove_framework(state: State, framework: FrameworkState, now: float) -> Non
             remove_executor(state, framework, state.agents[executor.agent_id], executor, now)
     _hang_up(state, framework)
     framework.active = False
+    framework.demand = {}
     framework.unregistered_time = state.wall(now)
     state.deadlines.cancel(("failover", framework.id))
     state.operations.pop(framework.id, None)

@@ -29,6 +29,7 @@ def check(state: State) -> None:
     _check_operations(state)
     _check_task_states(state)
     _check_conservation(state)
+    _check_revocations(state)
 
 
 def held(state: State) -> dict[Holding, Resources]:
@@ -143,6 +144,20 @@ def _check_task_states(state: State) -> None:
         for task in framework.tasks.values():
             counts[task.state] += 1
     assert counts == state.task_states, f"tasks are {counts}, counted as {state.task_states}"
+
+
+def _check_revocations(state: State) -> None:
+    revocations = state.revocations
+    for (framework_id, task_id), role in revocations.victims.items():
+        assert role in revocations.by_role, f"{task_id} is to end for role {role}, which has no round"
+        framework = state.frameworks.get(framework_id)
+        assert framework is not None, f"{task_id} is to end and its framework {framework_id} is not there"
+        assert task_id in framework.tasks, f"{task_id} of {framework} is to end and not known"
+    for role, round in revocations.by_role.items():
+        timed = ("revoke", role) in state.deadlines
+        assert timed != round.killed, f"nothing ends the round of role {role}"
+    for agent in state.agents.values():
+        assert agent.killed.issuperset(agent.revoked), f"{agent} has tasks revoked that are not killed"
 
 
 def _check_conservation(state: State) -> None:

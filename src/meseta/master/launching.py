@@ -14,6 +14,7 @@ import msgspec
 from meseta.ids import AgentId, ExecutorId
 from meseta.master.approval import RUN_TASK
 from meseta.master.counters import count_task_end
+from meseta.master.demand import lessen_demand
 from meseta.master.effects import RunTask, RunTaskGroup, SendToAgent, TaskAdded
 from meseta.master.state import AgentState, Executor, FrameworkState, State, Task
 from meseta.master.statuses import make_update
@@ -141,6 +142,7 @@ def _use(
     state: State, framework: FrameworkState, agent: AgentState, role: str, used: Resources, left: Resources
 ) -> Resources:
     """Take what is used out of what is left. A shared volume stays there for others, as one copy more."""
+    lessen_demand(framework, role, used)
     shared = used.shared()
     if shared:
         state.allocator.update_allocation(framework.id, agent.id, role, Resources.EMPTY, shared)

@@ -19,6 +19,7 @@ from meseta.master.agents import (
 from meseta.master.approval import Approvers
 from meseta.master.config import MasterConfig
 from meseta.master.containment import next_decision
+from meseta.master.demand import on_resources_requested
 from meseta.master.draining import (
     on_agent_deactivation_requested,
     on_agent_drain_requested,
@@ -64,7 +65,6 @@ from meseta.master.offers import (
     on_offer_timed_out,
     on_offers_accepted,
     on_offers_declined,
-    on_resources_requested,
     on_revived,
     on_suppressed,
 )
@@ -80,6 +80,7 @@ from meseta.master.recovery import on_recovery_timed_out, recover
 from meseta.master.registry import NOTHING_RECOVERED, Recovered
 from meseta.master.removals import on_removal_due
 from meseta.master.returning import on_reregistration_requested
+from meseta.master.revocation import on_revocation_check_due, on_revocation_due
 from meseta.master.standbys import on_standbys_heartbeat_due
 from meseta.master.state import State
 from meseta.master.tasks import on_kill_requested, on_update_acknowledged, on_update_received
@@ -145,6 +146,8 @@ TIMERS: dict[str, Callable[[State, Any, float], None]] = {
     "recovery": on_recovery_timed_out,
     "forgetting": on_forgetting_due,
     "removal": on_removal_due,
+    "revocation": on_revocation_check_due,
+    "revoke": on_revocation_due,
 }
 """By the first part of a timer's key; the second part is passed on."""
 

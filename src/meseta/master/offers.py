@@ -13,7 +13,6 @@ from meseta.master.effects import Offered, OfferRecord
 from meseta.master.events import (
     OffersAccepted,
     OffersDeclined,
-    ResourcesRequested,
     Revived,
     Suppressed,
 )
@@ -262,6 +261,8 @@ def on_suppressed(state: State, event: Suppressed, now: float) -> None:
     if _own_roles(state, framework, event.roles, "suppression"):
         roles = event.roles or framework.info.roles
         framework.suppressed = framework.suppressed.union(roles)
+        for role in roles:
+            framework.demand.pop(role, None)
         state.allocator.suppress(framework.id, roles)
 
 
@@ -275,11 +276,3 @@ def _own_roles(state: State, framework: FrameworkState, roles: tuple[str, ...], 
             )
             return False
     return True
-
-
-def on_resources_requested(state: State, event: ResourcesRequested, now: float) -> None:
-    """Let the allocator know what a framework says it needs."""
-    framework = caller(state, event)
-    if framework is not None:
-        state.counters["master/messages_resource_request"] += 1
-        state.allocator.request_resources(framework.id, event.requests)

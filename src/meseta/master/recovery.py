@@ -10,12 +10,14 @@ from meseta.master.effects import Failed
 from meseta.master.forgetting import watch_past
 from meseta.master.registry import Recovered
 from meseta.master.removals import give_up_recovered
+from meseta.master.revocation import watch_guarantees
 from meseta.master.state import AskedOfRegistry, PendingDeparture, State, remember
 
 
 def recover(state: State, recovered: Recovered, now: float) -> None:
     """Take over what the registry holds, and wait for its agents."""
     watch_past(state, now)
+    watch_guarantees(state, now)
     state.unreachable_agents.update(recovered.unreachable)
     state.gone_agents.update(recovered.gone)
     state.wishes.plan(recovered.schedule)

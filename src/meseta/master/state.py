@@ -13,6 +13,7 @@ Code outside of this package may read any of this and must change none of it.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -225,6 +226,8 @@ class FrameworkState:
     """Tasks on agents that became unreachable, oldest first; bounded."""
     standbys: dict[Peer, SubscribeRequested] = field(default_factory=dict)
     """Who waits to take it over, and with which words, longest wait first; bounded."""
+    demand: dict[str, dict[str, int]] = field(default_factory=dict)
+    """What it has requested and not used since, by role: thousandths by name."""
     silent_since: float | None = None
     """When it first let an offer time out after its last answer to one; by the machine's clock."""
 
@@ -274,6 +277,8 @@ class AgentState:
     """By uuid."""
     killed: set[tuple[FrameworkId, TaskId]] = field(default_factory=set)
     """Tasks that a framework wants killed; the agent is told again when it registers again."""
+    revoked: dict[tuple[FrameworkId, TaskId], str] = field(default_factory=dict)
+    """Those of them that are killed for a role's guarantee, and for which role."""
     deactivation: Deactivation | None = None
     """What an operator wants; the same record as in `Wishes.deactivated`."""
     drain_started: float | None = None
@@ -396,6 +401,36 @@ class Removals:
         self.next_s = 0.0
 
 
+class Round(msgspec.Struct):
+    """Tasks are to end for a role."""
+
+    deadline_s: float
+    """When they are killed, in seconds since the epoch."""
+    killed: bool = False
+
+
+class Revocations:
+    """Which roles miss some of their guarantees, and which tasks are to end for them."""
+
+    def __init__(self) -> None:
+        self.short: frozenset[str] = frozenset()
+        """Top-level roles that missed something at the last check."""
+        self.by_role: dict[str, Round] = {}
+        self.victims: dict[tuple[FrameworkId, TaskId], str] = {}
+        """For which role a task is to end, until it is forgotten or its round is over."""
+
+    def begin(self, role: str, round: Round, tasks: Iterable[Task]) -> None:
+        """Begin a role's round."""
+        self.by_role[role] = round
+        self.victims.update({(task.framework_id, task.task_id): role for task in tasks})
+
+    def end(self, role: str) -> None:
+        """End a role's round."""
+        del self.by_role[role]
+        for key in [key for key, whose in self.victims.items() if whose == role]:
+            del self.victims[key]
+
+
 class State:
     """All that a master knows, and the effects of the event that it is busy with."""
 
@@ -451,6 +486,7 @@ class State:
         """Agents that an operator has marked gone, and since when (epoch), oldest first; bounded."""
         self.removals = Removals()
         self.wishes = Wishes()
+        self.revocations = Revocations()
         self.quotas: dict[str, Quota] = {}
         """By top-level role; a role without guarantees and limits has none. Bounded."""
         self.weights: dict[str, float] = {}

@@ -129,6 +129,8 @@ def remove_task(state: State, framework: FrameworkState, task: Task, *, unreacha
     agent = state.agents[task.agent_id]
     _discard(agent.tasks, framework.id, task.task_id)
     agent.killed.discard((framework.id, task.task_id))
+    agent.revoked.pop((framework.id, task.task_id), None)
+    state.revocations.victims.pop((framework.id, task.task_id), None)
     if agent.deactivation is not None:
         state.wishes.emptied[agent.id] = None
     if unreachable:
@@ -195,6 +197,8 @@ def on_update_received(state: State, event: UpdateReceived, now: float) -> None:
     task = framework.tasks.get(status.task_id) if framework is not None else None
     if task is not None and task.agent_id != agent.id:
         task = None
+    if framework is not None and task is not None:
+        update = _with_cause(framework, agent, update)
     connected = framework is not None and framework.connected
     if framework is not None and framework.connected and framework.peer is not None:
         if task is not None and task.sent_state not in TERMINAL_STATES:  # else this one comes late
@@ -207,6 +211,20 @@ def on_update_received(state: State, event: UpdateReceived, now: float) -> None:
         state.tell_agent(agent, KillTask(framework.id, status.task_id))
     valid = connected and task is not None
     counters["master/valid_status_updates" if valid else "master/invalid_status_updates"] += 1
+
+
+def _with_cause(framework: FrameworkState, agent: AgentState, update: StatusUpdate) -> StatusUpdate:
+    """Say of a task that was killed for a role's guarantee that it was; the agent does not know."""
+    role = agent.revoked.get((framework.id, update.status.task_id))
+    if role is None or update.status.state is not TaskState.TASK_KILLED:
+        return update
+    knows = framework.info.options.revocation_notices
+    status = msgspec.structs.replace(
+        update.status,
+        reason=TaskReason.REASON_REVOKED if knows else TaskReason.REASON_CONTAINER_PREEMPTED,
+        message=f"Revoked for role '{role}', which is below its guarantee",
+    )
+    return msgspec.structs.replace(update, status=status)
 
 
 def _fault(agent: AgentState | None, event: UpdateReceived) -> str:

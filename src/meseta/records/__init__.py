@@ -9,11 +9,13 @@ protobuf. Records are immutable values and are shared freely.
 from meseta.records.agents import AgentInfo, Domain, Unavailability
 from meseta.records.commands import CommandInfo, HealthCheck, HealthCheckType, Uri
 from meseta.records.frameworks import (
+    NO_OPTIONS,
     AttributeConstraint,
     AttributeConstraints,
     Filters,
     FrameworkCapability,
     FrameworkInfo,
+    FrameworkOptions,
     OfferConstraints,
 )
 from meseta.records.maintenance import NO_MAINTENANCE, MachineId, MachineKey, Schedule, Window
@@ -42,6 +44,7 @@ from meseta.records.tasks import ExecutorInfo, ExecutorType, TaskGroupInfo, Task
 __all__ = [
     "ENDED_OPERATIONS",
     "NO_MAINTENANCE",
+    "NO_OPTIONS",
     "TERMINAL_STATES",
     "AgentInfo",
     "AttributeConstraint",
@@ -54,6 +57,7 @@ __all__ = [
     "Filters",
     "FrameworkCapability",
     "FrameworkInfo",
+    "FrameworkOptions",
     "HealthCheck",
     "HealthCheckType",
     "Launch",

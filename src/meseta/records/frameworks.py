@@ -23,6 +23,18 @@ class FrameworkCapability(IntEnum):
     REGION_AWARE = 8
 
 
+class FrameworkOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What a framework says that only this project's masters understand."""
+
+    revocation_notices: bool = False
+    """Whether it wants to be told before its tasks are ended for another role's guarantee."""
+    demands: Mapping[str, Mapping[str, int]] = msgspec.field(default_factory=dict)
+    """Per role: how much it wants to hold altogether, in milli-units by name."""
+
+
+NO_OPTIONS = FrameworkOptions()
+
+
 class FrameworkInfo(msgspec.Struct, frozen=True, kw_only=True):
     """A framework's description of itself, as subscribed."""
 
@@ -39,6 +51,9 @@ class FrameworkInfo(msgspec.Struct, frozen=True, kw_only=True):
     webui_url: str = ""
     offer_filters: Mapping[str, tuple[Mapping[str, int], ...]] = msgspec.field(default_factory=dict)
     """Per role: what is worth offering, as alternatives of minimum quantities in milli-units."""
+    wanted: Mapping[str, str] = msgspec.field(default_factory=dict)
+    """Per role: which agents are of use, as an expression (`allocator.offer_filter`)."""
+    options: FrameworkOptions = NO_OPTIONS
     fault: str | None = None
     """What is wrong with the message itself (both `role` and `roles` set, say); found at the edge."""
     raw: bytes = b""

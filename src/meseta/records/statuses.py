@@ -94,6 +94,8 @@ class TaskReason(IntEnum):
     REASON_AGENT_REREGISTERED = 32
     REASON_MAX_COMPLETION_TIME_REACHED = 33
     REASON_AGENT_DRAINING = 34
+    REASON_REVOKED = 5000
+    """Ended so that a role gets what is guaranteed to it; only for those who know. Mesos has none for it."""
 
 
 class ContainerStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):

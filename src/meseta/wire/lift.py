@@ -7,6 +7,7 @@ message itself is found here too and carried as `fault`, so that a machine can r
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from math import isfinite
 from sys import intern
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from meseta.attributes import Attribute, AttributeType
 from meseta.errors import WireError
 from meseta.ids import AgentId, ExecutorId, FrameworkId, OperationId, TaskId
 from meseta.records import (
+    NO_OPTIONS,
     AgentInfo,
     AttributeConstraint,
     CommandInfo,
@@ -23,6 +25,7 @@ from meseta.records import (
     Filters,
     FrameworkCapability,
     FrameworkInfo,
+    FrameworkOptions,
     HealthCheck,
     HealthCheckType,
     OfferConstraints,
@@ -38,7 +41,7 @@ from meseta.records import (
     TaskStatus,
     Uri,
 )
-from meseta.resources import Ranges
+from meseta.resources import Ranges, to_milli
 from meseta.wire import faults
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
@@ -94,6 +97,17 @@ def optional(kind: Callable[[str], IdT], message: Any, field: str) -> IdT | None
 # ── frameworks ────────────────────────────────────────────────────────────────────────────────────────
 
 
+def _options(info: m.FrameworkInfo) -> FrameworkOptions:
+    if not info.HasField("meseta"):
+        return NO_OPTIONS
+    demands = {
+        role: {name: to_milli(amount) for name, amount in sorted(of_role.demand.items()) if isfinite(amount)}
+        for role, of_role in sorted(info.meseta.roles.items())
+        if of_role.demand
+    }
+    return FrameworkOptions(revocation_notices=info.meseta.revocation_notices, demands=demands)
+
+
 def lift_framework(info: m.FrameworkInfo) -> FrameworkInfo:
     """Lift what a framework says of itself."""
     capabilities = frozenset(_CAPABILITIES[c.type] for c in info.capabilities if c.type in _CAPABILITIES)
@@ -112,6 +126,12 @@ def lift_framework(info: m.FrameworkInfo) -> FrameworkInfo:
         hostname=text(info.hostname),
         webui_url=text(info.webui_url),
         offer_filters={role: _quantity_sets(f) for role, f in sorted(offer_filters.items())},
+        wanted={
+            role: text(options.offer_filter)
+            for role, options in sorted(info.meseta.roles.items())
+            if options.HasField("offer_filter")
+        },
+        options=_options(info),
         fault=fault,
         raw=info.SerializeToString(),
     )

@@ -487,11 +487,11 @@ def _offer_ids(ids: Sequence[m.OfferID]) -> tuple[OfferId, ...]:
     return tuple([OfferId(text(identity.value)) for identity in ids])
 
 
-def _requests(requests: Sequence[m.Request]) -> Any:
+def _requests(requests: Sequence[m.Request]) -> tuple[e.ResourceRequest, ...]:
+    lifted = [(request, lift_resources(request.resources)) for request in requests]
     return tuple(
-        (
-            optional(AgentId, request, "agent_id"),
-            lift_resources(request.resources).resources,
+        e.ResourceRequest(
+            resources=needed.resources, role=needed.role, agent_id=optional(AgentId, request, "agent_id")
         )
-        for request in requests
+        for request, needed in lifted
     )

@@ -22,6 +22,7 @@ from meseta.wire.gen import scheduler_v0_pb2 as v0
 from meseta.wire.lower import (
     fill_domain,
     fill_unavailability,
+    nanoseconds,
     operation_status_message,
     status_message,
     update_message,
@@ -91,6 +92,16 @@ class SchedulerEvents:
         event.type = s.Event.RESCIND_INVERSE_OFFER
         event.rescind_inverse_offer.inverse_offer_id.value = message.offer_id
 
+    def _revoked(self, event: s.Event, message: x.Revoked) -> None:
+        event.type = s.Event.REVOKE
+        event.revoke.role = message.role
+        for id in message.task_ids:
+            event.revoke.task_ids.add(value=id)
+        if message.deadline_s is None:
+            event.revoke.withdrawn = True
+        else:
+            event.revoke.deadline.nanoseconds = nanoseconds(message.deadline_s)
+
     def _updated(self, event: s.Event, message: x.Updated) -> None:
         event.type = s.Event.UPDATE
         event.update.status.CopyFrom(self._v1_status(message.update))
@@ -125,6 +136,7 @@ class SchedulerEvents:
         x.Rescinded: _rescinded,
         x.InverseOffered: _inverse_offered,
         x.InverseRescinded: _inverse_rescinded,
+        x.Revoked: _revoked,
         x.Updated: _updated,
         x.Delivered: _delivered,
         x.Failed: _failed,
@@ -151,7 +163,7 @@ class SchedulerEvents:
 
     def v0(self, message: x.FrameworkMessage) -> tuple[str, bytes] | None:
         """Return the name and body of the message for a driver; None when drivers get none."""
-        if isinstance(message, x.Heartbeat):
+        if isinstance(message, x.Heartbeat | x.Revoked):
             return None
         encode = self._V0.get(type(message))
         if encode is not None:

@@ -309,11 +309,18 @@ def test_only_hosts_on_the_whitelist_are_offered() -> None:
     assert cluster.turns() == [("f", "*", "a")]
 
 
-def test_requests_change_nothing() -> None:
+def test_a_request_brings_back_what_was_refused() -> None:
     cluster = Cluster()
     framework = cluster.framework("f")
     cluster.allocator.request_resources(framework, [(None, BIG)])
     assert cluster.allocate() == []
+    cluster.agent("a", BIG)
+    (offer,) = cluster.allocate()
+    cluster.decline(offer, refuse_s=1000.0)
+    cluster.allocator.request_resources(framework, [])
+    assert cluster.allocate() == [], "it needs nothing"
+    cluster.allocator.request_resources(framework, [(None, BIG)])
+    assert len(cluster.allocate()) == 1
 
 
 # Explanations.

@@ -232,5 +232,6 @@ def test_answers_to_inverse_offers_and_requests_do_no_harm() -> None:
     framework_id = play.subscribe()
     play.call(events.InverseOffersAccepted, framework_id, offer_ids=(OfferId("none"),))
     play.call(events.InverseOffersDeclined, framework_id, offer_ids=())
-    play.call(events.ResourcesRequested, framework_id, requests=((None, Resources.scalars(cpus=1)),))
+    needed = events.ResourceRequest(resources=Resources.scalars(cpus=1))
+    play.call(events.ResourcesRequested, framework_id, requests=(needed,))
     assert play.state.counters["master/messages_resource_request"] == 1

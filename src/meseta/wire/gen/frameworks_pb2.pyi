@@ -1,3 +1,4 @@
+from meseta.wire.gen import meseta_pb2 as _meseta_pb2
 from meseta.wire.gen import ids_pb2 as _ids_pb2
 from meseta.wire.gen import resources_pb2 as _resources_pb2
 from meseta.wire.gen import values_pb2 as _values_pb2
@@ -11,7 +12,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class FrameworkInfo(_message.Message):
-    __slots__ = ("user", "name", "id", "failover_timeout", "checkpoint", "role", "hostname", "principal", "webui_url", "capabilities", "labels", "roles", "offer_filters")
+    __slots__ = ("user", "name", "id", "failover_timeout", "checkpoint", "role", "hostname", "principal", "webui_url", "capabilities", "labels", "roles", "offer_filters", "meseta")
     class Capability(_message.Message):
         __slots__ = ("type",)
         class Type(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
@@ -57,6 +58,7 @@ class FrameworkInfo(_message.Message):
     LABELS_FIELD_NUMBER: _ClassVar[int]
     ROLES_FIELD_NUMBER: _ClassVar[int]
     OFFER_FILTERS_FIELD_NUMBER: _ClassVar[int]
+    MESETA_FIELD_NUMBER: _ClassVar[int]
     user: str
     name: str
     id: _ids_pb2.FrameworkID
@@ -70,7 +72,8 @@ class FrameworkInfo(_message.Message):
     labels: _values_pb2.Labels
     roles: _containers.RepeatedScalarFieldContainer[str]
     offer_filters: _containers.MessageMap[str, OfferFilters]
-    def __init__(self, user: _Optional[str] = ..., name: _Optional[str] = ..., id: _Optional[_Union[_ids_pb2.FrameworkID, _Mapping]] = ..., failover_timeout: _Optional[float] = ..., checkpoint: _Optional[bool] = ..., role: _Optional[str] = ..., hostname: _Optional[str] = ..., principal: _Optional[str] = ..., webui_url: _Optional[str] = ..., capabilities: _Optional[_Iterable[_Union[FrameworkInfo.Capability, _Mapping]]] = ..., labels: _Optional[_Union[_values_pb2.Labels, _Mapping]] = ..., roles: _Optional[_Iterable[str]] = ..., offer_filters: _Optional[_Mapping[str, OfferFilters]] = ...) -> None: ...
+    meseta: _meseta_pb2.FrameworkOptions
+    def __init__(self, user: _Optional[str] = ..., name: _Optional[str] = ..., id: _Optional[_Union[_ids_pb2.FrameworkID, _Mapping]] = ..., failover_timeout: _Optional[float] = ..., checkpoint: _Optional[bool] = ..., role: _Optional[str] = ..., hostname: _Optional[str] = ..., principal: _Optional[str] = ..., webui_url: _Optional[str] = ..., capabilities: _Optional[_Iterable[_Union[FrameworkInfo.Capability, _Mapping]]] = ..., labels: _Optional[_Union[_values_pb2.Labels, _Mapping]] = ..., roles: _Optional[_Iterable[str]] = ..., offer_filters: _Optional[_Mapping[str, OfferFilters]] = ..., meseta: _Optional[_Union[_meseta_pb2.FrameworkOptions, _Mapping]] = ...) -> None: ...
 
 class OfferFilters(_message.Message):
     __slots__ = ("min_allocatable_resources",)

@@ -4,6 +4,7 @@ from meseta.wire.gen import ids_pb2 as _ids_pb2
 from meseta.wire.gen import machines_pb2 as _machines_pb2
 from meseta.wire.gen import offers_pb2 as _offers_pb2
 from meseta.wire.gen import tasks_pb2 as _tasks_pb2
+from meseta.wire.gen import values_pb2 as _values_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -226,7 +227,7 @@ class Call(_message.Message):
     def __init__(self, framework_id: _Optional[_Union[_ids_pb2.FrameworkID, _Mapping]] = ..., type: _Optional[_Union[Call.Type, str]] = ..., subscribe: _Optional[_Union[Call.Subscribe, _Mapping]] = ..., accept: _Optional[_Union[Call.Accept, _Mapping]] = ..., decline: _Optional[_Union[Call.Decline, _Mapping]] = ..., kill: _Optional[_Union[Call.Kill, _Mapping]] = ..., shutdown: _Optional[_Union[Call.Shutdown, _Mapping]] = ..., acknowledge: _Optional[_Union[Call.Acknowledge, _Mapping]] = ..., reconcile: _Optional[_Union[Call.Reconcile, _Mapping]] = ..., message: _Optional[_Union[Call.Message, _Mapping]] = ..., request: _Optional[_Union[Call.Request, _Mapping]] = ..., accept_inverse_offers: _Optional[_Union[Call.AcceptInverseOffers, _Mapping]] = ..., decline_inverse_offers: _Optional[_Union[Call.DeclineInverseOffers, _Mapping]] = ..., revive: _Optional[_Union[Call.Revive, _Mapping]] = ..., suppress: _Optional[_Union[Call.Suppress, _Mapping]] = ..., acknowledge_operation_status: _Optional[_Union[Call.AcknowledgeOperationStatus, _Mapping]] = ..., reconcile_operations: _Optional[_Union[Call.ReconcileOperations, _Mapping]] = ..., update_framework: _Optional[_Union[Call.UpdateFramework, _Mapping]] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("type", "subscribed", "offers", "rescind", "update", "message", "failure", "error", "inverse_offers", "rescind_inverse_offer", "update_operation_status")
+    __slots__ = ("type", "subscribed", "offers", "rescind", "update", "message", "failure", "error", "inverse_offers", "rescind_inverse_offer", "update_operation_status", "revoke")
     class Type(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         UNKNOWN: _ClassVar[Event.Type]
@@ -241,6 +242,7 @@ class Event(_message.Message):
         INVERSE_OFFERS: _ClassVar[Event.Type]
         RESCIND_INVERSE_OFFER: _ClassVar[Event.Type]
         UPDATE_OPERATION_STATUS: _ClassVar[Event.Type]
+        REVOKE: _ClassVar[Event.Type]
     UNKNOWN: Event.Type
     SUBSCRIBED: Event.Type
     OFFERS: Event.Type
@@ -253,6 +255,18 @@ class Event(_message.Message):
     INVERSE_OFFERS: Event.Type
     RESCIND_INVERSE_OFFER: Event.Type
     UPDATE_OPERATION_STATUS: Event.Type
+    REVOKE: Event.Type
+    class Revoke(_message.Message):
+        __slots__ = ("task_ids", "role", "deadline", "withdrawn")
+        TASK_IDS_FIELD_NUMBER: _ClassVar[int]
+        ROLE_FIELD_NUMBER: _ClassVar[int]
+        DEADLINE_FIELD_NUMBER: _ClassVar[int]
+        WITHDRAWN_FIELD_NUMBER: _ClassVar[int]
+        task_ids: _containers.RepeatedCompositeFieldContainer[_ids_pb2.TaskID]
+        role: str
+        deadline: _values_pb2.TimeInfo
+        withdrawn: bool
+        def __init__(self, task_ids: _Optional[_Iterable[_Union[_ids_pb2.TaskID, _Mapping]]] = ..., role: _Optional[str] = ..., deadline: _Optional[_Union[_values_pb2.TimeInfo, _Mapping]] = ..., withdrawn: _Optional[bool] = ...) -> None: ...
     class Subscribed(_message.Message):
         __slots__ = ("framework_id", "heartbeat_interval_seconds", "master_info")
         FRAMEWORK_ID_FIELD_NUMBER: _ClassVar[int]
@@ -326,6 +340,7 @@ class Event(_message.Message):
     INVERSE_OFFERS_FIELD_NUMBER: _ClassVar[int]
     RESCIND_INVERSE_OFFER_FIELD_NUMBER: _ClassVar[int]
     UPDATE_OPERATION_STATUS_FIELD_NUMBER: _ClassVar[int]
+    REVOKE_FIELD_NUMBER: _ClassVar[int]
     type: Event.Type
     subscribed: Event.Subscribed
     offers: Event.Offers
@@ -337,7 +352,8 @@ class Event(_message.Message):
     inverse_offers: Event.InverseOffers
     rescind_inverse_offer: Event.RescindInverseOffer
     update_operation_status: Event.UpdateOperationStatus
-    def __init__(self, type: _Optional[_Union[Event.Type, str]] = ..., subscribed: _Optional[_Union[Event.Subscribed, _Mapping]] = ..., offers: _Optional[_Union[Event.Offers, _Mapping]] = ..., rescind: _Optional[_Union[Event.Rescind, _Mapping]] = ..., update: _Optional[_Union[Event.Update, _Mapping]] = ..., message: _Optional[_Union[Event.Message, _Mapping]] = ..., failure: _Optional[_Union[Event.Failure, _Mapping]] = ..., error: _Optional[_Union[Event.Error, _Mapping]] = ..., inverse_offers: _Optional[_Union[Event.InverseOffers, _Mapping]] = ..., rescind_inverse_offer: _Optional[_Union[Event.RescindInverseOffer, _Mapping]] = ..., update_operation_status: _Optional[_Union[Event.UpdateOperationStatus, _Mapping]] = ...) -> None: ...
+    revoke: Event.Revoke
+    def __init__(self, type: _Optional[_Union[Event.Type, str]] = ..., subscribed: _Optional[_Union[Event.Subscribed, _Mapping]] = ..., offers: _Optional[_Union[Event.Offers, _Mapping]] = ..., rescind: _Optional[_Union[Event.Rescind, _Mapping]] = ..., update: _Optional[_Union[Event.Update, _Mapping]] = ..., message: _Optional[_Union[Event.Message, _Mapping]] = ..., failure: _Optional[_Union[Event.Failure, _Mapping]] = ..., error: _Optional[_Union[Event.Error, _Mapping]] = ..., inverse_offers: _Optional[_Union[Event.InverseOffers, _Mapping]] = ..., rescind_inverse_offer: _Optional[_Union[Event.RescindInverseOffer, _Mapping]] = ..., update_operation_status: _Optional[_Union[Event.UpdateOperationStatus, _Mapping]] = ..., revoke: _Optional[_Union[Event.Revoke, _Mapping]] = ...) -> None: ...
 
 class Response(_message.Message):
     __slots__ = ("type", "reconcile_operations")

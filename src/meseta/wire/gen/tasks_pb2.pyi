@@ -179,6 +179,7 @@ class TaskStatus(_message.Message):
         REASON_AGENT_REREGISTERED: _ClassVar[TaskStatus.Reason]
         REASON_MAX_COMPLETION_TIME_REACHED: _ClassVar[TaskStatus.Reason]
         REASON_AGENT_DRAINING: _ClassVar[TaskStatus.Reason]
+        REASON_REVOKED: _ClassVar[TaskStatus.Reason]
     REASON_COMMAND_EXECUTOR_FAILED: TaskStatus.Reason
     REASON_EXECUTOR_TERMINATED: TaskStatus.Reason
     REASON_EXECUTOR_UNREGISTERED: TaskStatus.Reason
@@ -214,6 +215,7 @@ class TaskStatus(_message.Message):
     REASON_AGENT_REREGISTERED: TaskStatus.Reason
     REASON_MAX_COMPLETION_TIME_REACHED: TaskStatus.Reason
     REASON_AGENT_DRAINING: TaskStatus.Reason
+    REASON_REVOKED: TaskStatus.Reason
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     DATA_FIELD_NUMBER: _ClassVar[int]
