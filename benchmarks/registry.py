@@ -35,6 +35,7 @@ from meseta.records import AgentInfo
 from meseta.runtime import loop
 from meseta.runtime.stores.registrar import Registrar
 from meseta.runtime.stores.sqlite import SqliteStore
+from meseta.runtime.stores.store import Store
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.lift import lift_agent
@@ -85,7 +86,7 @@ def _named(slave: i.SlaveInfo, number: int) -> AgentInfo:
 class Admissions:
     """A registrar, and how many of its writes are done."""
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: Store) -> None:
         self.registrar = Registrar(store, self._count, self._fail)
         self._done = 0
         self._wanted = 0
@@ -168,10 +169,11 @@ async def singles(directory: Path, mutations: list[AdmitAgent]) -> tuple[float, 
             os.fdatasync(file.fileno())
             synced.append(time.perf_counter() - start)
     await admissions.registrar.close()
-    return _p99(admitted), _p99(synced)
+    return p99(admitted), p99(synced)
 
 
-def _p99(values: list[float]) -> float:
+def p99(values: list[float]) -> float:
+    """Return the 99th percentile."""
     return sorted(values)[int(len(values) * 0.99)]
 
 

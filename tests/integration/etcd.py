@@ -21,10 +21,9 @@ from tests.integration.zookeeper import free_ports
 START_TIMEOUT_S = 60.0
 ELECTION_MS = 1000
 
+is_missing = shutil.which("etcd") is None
 needs_etcd = [
-    pytest.mark.skipif(
-        shutil.which("etcd") is None, reason="etcd is not installed: apt-get install etcd-server"
-    ),
+    pytest.mark.skipif(is_missing, reason="etcd is not installed: apt-get install etcd-server"),
     pytest.mark.xdist_group("etcd"),
 ]
 """Put this into `pytestmark`: one worker runs all tests that start servers."""

@@ -1,20 +1,22 @@
 """A client of etcd v3, by its JSON gateway: blocking calls, for use in a thread beside the loop.
 
-etcd serves its gRPC calls as `POST /v3/…` with JSON on the same port. Keys and values are in base64, 64-bit
-numbers are text, and what has its default is left out. A call goes to one server after the other until one
-answers, so it may be done twice: callers write transactions that bear that, by comparing what they change.
+etcd serves its gRPC calls as `POST /v3/…` with JSON on the same port. Keys and values are in base64, which
+is how msgspec writes bytes; 64-bit numbers are text, and what has its default is left out. A call goes to one
+server after the other until one answers, so it may be done twice: callers write transactions that bear that,
+by comparing what they change.
 """
 
 from __future__ import annotations
 
 import http.client
-import json
 import socket
 import threading
-from base64 import b64decode, b64encode
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
+
+import msgspec
 
 from meseta.errors import ConfigError, MesetaError
 
@@ -28,6 +30,10 @@ TRANSIENT = (500, 502, 503, 504)
 """Statuses by which a server says that it, now, cannot."""
 
 Json = dict[str, Any]
+"""What a call sends; keys and values are bytes."""
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class EtcdError(MesetaError):
@@ -155,7 +161,7 @@ class Etcd:
         with suppress(OSError, http.client.HTTPException, ValueError, EtcdError):
             self._authenticate()
             connection = self._connect(wait_s)
-            connection.request("POST", "/v3/watch", json.dumps({"create_request": request}), self._headers())
+            connection.request("POST", "/v3/watch", _encode({"create_request": request}), self._headers())
             for message in _lines(connection.getresponse()):
                 if not message.get("result", {}).get("created"):
                     break
@@ -188,12 +194,12 @@ class Etcd:
 
     def _post(self, method: str, body: Json) -> tuple[int, Json]:
         connection = self._connection or self._connect(self._timeout_s)
-        connection.request("POST", f"/v3/{method}", json.dumps(body), self._headers())
+        connection.request("POST", f"/v3/{method}", _encode(body), self._headers())
         response = connection.getresponse()
         text = response.read(ANSWER_MAX)
         if response.status != 200 and not text.startswith(b"{"):
             return response.status, {}
-        return response.status, json.loads(text)
+        return response.status, _decode(text)
 
     def _headers(self) -> dict[str, str]:
         return {} if self._token is None else {"Authorization": self._token}
@@ -220,15 +226,10 @@ class Etcd:
 
 def _lines(response: http.client.HTTPResponse) -> Iterator[Json]:
     while line := response.readline(LINE_MAX):
-        yield json.loads(line)
+        yield _decode(line)
 
 
 # ── parts of calls ────────────────────────────────────────────────────────────────────────────────────
-
-
-def text_of(data: bytes) -> str:
-    """Return bytes as the gateway wants them."""
-    return b64encode(data).decode()
 
 
 def after_prefix(prefix: bytes) -> bytes:
@@ -238,38 +239,38 @@ def after_prefix(prefix: bytes) -> bytes:
 
 def key_range(key: bytes, end: bytes = b"") -> Json:
     """Return the key, or those from it up to but without `end`."""
-    return {"key": text_of(key), "range_end": text_of(end)} if end else {"key": text_of(key)}
+    return {"key": key, "range_end": end} if end else {"key": key}
 
 
 def put(key: bytes, value: bytes, lease: int = 0) -> Json:
     """Return the operation."""
-    return {"request_put": {"key": text_of(key), "value": text_of(value), "lease": lease}}
+    return {"request_put": {"key": key, "value": value, "lease": lease}}
 
 
 def delete(key: bytes) -> Json:
     """Return the operation."""
-    return {"request_delete_range": {"key": text_of(key)}}
+    return {"request_delete_range": {"key": key}}
 
 
 def get(key: bytes) -> Json:
     """Return the operation."""
-    return {"request_range": {"key": text_of(key)}}
+    return {"request_range": {"key": key}}
 
 
 def if_created(key: bytes, *, is_there: bool) -> Json:
     """Return the comparison that holds if there is, or is not, such a key."""
     result = "GREATER" if is_there else "EQUAL"
-    return {"key": text_of(key), "target": "CREATE", "result": result, "create_revision": 0}
+    return {"key": key, "target": "CREATE", "result": result, "create_revision": 0}
 
 
 def if_changed_at(key: bytes, revision: int) -> Json:
     """Return the comparison that holds if the key was changed then and not after."""
-    return {"key": text_of(key), "target": "MOD", "result": "EQUAL", "mod_revision": revision}
+    return {"key": key, "target": "MOD", "result": "EQUAL", "mod_revision": revision}
 
 
 def if_value(key: bytes, value: bytes) -> Json:
     """Return the comparison that holds if this is under the key."""
-    return {"key": text_of(key), "target": "VALUE", "result": "EQUAL", "value": text_of(value)}
+    return {"key": key, "target": "VALUE", "result": "EQUAL", "value": value}
 
 
 def entries_of(answer: Json) -> list[Entry]:

@@ -32,6 +32,8 @@ PIECE_BYTES = 256 * 1024
 """The longest entry. ZooKeeper takes requests of 1 MiB, etcd of 1.5 MiB."""
 PART_BYTES = 640 * 1024
 """Names and bytes of one transaction: as one entry, and with names escaped, it must fit, too."""
+NAME_FACTOR = 4
+"""A character of a name may take so many bytes."""
 READY = "ready"
 
 Writes = Mapping[str, bytes | None]
@@ -105,15 +107,24 @@ class SharedStore:
         """Return the entries to change, and remember which records are in pieces."""
         writes: dict[str, bytes | None] = {}
         for key, record in changes.items():
-            had = self._pieces.pop(key, 1)
-            if record is None or len(record) <= PIECE_BYTES:
-                writes[f"0/{key}"], has = record, 1
+            if (record is None or len(record) <= PIECE_BYTES) and key not in self._pieces:
+                writes["0/" + key] = record
             else:
-                pieces = [record[start : start + PIECE_BYTES] for start in range(0, len(record), PIECE_BYTES)]
-                writes |= {f"{number}/{key}": piece for number, piece in enumerate(pieces)}
-                has = self._pieces[key] = len(pieces)
-            writes |= dict.fromkeys(f"{number}/{key}" for number in range(has, had))
+                writes |= self._pieces_of(key, record)
         return writes
+
+    def _pieces_of(self, key: str, record: bytes | None) -> dict[str, bytes | None]:
+        """Return the pieces of a long record, or of what comes after one."""
+        size = 0 if record is None else len(record)
+        pieces: list[bytes | None] = [record and record[:PIECE_BYTES]]
+        for start in range(PIECE_BYTES, size, PIECE_BYTES):
+            assert record is not None, "it has a size"
+            pieces.append(record[start : start + PIECE_BYTES])
+        had = self._pieces.pop(key, 1)
+        if len(pieces) > 1:
+            self._pieces[key] = len(pieces)
+        pieces += [None] * (had - len(pieces))
+        return {f"{number}/{key}": piece for number, piece in enumerate(pieces)}
 
     def _announce(self, parts: list[dict[str, bytes | None]]) -> None:
         last = len(parts) - 1
@@ -162,10 +173,14 @@ class SharedStore:
 
 def split(writes: Writes, writes_max: int) -> Iterator[dict[str, bytes | None]]:
     """Return the writes in parts, each of which fits into a transaction."""
+    size = NAME_FACTOR * sum(map(len, writes)) + sum(len(body) for body in writes.values() if body)
+    if writes and len(writes) <= writes_max and size <= PART_BYTES:
+        yield dict(writes)
+        return
     part: dict[str, bytes | None] = {}
     size = 0
     for name, body in writes.items():
-        cost = len(name.encode()) + len(body or b"")
+        cost = NAME_FACTOR * len(name) + len(body or b"")
         if part and (len(part) >= writes_max or size + cost > PART_BYTES):
             yield part
             part, size = {}, 0
