@@ -153,3 +153,31 @@ def test_the_classic_driver_runs_a_task() -> None:
             await asyncio.to_thread(driver.join)
 
     run(body())
+
+
+def test_an_offer_filter_says_which_agents_are_of_use() -> None:
+    async def body() -> None:
+        wanted = 'hostname == "played" and cpus >= 0.5 and not has(rack)'
+        unwanted = {"eng": "hostname in ('elsewhere', 'nowhere')"}
+        async with (
+            cluster() as master,
+            Scheduler(address(master), roles=["eng"], offer_filter=unwanted) as idle,
+            Scheduler(address(master), roles=["eng"], offer_filter=wanted) as scheduler,
+        ):
+            offer = await anext(scheduler.offers())
+            assert offer.hostname == "played"
+            state = master.machine.state
+            assert idle.framework_id is not None
+            assert not state.frameworks[idle.framework_id].offers
+
+    run(body())
+
+
+def test_an_offer_filter_that_cannot_be_used_is_refused_with_its_place() -> None:
+    async def body() -> None:
+        async with cluster() as master:
+            with pytest.raises(EndedError, match="at character 6: expected a comparison"):
+                async with Scheduler(address(master), roles=["eng"], offer_filter="cpus 4"):
+                    pass
+
+    run(body())

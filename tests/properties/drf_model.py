@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
-from meseta.allocator.terms import amount
+from meseta.allocator.amounts import amount
 from meseta.records import Filters, FrameworkCapability, FrameworkInfo
 from meseta.resources import EMPTY, Kind, Quantity, Resources
 

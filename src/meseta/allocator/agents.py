@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from meseta.allocator.offer_filter import OfferFilter, Rest
 from meseta.allocator.sorter import Client
 from meseta.allocator.terms import Trait
 from meseta.ids import AgentId
 from meseta.records import AgentInfo
 from meseta.resources import EMPTY, Resources
+
+RESTS_MAX = 256
+"""Offer filters whose answers are kept with an agent."""
 
 
 class AgentAccount:
@@ -19,6 +23,8 @@ class AgentAccount:
     """
 
     __slots__ = (
+        "_rests",
+        "_rests_of",
         "active",
         "available",
         "blocked",
@@ -49,6 +55,9 @@ class AgentAccount:
         self.blocked = 0
         """Bits of clients that cannot be offered anything of `blocked_at` or less."""
         self.blocked_at = EMPTY
+        self._rests: dict[OfferFilter, Rest] = {}
+        self._rests_of = info
+        """What the facts were that offer filters have been held against."""
         self.set_total(total)
 
     def set_total(self, total: Resources) -> None:
@@ -70,6 +79,16 @@ class AgentAccount:
         if "HIERARCHICAL_ROLE" not in self.capabilities:
             traits |= Trait.FLAT_ROLES
         self.traits = int(traits)
+
+    def rest_of(self, wanted: OfferFilter) -> Rest:
+        """Return what an offer filter still asks of this agent, worked out once for its facts."""
+        if self._rests_of is not self.info or len(self._rests) >= RESTS_MAX:
+            self._rests_of = self.info
+            self._rests.clear()
+        rest = self._rests.get(wanted)
+        if rest is None:
+            rest = self._rests[wanted] = wanted.on(self.info)
+        return rest
 
     def hold(self, client: Client, resources: Resources) -> None:
         """Give resources to a client."""

@@ -7,8 +7,10 @@ from enum import IntFlag
 
 import msgspec
 
+from meseta.allocator.amounts import amount
+from meseta.allocator.offer_filter import OfferFilter, compile_filter
 from meseta.records import FrameworkCapability, FrameworkInfo, OfferConstraints
-from meseta.resources import Quantity, Ranges, Resources
+from meseta.resources import Resources
 
 Minimum = tuple[Mapping[str, int], ...]
 """Alternatives of quantities in milli-units (a port or an item of a set is 1000); (): anything will do."""
@@ -33,6 +35,7 @@ class Terms(msgspec.Struct, frozen=True):
     refined: bool
     minimum: Minimum
     constraints: OfferConstraints | None
+    wanted: OfferFilter | None
 
 
 def terms_of(info: FrameworkInfo, role: str, minimum: Minimum, constraints: OfferConstraints | None) -> Terms:
@@ -44,6 +47,7 @@ def terms_of(info: FrameworkInfo, role: str, minimum: Minimum, constraints: Offe
         refined=info.has(FrameworkCapability.RESERVATION_REFINEMENT),
         minimum=info.offer_filters.get(role, minimum),
         constraints=constraints if constraints is not None and role in constraints.by_role else None,
+        wanted=_wanted(info, role),
     )
 
 
@@ -61,19 +65,6 @@ def is_enough(resources: Resources, minimum: Minimum) -> bool:
     return not minimum
 
 
-def amount(resources: Resources, name: str) -> int:
-    """Return how much there is of a resource, in milli-units; a port or an item of a set is 1000."""
-    scalars = resources.scalar(name)
-    return scalars or sum(_milli(quantity) for kind, quantity in resources if kind.name == name)
-
-
-def _milli(quantity: Quantity) -> int:
-    if isinstance(quantity, int):
-        return quantity
-    count = quantity.count() if isinstance(quantity, Ranges) else len(quantity)
-    return 1000 * count
-
-
 def _copes_with(info: FrameworkInfo, role: str) -> Trait:
     traits = Trait(0)
     if info.has(FrameworkCapability.GPU_RESOURCES):
@@ -85,3 +76,10 @@ def _copes_with(info: FrameworkInfo, role: str) -> Trait:
     if "/" not in role:
         traits |= Trait.FLAT_ROLES
     return traits
+
+
+def _wanted(info: FrameworkInfo, role: str) -> OfferFilter | None:
+    """Return the offer filter of a role. A master does not take one on that cannot be used."""
+    text = info.wanted.get(role)
+    compiled = compile_filter(text) if text is not None else None
+    return None if isinstance(compiled, str) else compiled

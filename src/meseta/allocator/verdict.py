@@ -11,6 +11,7 @@ from enum import Enum
 from meseta.allocator.agents import AgentAccount
 from meseta.allocator.constraints import is_excluded
 from meseta.allocator.filters import Refusals
+from meseta.allocator.offer_filter import Rest, is_wanted
 from meseta.allocator.quota import Quotas
 from meseta.allocator.sorter import Client
 from meseta.allocator.terms import Terms, Trait, is_enough
@@ -30,11 +31,13 @@ class Reason(Enum):
     SINGLE_ROLE = "the framework has the capability MULTI_ROLE, and the agent has not"
     FLAT_ROLES = "the role is hierarchical, and the agent lacks the capability HIERARCHICAL_ROLE"
     CONSTRAINTS = "the framework's offer constraints exclude the agent"
+    UNWANTED = "the framework's offer filter excludes the agent"
     NOTHING_FREE = "nothing is free on the agent"
     OFFERED = "what was free on the agent is offered to somebody"
     NOTHING_FOR_ROLE = "what is free on the agent is reserved for other roles"
     INCAPABLE = "what is free on the agent needs capabilities that the framework lacks"
     TOO_LITTLE = "what is free on the agent is below the minimum that is worth an offer"
+    TOO_LITTLE_WANTED = "what is free on the agent is less than the framework's offer filter asks for"
     QUOTA_LIMIT = "the quota limit of the role leaves too little of the agent"
     HEADROOM = "what is free on the agent is kept back for the guarantees of other roles"
     NO_GUARANTEE = "the agent has nothing of what the role misses of its guarantees"
@@ -76,6 +79,9 @@ def offerable(
         return TRAIT_REASONS[Trait(hindrance & -hindrance)]
     if terms.constraints is not None and is_excluded(terms.constraints, client.role, agent.info):
         return Reason.CONSTRAINTS
+    rest: Rest = True if terms.wanted is None else agent.rest_of(terms.wanted)
+    if rest is False:
+        return Reason.UNWANTED
     offer = agent.available
     if not agent.plain:
         offer = offer.allocatable_to(client.role).subtract(taken)
@@ -86,11 +92,15 @@ def offerable(
             return Reason.INCAPABLE
     if not is_enough(offer, terms.minimum):
         return Reason.TOO_LITTLE if offer else Reason.NOTHING_FREE
+    if rest is not True and not is_wanted(rest, offer):
+        return Reason.TOO_LITTLE_WANTED
     whole = offer
     if quotas.enforced:
         cut = _within_quota(offer, client, terms, quotas, guaranteed)
         if isinstance(cut, Reason):
             return cut
+        if cut is not offer and rest is not True and not is_wanted(rest, cut):
+            return Reason.QUOTA_LIMIT
         offer = cut
     for refusal in refusals.of(client, agent.id):
         if refusal.resources.contains(offer):

@@ -10,6 +10,7 @@ import math
 
 import msgspec
 
+from meseta.allocator.offer_filter import offer_filter_fault
 from meseta.ids import FrameworkId, id_fault
 from meseta.master.approval import REGISTER_FRAMEWORK
 from meseta.master.events import FrameworkUpdateRequested, StreamId, SubscribeRequested
@@ -103,6 +104,8 @@ def description_fault(info: FrameworkInfo) -> str | None:
     if (size := len(info.raw)) > FRAMEWORK_BYTES_MAX:
         return f"The framework's description has {size} bytes, more than the limit of {FRAMEWORK_BYTES_MAX}"
     if (fault := _role_fault(info)) is not None:
+        return fault
+    if (fault := offer_filter_fault(info)) is not None:
         return fault
     if info.id and (fault := id_fault(info.id)) is not None:
         return fault

@@ -26,7 +26,7 @@ from meseta.errors import ConfigError
 from meseta.ids import FrameworkId, OfferId, TaskId
 from meseta.sdk.codec import SchedulerCall, SchedulerEvent, token_of
 from meseta.sdk.connection import SchedulerConnection
-from meseta.sdk.desk import Desk, Failure, Message, reconcile_call
+from meseta.sdk.desk import Desk, Failure, Message, Revocation, reconcile_call, request_call
 from meseta.sdk.detect import find_masters
 from meseta.sdk.faults import EndedError
 from meseta.sdk.feeds import Feed
@@ -49,8 +49,13 @@ class Scheduler:
     passed over are declined if `decline_unused`, and those that lie unused for `hold_offers_s` seconds
     anyway (None: never). Leaving `async with` tears the framework down unless `teardown_on_exit` is false:
     then its tasks live on for `failover_timeout_s` seconds, in which a scheduler with the same
-    `framework_id` can take over. The same window covers a lost connection. `info` is a FrameworkInfo that
-    wins over the arguments, for everything that has none.
+    `framework_id` can take over. The same window covers a lost connection. `offer_filter` says which agents
+    are of use, in all roles or by role, such as `cpus >= 4 and rack in ("r1", "r2")`. `info` is a
+    FrameworkInfo that wins over the arguments, for everything that has none.
+
+    Where the master ends tasks so that roles get what is guaranteed to them: `demands` says by role how much
+    the framework wants to hold altogether, such as {"web": {"cpus": 8}}, and with `revocation_notices` it is
+    told which of its tasks are to end, before they are killed (`on_revoked`).
 
     With `standby` several schedulers share one `framework_id`, which they may choose: the first to come has
     the framework, `async with` of the others waits, and when the one that has it is gone the next is
@@ -71,6 +76,9 @@ class Scheduler:
         labels: Mapping[str, str] | None = None,
         principal: str | None = None,
         secret: str | None = None,
+        offer_filter: str | Mapping[str, str] | None = None,
+        revocation_notices: bool = False,
+        demands: Mapping[str, Mapping[str, float]] | None = None,
         info: mesos_pb2.FrameworkInfo | None = None,
         suppressed_roles: Iterable[str] = (),
         explicit_acknowledgements: bool = False,
@@ -92,6 +100,9 @@ class Scheduler:
             capabilities=capabilities,
             labels=labels or {},
             principal=principal,
+            offer_filter=offer_filter,
+            revocation_notices=revocation_notices,
+            demands=demands,
         )
         self._decline_unused = decline_unused
         self._teardown_on_exit = teardown_on_exit
@@ -208,6 +219,10 @@ class Scheduler:
         """Call `handler` for each request to give an agent back; answer with a raw call."""
         return self._desk.handlers.add("inverse offer", handler)
 
+    def on_revoked(self, handler: Handler[Revocation]) -> Handler[Revocation]:
+        """Call `handler` when tasks are to end for a role's guarantee, or may run on after all."""
+        return self._desk.handlers.add("revoked", handler)
+
     def on_operation(self, handler: Handler[mesos_pb2.OperationStatus]) -> Handler[mesos_pb2.OperationStatus]:
         """Call `handler` for each status of an operation that was given an id."""
         return self._desk.handlers.add("operation", handler)
@@ -235,6 +250,13 @@ class Scheduler:
     async def revive(self, *roles: str) -> None:
         """Want offers for `roles`, or for all roles, and at once also those that were declined."""
         await self._connection.revive(roles)
+
+    async def request(self, needed: Mapping[str, Mapping[str, float]]) -> None:
+        """Say how much is needed by role beyond what the framework has, such as {"web": {"cpus": 4}}.
+
+        This replaces what was said before, and brings back what was declined. {}: nothing is needed.
+        """
+        await self.call(request_call(needed))
 
     async def kill(
         self, task: TaskHandle | str, *, agent_id: str | None = None, grace_s: float | None = None

@@ -208,6 +208,9 @@ def framework_info(
     capabilities: Sequence[str],
     labels: Mapping[str, str],
     principal: str | None,
+    offer_filter: str | Mapping[str, str] | None = None,
+    revocation_notices: bool = False,
+    demands: Mapping[str, Mapping[str, float]] | None = None,
 ) -> mesos_pb2.FrameworkInfo:
     """Return what a framework says of itself: `base`, and what it leaves open from the arguments."""
     info = mesos_pb2.FrameworkInfo(
@@ -225,4 +228,13 @@ def framework_info(
         kinds = mesos_pb2.FrameworkInfo.Capability.Type
         for capability in capabilities:
             info.capabilities.add(type=kinds.Value(capability))
+    if isinstance(offer_filter, str):
+        offer_filter = dict.fromkeys(info.roles, offer_filter)
+    for role, expression in (offer_filter or {}).items():
+        info.meseta.roles[role].offer_filter = expression
+    for role, amounts in (demands or {}).items():
+        for name, amount in amounts.items():
+            info.meseta.roles[role].demand[name] = amount
+    if revocation_notices:
+        info.meseta.revocation_notices = True
     return info

@@ -62,8 +62,9 @@ class Cluster:
         suppressed: Collection[str] = (),
         constraints: OfferConstraints | None = None,
         offer_filters: Mapping[str, tuple[Mapping[str, int], ...]] | None = None,
+        wanted: Mapping[str, str] | None = None,
     ) -> FrameworkId:
-        info = framework_info(name, *roles, has=has, offer_filters=offer_filters)
+        info = framework_info(name, *roles, has=has, offer_filters=offer_filters, wanted=wanted)
         self.allocator.add_framework(
             FrameworkId(name),
             info,
@@ -138,6 +139,7 @@ def framework_info(
     *roles: str,
     has: Collection[FrameworkCapability] = (),
     offer_filters: Mapping[str, tuple[Mapping[str, int], ...]] | None = None,
+    wanted: Mapping[str, str] | None = None,
 ) -> FrameworkInfo:
     return FrameworkInfo(
         user="someone",
@@ -145,4 +147,5 @@ def framework_info(
         roles=roles or ("*",),
         capabilities=frozenset(has),
         offer_filters=offer_filters or {},
+        wanted=wanted or {},
     )
