@@ -22,7 +22,7 @@ from meseta.master.events import (
 from meseta.master.feedback import forget_operations, reconcile_reported
 from meseta.master.frameworks import disconnect_framework
 from meseta.master.registry import Deactivation, RemoveAgent
-from meseta.master.removals import give_up
+from meseta.master.removals import give_up, keep
 from meseta.master.rescinding import rescind_offers, withdraw_inverse_offers
 from meseta.master.state import (
     AgentState,
@@ -46,6 +46,7 @@ def add_agent(state: State, agent: AgentState, used: dict[FrameworkId, RoleResou
     """Take an agent into the accounts, of which `used` is already allocated."""
     state.agents[agent.id] = agent
     claim_pid(state, agent, now)
+    keep(state, agent.id)
     state.unreachable_agents.pop(agent.id, None)
     state.removed_agents.pop(agent.id, None)
     state.recovered_agents.pop(agent.id, None)
@@ -109,7 +110,10 @@ def on_pong_received(state: State, event: PongReceived, now: float) -> None:
     """Note that an agent is alive."""
     id = state.agent_pids.get(event.sender)
     if id is not None:
-        state.agents[id].pings_missed = 0
+        agent = state.agents[id]
+        agent.pings_missed = 0
+        if agent.connected:
+            keep(state, id)
 
 
 # Connections ------------------------------------------------------------------------------------------
@@ -162,6 +166,7 @@ def reconnect_agent(state: State, agent: AgentState, event: ReregistrationReques
     set_total(state, agent, total + agent.oversubscribed, now)
     state.allocator.update_agent(agent.id, info=event.info, capabilities=event.capabilities)
     agent.pings_missed = 0
+    keep(state, agent.id)
     if not agent.connected:
         agent.connected = True
         state.deadlines.cancel(("reregister", agent.id))

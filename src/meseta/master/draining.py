@@ -24,7 +24,14 @@ from meseta.master.events import (
 from meseta.master.gone import mark_gone
 from meseta.master.maintenance import drain_fault
 from meseta.master.registry import Deactivate, Deactivation, Drain, DrainState, Reactivate
-from meseta.master.state import AgentState, PendingDeactivation, State
+from meseta.master.state import (
+    AgentState,
+    Pending,
+    PendingDeactivation,
+    PendingDeparture,
+    PendingForgetting,
+    State,
+)
 
 # From operators ---------------------------------------------------------------------------------------
 
@@ -76,7 +83,16 @@ def _refusal(state: State, id: AgentId) -> Reply | None:
         return Reply(nobody, 400, "Unknown agent")
     if id in state.wishes.marking_gone:
         return Reply(nobody, 409, "Agent is currently being marked gone")
+    if any(_removes(pending, id) for pending in state.pending.values()):
+        return Reply(nobody, 409, "Agent is currently being removed")
     return None
+
+
+def _removes(pending: Pending, id: AgentId) -> bool:
+    """Tell whether the registry will hold nothing of an agent; what is written later would stay in it."""
+    if isinstance(pending, PendingDeparture):
+        return pending.agent_id == id and pending.unreachable_since is None
+    return isinstance(pending, PendingForgetting) and id in pending.agent_ids
 
 
 def _is_known(state: State, id: AgentId) -> bool:
@@ -99,7 +115,8 @@ def on_deactivation_written(state: State, pending: PendingDeactivation, now: flo
     """Do what an operator wants, and answer."""
     id = pending.agent_id
     if not _is_known(state, id):
-        state.persist(Reactivate(id), PendingDeactivation(id, None))  # Nothing is to be left of it.
+        if pending.deactivation is not None:  # Nothing is to be left of it.
+            state.persist(Reactivate(id), PendingDeactivation(id, None))
         _answer(state, pending, 409, "Agent removed while processing the call")
         return
     set_deactivation(state, id, pending.deactivation)

@@ -29,6 +29,12 @@ def give_up(state: State, id: AgentId, cause: str, now: float) -> None:
     state.deadlines.arm(("removal", None), max(now, removals.next_s))
 
 
+def keep(state: State, id: AgentId) -> None:
+    """Let an agent wait no more to be given up: it is there. Should it fail again, its time begins anew."""
+    if state.removals.waiting.pop(id, None) is not None:
+        state.counters["master/slave_unreachable_canceled"] += 1
+
+
 def on_removal_due(state: State, key: None, now: float) -> None:
     """Give the next agent up that is still not there; those that are back cost no time."""
     removals, interval_s = state.removals, state.config.agent_removal_interval_s

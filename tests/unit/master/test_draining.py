@@ -8,7 +8,7 @@ import pytest
 
 from meseta.ids import AgentId, FrameworkId, TaskId
 from meseta.master import effects, events
-from meseta.master.effects import MasterEffect
+from meseta.master.effects import MasterEffect, Reply
 from meseta.master.registry import Deactivate, Deactivation, Drain, DrainState, Reactivate, Recovered
 from meseta.records import TaskRecord, TaskState
 from meseta.resources import Resources
@@ -197,6 +197,56 @@ def test_nothing_is_left_of_an_agent_that_leaves() -> None:
     done = play.feed(events.Persisted(ticket=asked.ticket))
     assert replies(done) == [(409, "Agent removed while processing the call")]
     assert [e.mutation for e in done if isinstance(e, effects.Persist)] == [Reactivate(agent_id)]
+
+
+def test_what_is_left_of_an_agent_is_taken_away_once() -> None:
+    play = Playground()
+    agent_id = play.register(capabilities=CAPABLE)
+    play.persists = False
+    (asked,) = [e for e in drain(play, agent_id) if isinstance(e, effects.Persist)]
+    leave = events.UnregistrationRequested(sender=pid_of("a1"), agent_id=agent_id)
+    (left,) = [e for e in play.feed(leave) if isinstance(e, effects.Persist)]
+    play.persists = True
+    play.feed(events.Persisted(ticket=left.ticket))
+    done = play.feed(events.Persisted(ticket=asked.ticket))
+    assert [e.mutation for e in done if isinstance(e, effects.Persist)] == [Reactivate(agent_id)]
+    assert not play.state.pending
+
+
+def test_an_agent_that_leaves_is_reactivated_in_vain() -> None:
+    play = Playground()
+    agent_id = play.register(capabilities=CAPABLE)
+    ask(play, events.AgentDeactivationRequested, agent_id)
+    play.persists = False
+    leave = events.UnregistrationRequested(sender=pid_of("a1"), agent_id=agent_id)
+    asked = [*play.feed(leave), *ask(play, events.AgentReactivationRequested, agent_id)]
+    play.persists = True
+    done = [
+        effect
+        for each in asked
+        if isinstance(each, effects.Persist)
+        for effect in play.feed(events.Persisted(ticket=each.ticket))
+    ]
+    assert replies(done) == [(409, "Agent removed while processing the call")]
+    assert not [e for e in done if isinstance(e, effects.Persist)]
+
+
+@pytest.mark.parametrize("kind", [events.AgentDrainRequested, events.AgentDeactivationRequested])
+def test_nothing_is_written_of_an_agent_that_is_being_removed(kind: type[Any]) -> None:
+    """A master that died before it took that back would leave it to whoever leads next."""
+    play = Playground()
+    agent_id = play.register(capabilities=CAPABLE)
+    play.persists = False
+    play.feed(events.UnregistrationRequested(sender=pid_of("a1"), agent_id=agent_id))
+    assert ask(play, kind, agent_id) == [Reply(REQUEST, 409, "Agent is currently being removed")]
+
+
+def test_nothing_is_written_of_an_agent_that_is_being_forgotten() -> None:
+    play = Playground(recovered=Recovered(unreachable=((AgentId("old-S1"), 1.0),)), past_agents_max=0)
+    play.persists = False
+    play.run(play.config.forgetting_interval_s)
+    done = drain(play, AgentId("old-S1"))
+    assert done == [Reply(REQUEST, 409, "Agent is currently being removed")]
 
 
 def test_refusals() -> None:

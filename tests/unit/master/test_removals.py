@@ -31,6 +31,20 @@ def test_agents_are_given_up_one_by_one() -> None:
     assert ids[1] in play.state.agents
 
 
+def test_an_agent_that_was_back_in_time_begins_to_wait_anew() -> None:
+    play = Playground(agent_removal_interval_s=600.0)
+    ids = [play.register(f"a{n}") for n in (1, 2)]
+    assert given_up(play.run(80)) == ids[:1]
+    play.feed(back(ids[1], name="a2"))
+    assert not play.state.removals.waiting
+    for _ in range(11):
+        play.feed(events.PongReceived(sender=pid_of("a2")))
+        play.run(50)
+    play.feed(events.PongReceived(sender=pid_of("a2")))
+    play.feed(events.PeerExited(address="10.0.1.2:5051"))
+    assert not given_up(play.run(60))  # Its turn would have come meanwhile.
+
+
 def recovered(count: int) -> Recovered:
     return Recovered(agents=tuple(agent_info(f"a{n}", id=AgentId(f"old-S{n}")) for n in range(1, count + 1)))
 
