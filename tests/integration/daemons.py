@@ -65,10 +65,14 @@ def cluster(
     agents: int = 1,
     resources: str = "cpus:4;mem:2048;disk:1024",
     flags: Sequence[str] = (),
+    master_flags: Sequence[str] = (),
 ) -> Iterator[tuple[DaemonProcess, list[DaemonProcess]]]:
-    """A master and agents as real processes, all with `flags`; nothing of them is left behind."""
+    """A master and agents as real processes, all with `flags`; nothing of them is left behind.
+
+    The master has `master_flags` besides.
+    """
     groups = f"meseta-test-{uuid.uuid4()}"
-    master = DaemonProcess("master", directory, "--port=0", *flags)
+    master = DaemonProcess("master", directory, "--port=0", *flags, *master_flags)
     started: list[DaemonProcess] = []
     try:
         for number in range(agents):

@@ -88,6 +88,10 @@ MASTER_FLAGS = (
         "how large its compiled form may be, in instructions",
         1,
     ),
+    Flag("revocation", "bool", "false", "whether tasks end where a role does not get its guarantee"),
+    Flag("revocation_check_interval", "duration", "5secs", "how long a role must miss something", TICK_S),
+    Flag("revocation_grace_period", "duration", "30secs", "how long before such tasks are killed"),
+    Flag("revocation_policy", "text", "least_work", "whose tasks end: least_work, or the policy of a plugin"),
     Flag("role_priorities", "text", None, "role=priority, with commas: the higher first; default 0"),
     Flag(
         "min_allocatable_resources",

@@ -45,10 +45,10 @@ from meseta.daemon.whitelist import read_whitelist, watch_whitelist
 from meseta.errors import ConfigError, DeposedError
 from meseta.master import effects as x
 from meseta.master import events as e
-from meseta.master.config import MasterConfig
+from meseta.master.config import MasterConfig, RevocationTerms
 from meseta.master.master import Master
 from meseta.master.registry import NOTHING_RECOVERED, Recovered
-from meseta.plugins.load import DEFAULT_ALLOCATOR, load_allocator
+from meseta.plugins.load import DEFAULT_ALLOCATOR, load_allocator, load_victim_policy
 from meseta.runtime.driver import Driver
 from meseta.runtime.files import VirtualFiles
 from meseta.runtime.http1 import Request
@@ -74,6 +74,7 @@ class MasterDaemon:
         self.flags = flags
         self._store = find_store(flags)
         self._removal_interval_s = parse_rate("agent_removal_rate_limit", flags["agent_removal_rate_limit"])
+        self._revocation = self._revocation_terms()
         self._removal_limit = parse_percent(
             "recovery_agent_removal_limit", flags["recovery_agent_removal_limit"]
         )
@@ -216,6 +217,7 @@ class MasterDaemon:
             agent_ping_timeouts_max=flags["max_agent_ping_timeouts"],
             agent_reregister_timeout_s=flags["agent_reregister_timeout"],
             offer_timeout_s=flags["offer_timeout"],
+            revocation=self._revocation,
             agent_removal_interval_s=self._removal_interval_s,
             recovery_agent_removal_limit=self._removal_limit,
             forgetting_interval_s=flags["registry_gc_interval"],
@@ -232,6 +234,18 @@ class MasterDaemon:
             epoch_offset_s=time.time() - now,
             recovered=recovered,
             now=now,
+        )
+
+    def _revocation_terms(self) -> RevocationTerms | None:
+        flags = self.flags
+        policy = load_victim_policy(flags["revocation_policy"])
+        if not flags["revocation"]:
+            return None
+        return RevocationTerms(
+            check_interval_s=flags["revocation_check_interval"],
+            grace_s=flags["revocation_grace_period"],
+            policy=policy,
+            policy_name=flags["revocation_policy"],
         )
 
     def _make_allocator(self) -> Allocator:

@@ -3,6 +3,7 @@
 | kind | entry point group | chosen by | protocol |
 |---|---|---|---|
 | allocation module | `meseta.allocators` | `--allocator=NAME` | `AllocatorFactory` |
+| revocation policy | `meseta.victim_policies` | `--revocation_policy=NAME` | `VictimPolicy` |
 
 A plugin is an object in an installed package, named by an entry point of its group. It is imported only
 when it is chosen.
@@ -13,7 +14,10 @@ from __future__ import annotations
 from typing import Protocol
 
 from meseta.allocator.allocator import Allocator, AllocatorOptions
+from meseta.allocator.victims import VictimPolicy
 from meseta.machine import Entropy
+
+__all__ = ["AllocatorFactory", "VictimPolicy"]
 
 
 class AllocatorFactory(Protocol):

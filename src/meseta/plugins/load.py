@@ -7,8 +7,9 @@ from typing import cast
 
 from meseta.allocator.hierarchical import HierarchicalAllocator
 from meseta.allocator.policies.priority import PriorityAllocator
+from meseta.allocator.victims import least_work
 from meseta.errors import ConfigError
-from meseta.plugins.kinds import AllocatorFactory
+from meseta.plugins.kinds import AllocatorFactory, VictimPolicy
 
 ALLOCATORS = "meseta.allocators"
 DEFAULT_ALLOCATOR = "HierarchicalDRF"
@@ -16,6 +17,9 @@ BUILT_IN_ALLOCATORS: dict[str, AllocatorFactory] = {
     DEFAULT_ALLOCATOR: HierarchicalAllocator,
     "priority": PriorityAllocator,
 }
+VICTIM_POLICIES = "meseta.victim_policies"
+DEFAULT_VICTIM_POLICY = "least_work"
+BUILT_IN_VICTIM_POLICIES: dict[str, VictimPolicy] = {DEFAULT_VICTIM_POLICY: least_work}
 
 
 def load_allocator(name: str) -> AllocatorFactory:
@@ -30,6 +34,20 @@ def load_allocator(name: str) -> AllocatorFactory:
     if not callable(factory):
         raise ConfigError(f"allocator '{name}' is {factory!r}, which cannot be called to make an allocator")
     return cast(AllocatorFactory, factory)
+
+
+def load_victim_policy(name: str) -> VictimPolicy:
+    """Return the revocation policy called `name`.
+
+    Raises ConfigError if there is none, if two packages give it, or if it cannot be imported.
+    """
+    built_in = BUILT_IN_VICTIM_POLICIES.get(name)
+    if built_in is not None:
+        return built_in
+    policy = _load(VICTIM_POLICIES, name, known=list(BUILT_IN_VICTIM_POLICIES))
+    if not callable(policy):
+        raise ConfigError(f"revocation policy '{name}' is {policy!r}, which cannot be called for victims")
+    return cast(VictimPolicy, policy)
 
 
 def _load(group: str, name: str, known: list[str]) -> object:

@@ -3,7 +3,7 @@ classic callback API. Both speak the v1 HTTP APIs, to Meseta and to Mesos.
 """
 
 from meseta.records import TaskState
-from meseta.sdk.desk import Failure, Message
+from meseta.sdk.desk import Failure, Message, Revocation
 from meseta.sdk.executor import Executor, ExecutorTask, Kill, serve
 from meseta.sdk.faults import (
     CallLostError,
@@ -32,6 +32,7 @@ __all__ = [
     "NotSubscribedError",
     "Offer",
     "OfferError",
+    "Revocation",
     "Scheduler",
     "SdkError",
     "Task",

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from meseta.ids import AgentId, ExecutorId, FrameworkId, OfferId
+from meseta.ids import AgentId, ExecutorId, FrameworkId, OfferId, TaskId
 from meseta.records import TaskState
 from meseta.sdk.codec import SchedulerCall, SchedulerEvent
 from meseta.sdk.connection import SchedulerConnection
@@ -45,6 +45,15 @@ class Failure(msgspec.Struct, frozen=True):
     agent_id: AgentId | None
     executor_id: ExecutorId | None
     status: int | None
+
+
+class Revocation(msgspec.Struct, frozen=True):
+    """Tasks are to end so that `role` gets what is guaranteed to it; or, withdrawn, they may run on."""
+
+    role: str
+    task_ids: tuple[TaskId, ...]
+    deadline: float | None
+    """When they are killed, in seconds since the epoch; None: they may run on."""
 
 
 class Desk:
@@ -149,6 +158,12 @@ class Desk:
     def on_inverse_offers(self, event: SchedulerEvent, token: None) -> None:
         for inverse_offer in event.inverse_offers.inverse_offers:
             self.handlers.tell("inverse offer", inverse_offer)
+
+    def on_revoke(self, event: SchedulerEvent, token: None) -> None:
+        revoke = event.revoke
+        ids = tuple(TaskId(id.value) for id in revoke.task_ids)
+        deadline = None if revoke.withdrawn else revoke.deadline.nanoseconds / NANOSECONDS
+        self.handlers.tell("revoked", Revocation(revoke.role, ids, deadline))
 
     def on_operation_status(self, event: SchedulerEvent, token: None) -> None:
         status = event.update_operation_status.status
@@ -302,6 +317,19 @@ def reconcile_call(tasks: Iterable[TaskHandle]) -> SchedulerCall:
     return call
 
 
+def request_call(needed: Mapping[str, Mapping[str, float]]) -> SchedulerCall:
+    """Return the call that says how much is needed by role."""
+    call = SchedulerCall(type=SchedulerCall.REQUEST)
+    call.request.SetInParent()
+    for role, amounts in needed.items():
+        request = call.request.requests.add()
+        for name, amount in amounts.items():
+            resource = request.resources.add(name=name, type=mesos_pb2.Value.SCALAR)
+            resource.scalar.value = amount
+            resource.allocation_info.role = role
+    return call
+
+
 def _log_failure(outcome: asyncio.Future[None]) -> None:
     if not outcome.cancelled() and (error := outcome.exception()) is not None:
         LOG.warning("%s", error)
@@ -313,6 +341,7 @@ EVENTS: dict[int, Callable[[Desk, SchedulerEvent, Any], None]] = {
     SchedulerEvent.UPDATE: Desk.on_update,
     SchedulerEvent.MESSAGE: Desk.on_message,
     SchedulerEvent.FAILURE: Desk.on_failure,
+    SchedulerEvent.REVOKE: Desk.on_revoke,
     SchedulerEvent.INVERSE_OFFERS: Desk.on_inverse_offers,
     SchedulerEvent.UPDATE_OPERATION_STATUS: Desk.on_operation_status,
 }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection, Sequence
 from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
 from meseta.allocator.allocator import AllocatorOptions
 from meseta.allocator.hierarchical import HierarchicalAllocator
+from meseta.allocator.victims import Runner, Shortage, least_work
 from meseta.errors import ConfigError
 from meseta.plugins import load
 
@@ -55,3 +57,19 @@ def test_what_is_wrong_is_said(installed: list[EntryPoint], points: list[str], w
     installed.extend(point("other", attribute) for attribute in points)
     with pytest.raises(ConfigError, match=words):
         load.load_allocator("other")
+
+
+def test_a_revocation_policy_is_found_in_the_same_way(installed: list[EntryPoint]) -> None:
+    assert load.load_victim_policy("least_work") is least_work
+    installed.append(EntryPoint("mine", f"{__name__}:mine", load.VICTIM_POLICIES))
+    installed.append(EntryPoint("wrong", f"{__name__}:NOT_CALLABLE", load.VICTIM_POLICIES))
+    assert load.load_victim_policy("mine") is mine
+    with pytest.raises(ConfigError, match="cannot be called for victims"):
+        load.load_victim_policy("wrong")
+    with pytest.raises(ConfigError, match=r"no plugin 'other' of group .* installed are: least_work, mine"):
+        load.load_victim_policy("other")
+
+
+def mine(shortage: Shortage, runners: Sequence[Runner]) -> Collection[Runner]:
+    """Stands for a third party's policy."""
+    return ()
