@@ -65,7 +65,7 @@ def on_departure_written(state: State, pending: PendingDeparture, now: float) ->
     elif pending.agent_id in state.agents:
         on_agent_departed(state, pending, now)
     else:
-        on_recovered_agent_departed(state, pending)
+        on_recovered_agent_departed(state, pending, now)
 
 
 # New agents -------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from meseta.master.state import (
     Task,
     machine_of,
     remember,
+    remember_agent,
     reported_total,
 )
 from meseta.master.statuses import make_update
@@ -270,15 +271,14 @@ def on_agent_departed(state: State, pending: PendingDeparture, now: float) -> No
     state.counters["master/slave_removals"] += 1
     if pending.counter is not None:
         state.counters[pending.counter] += 1
-    limit = 2 * state.config.past_agents_max  # Until `forgetting` brings the registry down to it.
     if pending.unreachable_since is not None:
         state.counters["master/slave_unreachable_completed"] += 1
-        remember(state.unreachable_agents, agent.id, pending.unreachable_since, limit)
+        remember_agent(state, state.unreachable_agents, agent.id, pending.unreachable_since, now)
         tasks = tuple((framework_id, id) for framework_id, by_id in agent.tasks.items() for id in by_id)
-        remember(state.unreachable_tasks, agent.id, tasks, limit)
+        state.unreachable_tasks[agent.id] = tasks
     else:
         if pending.gone_since is None:
-            remember(state.removed_agents, agent.id, None, limit)
+            remember(state.removed_agents, agent.id, None, state.config.past_agents_max)
         set_deactivation(state, agent.id, None)
     _remove_agent(state, agent, pending, now)
 

@@ -23,6 +23,8 @@ def watch_past(state: State, now: float) -> None:
 def on_forgetting_due(state: State, key: None, now: float) -> None:
     """Have those written off that are to be remembered no more."""
     watch_past(state, now)
+    if any(isinstance(pending, PendingForgetting) for pending in state.pending.values()):
+        return
     busy = {*state.reregistering, *state.wishes.marking_gone}
     old = (*_old(state, state.unreachable_agents, now), *_old(state, state.gone_agents, now))
     ids = tuple(id for id in old if id not in busy)

@@ -12,7 +12,7 @@ from meseta.master.agents import gone_state, on_agent_departed, set_deactivation
 from meseta.master.effects import Failed, Reply, SendToAgent, Shutdown
 from meseta.master.events import AgentGoneRequested, RequestId, ReregistrationRequested
 from meseta.master.registry import MarkGone
-from meseta.master.state import FrameworkState, PendingDeparture, State, Task, remember
+from meseta.master.state import FrameworkState, PendingDeparture, State, Task, remember_agent
 from meseta.master.statuses import make_update
 from meseta.master.tasks import bury_unreachable_task, tell_of_task
 
@@ -76,7 +76,7 @@ def on_gone_written(state: State, pending: PendingDeparture, now: float) -> None
         state.unreachable_agents.pop(id, None)
         _bury_tasks(state, id, now)
     set_deactivation(state, id, None)
-    remember(state.gone_agents, id, pending.gone_since, 2 * state.config.past_agents_max)
+    remember_agent(state, state.gone_agents, id, pending.gone_since, now)
     state.note(f"Agent {id} is marked gone")
     if pending.request is not None:
         state.effects.append(Reply(pending.request, 200))

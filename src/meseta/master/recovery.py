@@ -11,7 +11,7 @@ from meseta.master.forgetting import watch_past
 from meseta.master.registry import Recovered
 from meseta.master.removals import give_up_recovered
 from meseta.master.revocation import watch_guarantees
-from meseta.master.state import AskedOfRegistry, PendingDeparture, State, remember
+from meseta.master.state import AskedOfRegistry, PendingDeparture, State, remember_agent
 
 
 def recover(state: State, recovered: Recovered, now: float) -> None:
@@ -49,14 +49,13 @@ def on_recovery_timed_out(state: State, known: int, now: float) -> None:
     give_up_recovered(state, known, now)
 
 
-def on_recovered_agent_departed(state: State, pending: PendingDeparture) -> None:
+def on_recovered_agent_departed(state: State, pending: PendingDeparture, now: float) -> None:
     """Forget an agent of the registry that did not come back, and tell all frameworks."""
     state.recovered_agents.pop(pending.agent_id, None)
     state.reregistering.pop(pending.agent_id, None)
     if pending.unreachable_since is not None:
         state.counters["master/slave_unreachable_completed"] += 1
-        limit = 2 * state.config.past_agents_max
-        remember(state.unreachable_agents, pending.agent_id, pending.unreachable_since, limit)
+        remember_agent(state, state.unreachable_agents, pending.agent_id, pending.unreachable_since, now)
     state.counters["master/recovery_slave_removals"] += 1
     state.counters["master/slave_removals"] += 1
     state.counters["master/slave_removals/reason_unhealthy"] += 1

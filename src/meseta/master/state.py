@@ -603,3 +603,14 @@ def remember(past: dict[Any, Any], key: object, value: object, limit: int) -> No
     past[key] = value
     while len(past) > limit:
         del past[next(iter(past))]
+
+
+def remember_agent(state: State, past: dict[AgentId, float], id: AgentId, since: float, now: float) -> None:
+    """Put an agent at the end of a memory that the registry shares.
+
+    Nothing is dropped here, as the registry would keep it: far beyond the limit `forgetting` begins at once.
+    """
+    past.pop(id, None)
+    past[id] = since
+    if len(past) > 2 * state.config.past_agents_max:
+        state.deadlines.arm(("forgetting", None), now)

@@ -28,6 +28,7 @@ from meseta.records import (
     Window,
 )
 from meseta.resources import Resources
+from meseta.wire.registry import Changes, changes_of, read_registry
 from tests.unit.master.master_kit import (
     CAPABLE,
     Playground,
@@ -56,6 +57,9 @@ class Walk:
             offer_timeout_s=self.random.choice([None, 5.0]),
             agent_reregister_timeout_s=40.0,
             unreachable_tasks_max=3,
+            agent_removal_interval_s=self.random.choice([None, None, 60.0]),
+            past_agents_max=3,
+            forgetting_interval_s=50.0,
         )
         self.state = self.play.state
         self.tasks = 0
@@ -67,6 +71,8 @@ class Walk:
         self.play.persists = seed % 3 != 0
         self.unwritten: list[Ticket] = []
         """What a slow registry has still to write."""
+        self.registry: dict[str, bytes] = {}
+        """What is in the registry when all of that is written."""
 
     def step(self) -> None:
         """Let one thing happen."""
@@ -90,6 +96,8 @@ class Walk:
             self.end_executor,
             self.leave,
             self.operate,
+            self.bound,
+            self.answer_inverse,
             self.write,
             self.write,
         ]
@@ -102,8 +110,10 @@ class Walk:
 
     def note(self, effect: Any) -> None:
         """Let agents do as they are told, most of the time, and the registry take its time."""
-        if isinstance(effect, effects.Persist) and not self.play.persists:
-            self.unwritten.append(effect.ticket)
+        if isinstance(effect, effects.Persist):
+            apply(changes_of(effect.mutation), self.registry)
+            if not self.play.persists:
+                self.unwritten.append(effect.ticket)
         if not isinstance(effect, effects.SendToAgent) or self.random.random() < 0.05:
             return
         id = self.state.agent_pids.get(effect.pid)
@@ -146,17 +156,16 @@ class Walk:
         peer: Peer = StreamId(self.streams)
         if self.random.random() < 0.3:
             peer = Pid(f"scheduler@10.0.0.{self.random.randrange(4)}:1")
-        self.feed(
-            subscribe(
-                peer,
-                id=id,
-                force=self.random.random() < 0.7,
-                roles=self.random.choice([("web",), ("db",), ("web", "db")]),
-                capabilities=self.random.choice([CAPABLE, frozenset({2, 6})]),
-                checkpoint=self.random.random() < 0.6,
-                failover_timeout_s=self.random.choice([0.0, 30.0]),
-            )
+        event = subscribe(
+            peer,
+            id=id,
+            force=self.random.random() < 0.7,
+            roles=self.random.choice([("web",), ("db",), ("web", "db")]),
+            capabilities=self.random.choice([CAPABLE, frozenset({2, 6})]),
+            checkpoint=self.random.random() < 0.6,
+            failover_timeout_s=self.random.choice([0.0, 30.0]),
         )
+        self.feed(replaced(event, standby=isinstance(peer, int) and self.random.random() < 0.3))
         self.seen = list(dict.fromkeys([*self.seen, *self.state.frameworks]))
 
     def pass_time(self) -> None:
@@ -171,7 +180,7 @@ class Walk:
     def answer(self) -> None:
         offer = self.pick(self.state.offers.values())
         if offer is None:
-            self.play.run(1)
+            self.pass_time()
             return
         filters = Filters(refuse_s=self.random.choice([-1.0, 0.0, 3.0]))
         if self.random.random() < 0.2:
@@ -283,6 +292,13 @@ class Walk:
             if self.random.random() < 0.8:
                 self.feed(events.PongReceived(sender=pid))
 
+    def answer_inverse(self) -> None:
+        offer = self.pick(self.state.inverse_offers.values())
+        if offer is not None:
+            kind = self.random.choice([events.InverseOffersAccepted, events.InverseOffersDeclined])
+            filters = Filters(refuse_s=self.random.choice([0.0, 3.0]))
+            self.call(kind, offer.framework_id, offer_ids=(offer.id,), filters=filters)
+
     def suppress(self) -> None:
         framework = self.pick(self.state.frameworks.values())
         if framework is not None:
@@ -344,12 +360,68 @@ class Walk:
         )
         self.feed(event)
 
+    def bound(self) -> None:
+        """Let an operator ask for something about roles."""
+        chance, role = self.random, self.random.choice(["web", "db"])
+        amounts = {"cpus": chance.choice([0.5, 2.0, 9.0])}
+        config = events.QuotaConfig(
+            role=role,
+            guarantees=amounts if chance.random() < 0.5 else {},
+            limits=amounts if chance.random() < 0.5 else {},
+        )
+        event = chance.choice(
+            [
+                events.QuotaUpdateRequested(
+                    request=RequestId(1), configs=(config,), force=chance.random() < 0.5
+                ),
+                events.QuotaRemovalRequested(request=RequestId(1), role=role),
+                events.WeightsUpdateRequested(
+                    request=RequestId(1), weights=((role, chance.choice([0.0, 2.0])),)
+                ),
+            ]
+        )
+        self.feed(event)
+
+    def finish(self) -> None:
+        """Let the registry write all."""
+        while self.unwritten:
+            ticket = self.unwritten.pop(0)
+            self.feed(events.Persisted(ticket=ticket))
+
+
+def apply(changes: Changes, registry: dict[str, bytes]) -> None:
+    """Write records."""
+    for key, record in changes.items():
+        if record is None:
+            registry.pop(key, None)
+        else:
+            registry[key] = record
+
+
+def check_registry(walk: Walk) -> None:
+    """The next master will know of agents, machines and roles what this one knows."""
+    state, found = walk.state, read_registry(walk.registry)
+    assert {info.id for info in found.agents} == {*state.agents, *state.recovered_agents}
+    assert dict(found.unreachable) == state.unreachable_agents
+    assert dict(found.gone) == state.gone_agents
+    assert dict(found.deactivated) == state.wishes.deactivated
+    assert found.schedule == state.wishes.schedule
+    assert dict(found.quotas) == state.quotas == state.asked.quotas
+    assert dict(found.weights) == state.weights == state.asked.weights
+    assert not state.pending
+    assert not state.registering
+    assert not state.reregistering
+    assert not state.wishes.marking_gone
+    assert set(state.unreachable_tasks) <= set(state.unreachable_agents)
+
 
 @pytest.mark.parametrize("seed", range(12))
 def test_the_accounts_agree_whatever_happens(seed: int) -> None:
     walk = Walk(seed)
     for _ in range(STEPS):
         walk.step()
+    walk.finish()
+    check_registry(walk)
 
 
 def test_a_flood_of_calls_does_no_harm() -> None:
