@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from meseta.agent import agent
 from meseta.agent import events as agent_events
 from meseta.agent.tasks import on_run_task_received
+from meseta.allocator import verdict
 from meseta.master import events as master_events
 from meseta.master import master
 from meseta.master.frameworks import on_subscribe_requested
@@ -114,3 +115,16 @@ def test_tasks_that_run_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(agent.HANDLERS, agent_events.RunTaskReceived, repeat)
     found = failure()
     assert isinstance(found, SafetyViolation)
+
+
+def test_an_offer_that_its_framework_does_not_want(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run() -> SimulationFailure | None:
+        temper = Temper(role="a", cpus=3.0, task_s=9.0, refuse_s=0.0, filters=True, expression=True)
+        plan = calm_plan(1, agents=2, frameworks=1, duration_s=20.0)
+        return Simulation(replace(plan, frameworks=(temper,)), Trace(on=False)).run().failure
+
+    assert run() is None
+    monkeypatch.setattr(verdict, "is_wanted", lambda rest, free: True)
+    found = run()
+    assert isinstance(found, SafetyViolation)
+    assert "framework-0 wants cpus >= 3 and mem >= 256 and not hostname == 'none'" in str(found)

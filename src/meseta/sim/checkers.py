@@ -1,7 +1,8 @@
 """What must never happen, watched step by step. Each checker is on its own and knows one promise.
 
     Accounts          the machines' own invariants: no resource is lost, held twice, or offered twice
-    Offers            what is offered of an agent is really free there, counted anew from the master's books
+    Offers            what is offered of an agent is really free there, counted anew from the master's books,
+                      and its framework's offer filter wants it
     Limits            a role that is offered something has no more than its quota allows, counted anew
     Acknowledgements  an agent forgets an update only when its framework has acknowledged it
     Runs              no task is started twice, or said to be unknown where it was started
@@ -15,13 +16,14 @@ What must happen in the end is in `convergence`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from meseta.agent import effects as agent_effects
 from meseta.agent import events as agent_events
 from meseta.agent import invariants as agent_invariants
 from meseta.allocator import invariants as allocator_invariants
+from meseta.allocator.offer_filter import OfferFilter, compile_filter, is_wanted
 from meseta.allocator.quota import NO_QUOTA, contested, top_of
 from meseta.ids import AgentId, TaskId
 from meseta.master import effects as master_effects
@@ -29,7 +31,7 @@ from meseta.master import invariants as master_invariants
 from meseta.master import views
 from meseta.master.state import State
 from meseta.master.sums import users_on_agent
-from meseta.records import TaskReason
+from meseta.records import FrameworkInfo, TaskReason
 from meseta.sim.agent_node import AgentNode
 from meseta.sim.cluster import Cluster
 from meseta.sim.containers import Program
@@ -67,7 +69,7 @@ def check_node(node: object) -> None:
 
 
 class Offers:
-    """Counts anew what is free of each agent that is offered."""
+    """Counts anew what is free of each agent that is offered, and asks whether its framework wants it."""
 
     def observe(self, step: Step) -> None:
         """Look at one step."""
@@ -76,8 +78,9 @@ class Offers:
         offered: dict[AgentId, None] = {}
         for effect in step.effects:
             match effect:
-                case master_effects.SendToFramework(message=master_effects.Offered(offers=offers)):
+                case master_effects.SendToFramework(message=master_effects.Offered(info=info, offers=offers)):
                     offered.update((offer.agent.id, None) for offer in offers)
+                    check_wanted(info, offers)
         for agent_id in offered:
             self._check(step.node, agent_id)
 
@@ -87,6 +90,15 @@ class Offers:
         used, offered = views.used_on_agent(agent), views.offered_on_agent(agent)
         if not agent.total.subtract(used).contains(offered):
             raise SafetyViolation(f"{agent} has {agent.total}, uses {used} of it, and {offered} is offered")
+
+
+def check_wanted(info: FrameworkInfo, offers: Iterable[master_effects.OfferRecord]) -> None:
+    """Hold offers against the offer filters of their framework."""
+    for offer in offers:
+        text = info.wanted.get(offer.role)
+        wanted = compile_filter(text) if text is not None else None
+        if isinstance(wanted, OfferFilter) and not is_wanted(wanted.on(offer.agent.info), offer.resources):
+            raise SafetyViolation(f"{info.name} wants {text}, and {offer.resources} is offered")
 
 
 class Limits:

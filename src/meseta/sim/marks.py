@@ -143,6 +143,11 @@ MARKS = (
     Mark("task is dropped by its agent", ax.SendToMaster, _reports(TaskState.TASK_DROPPED)),
     Mark("task ignores SIGTERM", ax.DestroyContainer),
     # frameworks
+    Mark(
+        "offer passes an offer filter",
+        mx.SendToFramework,
+        lambda effect: isinstance(effect.message, mx.Offered) and bool(effect.message.info.wanted),
+    ),
     Mark("offer is rescinded", mx.SendToFramework, _sent(mx.Rescinded)),
     Mark("scheduler is replaced", sdk.ErrorArrived, lambda event: "failed over" in event.message),
     Mark("standby takes over", mx.Log, _logs("for which it stood by")),

@@ -244,6 +244,7 @@ def _temper(chance: random.Random, number: int) -> Temper:
         partition_aware=pick([True, True, False]),
         failover_timeout_s=pick([0.0, 5.0, 60.0, 3600.0]),
         standby=pick([False, False, True]),
+        expression=pick([False, True]),
     )
 
 

@@ -37,6 +37,8 @@ class Temper(msgspec.Struct, frozen=True, kw_only=True):
     """How often it reserves some of an offer that it uses. What it finds reserved it undoes."""
     filters: bool = False
     """Wants no offers that are too small for a task."""
+    expression: bool = False
+    """Says so by an offer filter."""
     suppresses: bool = False
     """Wants no offers while it has all the tasks that it wants."""
     checkpoint: bool = True
@@ -62,6 +64,9 @@ class Temper(msgspec.Struct, frozen=True, kw_only=True):
             checkpoint=self.checkpoint,
             failover_timeout_s=self.failover_timeout_s,
             offer_filters={self.role: ({"cpus": round(self.cpus * 1000), "mem": round(self.mem * 1000)},)}
-            if self.filters
+            if self.filters and not self.expression
+            else {},
+            wanted={self.role: f"cpus >= {self.cpus:g} and mem >= {self.mem:g} and not hostname == 'none'"}
+            if self.filters and self.expression
             else {},
         )

@@ -28,3 +28,12 @@ def test_amounts_of_offer_filters(amount: float, fault: str | None) -> None:
     lifted = lift_framework(info)
     assert lifted.fault == (None if fault is None else f"Invalid resource quantity for 'cpus': {fault}")
     assert bool(lifted.offer_filters) == (fault is None)
+
+
+def test_offer_filters_by_expression_are_lifted_and_kept() -> None:
+    info = m.FrameworkInfo(user="u", name="f")
+    info.meseta.roles["*"].offer_filter = "cpus >= 4"
+    info.meseta.roles["other"].SetInParent()
+    lifted = lift_framework(info)
+    assert lifted.wanted == {"*": "cpus >= 4"}
+    assert m.FrameworkInfo.FromString(lifted.raw) == info
