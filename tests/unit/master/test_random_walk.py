@@ -53,14 +53,15 @@ class Walk:
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
-        self.play = Playground(
-            offer_timeout_s=self.random.choice([None, 5.0]),
-            agent_reregister_timeout_s=40.0,
-            unreachable_tasks_max=3,
-            agent_removal_interval_s=self.random.choice([None, None, 60.0]),
-            past_agents_max=3,
-            forgetting_interval_s=50.0,
-        )
+        self.config: dict[str, Any] = {
+            "offer_timeout_s": self.random.choice([None, 5.0]),
+            "agent_reregister_timeout_s": 40.0,
+            "unreachable_tasks_max": 3,
+            "agent_removal_interval_s": self.random.choice([None, None, 60.0]),
+            "past_agents_max": 3,
+            "forgetting_interval_s": 50.0,
+        }
+        self.play = Playground(**self.config)
         self.state = self.play.state
         self.tasks = 0
         self.streams = 0
@@ -97,6 +98,7 @@ class Walk:
             self.leave,
             self.operate,
             self.bound,
+            self.fail_over,
             self.answer_inverse,
             self.write,
             self.write,
@@ -381,6 +383,14 @@ class Walk:
             ]
         )
         self.feed(event)
+
+    def fail_over(self) -> None:
+        """Let the master die before it hears what the registry has written, and another one begin."""
+        if self.random.random() < 0.9:
+            return
+        persists, self.unwritten = self.play.persists, []
+        self.play = Playground(recovered=read_registry(self.registry), **self.config)
+        self.play.persists, self.state = persists, self.play.state
 
     def finish(self) -> None:
         """Let the registry write all."""
