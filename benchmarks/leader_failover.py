@@ -61,7 +61,13 @@ class Electors(Agents):
         super().__init__(count, master, hold=True, first=first)
         self._entropy = random.Random(first)  # Frameworks take updates with equal uuids for repetitions.
         self._tasks: dict[str, i.RunTaskMessage] = {}
+        self._reports: dict[int, bytes] = {}
         self.returned: set[str] = set()
+
+    def prepare(self) -> None:
+        """Write down what will be said to the next leader, so that it costs the generator nothing then."""
+        for n in range(self._first, self._first + self._count):
+            self._reports[n] = self._report(n)
 
     def on_leader(self, master: str) -> None:
         """Link to another master, and speak to it, each agent in its time."""
@@ -76,7 +82,7 @@ class Electors(Agents):
     def _speak(self, n: int, master: str, range_s: float) -> None:
         if master != self._master or f"slave({n})" in self.returned:
             return
-        self._send(n, "ReregisterSlaveMessage", self._report(n))
+        self._send(n, "ReregisterSlaveMessage", self._reports[n])
         asyncio.get_running_loop().call_later(
             random.random() * range_s, self._speak, n, master, min(2 * range_s, BACKOFF_MAX_S)
         )
@@ -178,6 +184,8 @@ class Cluster:
             await asyncio.gather(*(some.start() for some in self.agents[start : start + 50]))
         await self.frameworks.start()
         await until(lambda: len(self.frameworks.running) == agents, "a task on every agent")
+        for some in self.agents:
+            some.prepare()
         await asyncio.sleep(1.0)
 
     def _on_detected(self, info: m.MasterInfo | None) -> None:

@@ -111,7 +111,12 @@ def keep_status(state: State, task: Task, status: TaskStatus) -> bool:
 
 def kept_statuses(config: MasterConfig, statuses: tuple[TaskStatus, ...]) -> tuple[TaskStatus, ...]:
     """Return the newest of a task's statuses as they are remembered."""
-    return tuple([_slim(status, config) for status in statuses[-config.statuses_max :]])
+    newest = statuses[-config.statuses_max :]
+    bytes_max = config.status_bytes_max
+    for status in newest:
+        if status.data is not None or len(status.raw) > bytes_max:
+            return tuple([_slim(status, config) for status in newest])
+    return newest
 
 
 def _slim(status: TaskStatus, config: MasterConfig) -> TaskStatus:

@@ -345,7 +345,7 @@ def lift_task_record(task: m.Task) -> TaskRecord:
     return TaskRecord(
         task_id=TaskId(text(task.task_id.value)),
         name=text(task.name),
-        framework_id=FrameworkId(text(task.framework_id.value)),
+        framework_id=shared(FrameworkId, task.framework_id.value),
         agent_id=shared(AgentId, task.agent_id.value),
         executor_id=optional(ExecutorId, task, "executor_id"),
         state=_STATES[task.state],
