@@ -7,6 +7,7 @@ offers well and badly; messages come from strangers, twice, and too late.
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -43,6 +44,7 @@ from tests.unit.master.master_kit import (
 )
 
 STEPS = 1000
+NUMBERED = ("agents_admitted", "frameworks_admitted", "offers_made", "operations_made")
 ABLE = frozenset({"MULTI_ROLE", "AGENT_DRAINING"})
 ENDS = (TaskState.TASK_FINISHED, TaskState.TASK_FAILED, TaskState.TASK_KILLED)
 ALIVE = (TaskState.TASK_STARTING, TaskState.TASK_RUNNING, TaskState.TASK_KILLING)
@@ -63,6 +65,8 @@ class Walk:
         }
         self.play = Playground(**self.config)
         self.state = self.play.state
+        self.past_counters: Counter[str] = Counter()
+        """What masters have counted that died."""
         self.tasks = 0
         self.streams = 0
         self.held: dict[AgentId, dict[tuple[FrameworkId, TaskId], TaskState]] = {}
@@ -388,9 +392,12 @@ class Walk:
         """Let the master die before it hears what the registry has written, and another one begin."""
         if self.random.random() < 0.9:
             return
-        persists, self.unwritten = self.play.persists, []
+        self.past_counters.update(self.state.counters)
+        old, self.unwritten = self.play, []
         self.play = Playground(recovered=read_registry(self.registry), **self.config)
-        self.play.persists, self.state = persists, self.play.state
+        self.play.persists, self.state = old.persists, self.play.state
+        for name in NUMBERED:  # A real one has an id of its own, and so have all things that it numbers.
+            setattr(self.state, name, getattr(old.state, name))
 
     def finish(self) -> None:
         """Let the registry write all."""
