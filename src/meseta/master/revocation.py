@@ -18,10 +18,11 @@ and a role that misses something at two checks in a row is helped:
 
 What is freed goes to the role by itself: an allocator serves roles that miss some of their guarantees first.
 
-A role has one round at a time. Nobody is taken below its own guarantee, and what does not fit without that is
-not tried. The tasks of a pod end together, so they are one victim. While agents of the registry are awaited
-nothing is done: what runs on them is not known. Amounts are sums over the cluster, so a role can get its
-guarantee in pieces that are too small for a task of it; the default policy looks for one agent first.
+A role has one round at a time. Nobody is taken below its own guarantee; if all that a role misses cannot be
+had so, half of it is tried, a quarter, an eighth. The tasks of a pod end together, so they are one victim.
+While agents of the registry are awaited nothing is done: what runs on them is not known. Amounts are sums
+over the cluster, so a role can get its guarantee in pieces that are too small for a task of it; the default
+policy looks for one agent first.
 """
 
 from __future__ import annotations
@@ -45,6 +46,9 @@ from meseta.resources import EMPTY, Resources
 NOTHING = RoleSums()
 Spare = dict[str, dict[str, int]]
 """By top-level role, and by name of what is guaranteed to it: what it may lose."""
+
+PARTS = (1, 2, 4, 8)
+"""What is tried of what a role misses, as divisors."""
 
 
 def watch_guarantees(state: State, now: float) -> None:
@@ -159,16 +163,24 @@ def _choose(state: State, role: str, missing: Amounts, sums: Mapping[str, RoleSu
 
 
 def _ask(state: State, terms: RevocationTerms, shortage: Shortage, runners: list[Runner]) -> list[Runner]:
-    """Return the victims that the policy chooses, as many as one round may have; [] if it is at fault."""
-    try:
-        victims = list(terms.policy(shortage, runners))
-        fault = fault_of(shortage, victims, runners)
-    except Exception as error:  # A plugin may raise anything.
-        victims, fault = [], f"it raised {error!r}"
-    if fault is None:
-        return victims[: terms.victims_max]
-    state.counters["master/revocation_policy_faults"] += 1
-    state.warn(f"Not ending tasks as revocation policy '{terms.policy_name}' says: {fault}")
+    """Return the victims that the policy chooses, as many as one round may have; [] if there are none.
+
+    What cannot be had as a whole is had in part, since a guarantee is a sum.
+    """
+    for part in PARTS:
+        missing = {name: -(-amount // part) for name, amount in shortage.missing.items()}
+        wanted = Shortage(missing, shortage.total, shortage.spare)
+        try:
+            victims = list(terms.policy(wanted, runners))
+            fault = fault_of(wanted, victims, runners)
+        except Exception as error:  # A plugin may raise anything.
+            victims, fault = [], f"it raised {error!r}"
+        if fault is not None:
+            state.counters["master/revocation_policy_faults"] += 1
+            state.warn(f"Not ending tasks as revocation policy '{terms.policy_name}' says: {fault}")
+            return []
+        if victims:
+            return victims[: terms.victims_max]
     return []
 
 

@@ -4,6 +4,7 @@
     Offers            what is offered of an agent is really free there, counted anew from the master's books,
                       and its framework's offer filter wants it
     Limits            a role that is offered something has no more than its quota allows, counted anew
+    Guarantees        no task that is killed for a role's guarantee takes its own role below its guarantee
     Acknowledgements  an agent forgets an update only when its framework has acknowledged it
     Runs              no task is started twice, or said to be unknown where it was started
     Admissions        an agent hears that it is registered only once that is durable
@@ -25,12 +26,12 @@ from meseta.agent import invariants as agent_invariants
 from meseta.allocator import invariants as allocator_invariants
 from meseta.allocator.offer_filter import OfferFilter, compile_filter, is_wanted
 from meseta.allocator.quota import NO_QUOTA, contested, top_of
-from meseta.ids import AgentId, TaskId
+from meseta.ids import AgentId, FrameworkId, MasterId, TaskId
 from meseta.master import effects as master_effects
 from meseta.master import invariants as master_invariants
 from meseta.master import views
 from meseta.master.state import State
-from meseta.master.sums import users_on_agent
+from meseta.master.sums import role_sums, users_on_agent
 from meseta.records import FrameworkInfo, TaskReason
 from meseta.sim.agent_node import AgentNode
 from meseta.sim.cluster import Cluster
@@ -140,6 +141,49 @@ class Limits:
                 for name, amount in amounts.items():
                     totals[name] = totals.get(name, 0) + amount
         return totals
+
+
+REVOKED = "master/tasks_revoked"
+
+
+class Guarantees:
+    """Counts anew what the roles keep whose tasks were just killed for the guarantee of another."""
+
+    def __init__(self) -> None:
+        self._counts: dict[MasterId, int] = {}
+        self._seen: set[tuple[FrameworkId, TaskId]] = set()
+
+    def observe(self, step: Step) -> None:
+        """Look at one step."""
+        if not isinstance(step.node, MasterNode) or step.node.machine is None:
+            return
+        state = step.node.machine.state
+        count = state.counters[REVOKED]
+        if count != self._counts.get(state.config.id, 0):
+            self._counts[state.config.id] = count
+            self._check(state)
+
+    def _check(self, state: State) -> None:
+        ending = [
+            state.frameworks[framework_id].tasks[task_id]
+            for agent in state.agents.values()
+            for framework_id, task_id in agent.revoked
+        ]
+        new = [task for task in ending if (task.framework_id, task.task_id) not in self._seen]
+        self._seen.update((task.framework_id, task.task_id) for task in new)
+        sums = role_sums(state)
+        for role in sorted({top_of(task.role) for task in new}):
+            kept = sums[role].consumed.nonrevocable()
+            for task in ending:
+                if top_of(task.role) == role and task.holds_resources:
+                    kept -= task.resources.unreserved()
+            for name, guarantee in state.quotas.get(role, NO_QUOTA).guarantees.items():
+                if kept.scalar(name) < guarantee and any(
+                    task.resources.scalar(name) for task in new if top_of(task.role) == role
+                ):
+                    raise SafetyViolation(
+                        f"role {role} is guaranteed {guarantee} of {name}, and killing leaves it {kept}"
+                    )
 
 
 class Acknowledgements:

@@ -8,6 +8,7 @@ from functools import partial
 from meseta.agent.state import AgentConfig
 from meseta.allocator.allocator import AllocatorOptions
 from meseta.ids import Pid
+from meseta.master.config import RevocationTerms
 from meseta.records import FrameworkInfo
 from meseta.resources import Resources
 from meseta.sim.agent_node import AgentNode
@@ -116,7 +117,7 @@ class Cluster:
             address,
             clock,
             self._observers,
-            settings=plan.master,
+            settings=plan.master | {"revocation": _revocation(plan)},
             options=AllocatorOptions(**plan.allocator),
             weights=plan.weights,
             registry=self.registry,
@@ -181,3 +182,9 @@ class Cluster:
         )
         self.schedulers.append(scheduler)
         return scheduler
+
+
+def _revocation(plan: Plan) -> RevocationTerms | None:
+    if not plan.revocation_s:
+        return None
+    return RevocationTerms(check_interval_s=0.5, grace_s=plan.revocation_s, victims_max=5)

@@ -142,7 +142,23 @@ MARKS = (
     ),
     Mark("task is dropped by its agent", ax.SendToMaster, _reports(TaskState.TASK_DROPPED)),
     Mark("task ignores SIGTERM", ax.DestroyContainer),
+    Mark("task is ended for a guarantee", mx.SendToFramework, _told(TaskReason.REASON_REVOKED)),
+    Mark(
+        "task is ended for a guarantee, unannounced",
+        mx.SendToFramework,
+        _told(TaskReason.REASON_CONTAINER_PREEMPTED),
+    ),
     # frameworks
+    Mark(
+        "framework is told of tasks that are to end",
+        mx.SendToFramework,
+        lambda effect: isinstance(effect.message, mx.Revoked) and effect.message.deadline_s is not None,
+    ),
+    Mark(
+        "framework is told that tasks need not end",
+        mx.SendToFramework,
+        lambda effect: isinstance(effect.message, mx.Revoked) and effect.message.deadline_s is None,
+    ),
     Mark(
         "offer passes an offer filter",
         mx.SendToFramework,

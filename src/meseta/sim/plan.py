@@ -89,6 +89,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     clock_skew_s: float = 0.0
     operator_s: float = 0.0
     """Mean seconds between two changes of quotas and weights, 0 for none."""
+    revocation_s: float = 0.0
+    """Grace period of tasks that end so that roles get their guarantees, 0 for none that end so."""
     upkeep_s: float = 0.0
     """Mean seconds between two times that agents or machines are taken out of use or back, 0 for never."""
     faults: FaultMix = NO_FAULTS
@@ -255,6 +257,8 @@ def shown(plan: Plan) -> Iterator[str]:
         sizes += f", {plan.masters} masters with sessions of {plan.session_s:g} s"
     if plan.operator_s:
         sizes += f", an operator who acts every {plan.operator_s:g} s"
+    if plan.revocation_s:
+        sizes += f", tasks that end for guarantees after {plan.revocation_s:g} s"
     if plan.upkeep_s:
         sizes += f", agents and machines out of use and back every {plan.upkeep_s:g} s"
     yield f"seed {plan.seed}: {sizes}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from meseta.records import FrameworkCapability, FrameworkInfo
+from meseta.records import NO_OPTIONS, FrameworkCapability, FrameworkInfo, FrameworkOptions
 
 
 class Temper(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +39,8 @@ class Temper(msgspec.Struct, frozen=True, kw_only=True):
     """Wants no offers that are too small for a task."""
     expression: bool = False
     """Says so by an offer filter."""
+    demands: bool = False
+    """Says how much it wants to hold, and wants to be told which of its tasks are to end for others."""
     suppresses: bool = False
     """Wants no offers while it has all the tasks that it wants."""
     checkpoint: bool = True
@@ -69,4 +71,14 @@ class Temper(msgspec.Struct, frozen=True, kw_only=True):
             wanted={self.role: f"cpus >= {self.cpus:g} and mem >= {self.mem:g} and not hostname == 'none'"}
             if self.filters and self.expression
             else {},
+            options=self._options(),
         )
+
+    def _options(self) -> FrameworkOptions:
+        if not self.demands:
+            return NO_OPTIONS
+        wanted = {
+            "cpus": round(self.cpus * 1000) * self.alive_max,
+            "mem": round(self.mem * 1000) * self.alive_max,
+        }
+        return FrameworkOptions(revocation_notices=True, demands={self.role: wanted})

@@ -248,6 +248,9 @@ class Framework:
             case x.InverseOffered(offers=asked):
                 willing = e.InverseOffersAccepted if self._chance.random() < 0.5 else e.InverseOffersDeclined
                 self._ask(willing, offer_ids=tuple(offer.offer_id for offer in asked))
+            case x.Revoked(task_ids=ids, deadline_s=float()):
+                if self._chance.random() < 0.5:
+                    self._ask(e.KillRequested, task_id=ids[0])
             case x.Updated(update=update):
                 self._on_update(update, token)
 

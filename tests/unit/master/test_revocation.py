@@ -175,6 +175,18 @@ def test_nobody_is_taken_below_its_own_guarantee() -> None:
     assert play.state.counters["master/tasks_revoked"] == 4
 
 
+def test_what_cannot_be_had_as_a_whole_is_had_in_part() -> None:
+    story = Story()
+    play = story.play
+    guarantee(play, config("web", cpus=8), config("batch"))
+    play.feed(
+        events.QuotaUpdateRequested(request=RequestId(1), configs=(config("batch", cpus=5),), force=True)
+    )
+    request(play, story.needy, cpus=8)
+    (notice,) = told(play.run(11.0), GREEDY, effects.Revoked)
+    assert len(notice.task_ids) == 2, "a quarter of eight; three may end"
+
+
 def test_victims_are_spared_whose_role_needs_them_by_then() -> None:
     story = Story()
     play = story.play
