@@ -16,6 +16,7 @@ from meseta.allocator.allocator import Allocator, AllocatorOptions
 from meseta.allocator.constraints import ExpressionLimits, constraints_fault
 from meseta.api.build import this_build
 from meseta.api.context import MasterContext
+from meseta.api.early import EarlyMessages
 from meseta.api.master_operator import MasterOperatorApi
 from meseta.api.master_v0 import led, master_routes
 from meseta.api.messages import MASTER, MasterMessages
@@ -66,6 +67,9 @@ from meseta.wire.scheduler_events import SchedulerEvents, master_info
 
 log = structlog.get_logger()
 
+EARLY_PER_TURN = 50
+"""Messages from before the registry was read that are taken in at once."""
+
 
 class MasterDaemon:
     """A running master. `on_bug` is called when it cannot go on; a daemon then ends its process."""
@@ -91,6 +95,7 @@ class MasterDaemon:
         self._is_leading = False
         self._election: Election | None = None
         self._recovering: asyncio.Task[None] | None = None
+        self._early = EarlyMessages()
         self._watch: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -143,6 +148,10 @@ class MasterDaemon:
         try:
             recovered = await self._registrar.recover()
             self._lead(recovered)
+            while early := self._early.take(EARLY_PER_TURN):
+                for message in early:
+                    self._messages.on_message(*message)
+                await asyncio.sleep(0)
         except Exception as fault:
             self._on_bug(fault)
 
@@ -347,6 +356,10 @@ class MasterDaemon:
             self._router.handle(request, responder)
 
     def _on_message(self, receiver: str, sender: str, name: str, body: bytes) -> bool:
+        is_reading = self._recovering is not None and not self._is_leading
+        if is_reading and self._early.keep(receiver, sender, name, body):
+            return True
+        self._early.forget(sender)
         return self._messages.on_message(receiver, sender, name, body)
 
     def _on_store_lost(self, fault: BaseException) -> None:
