@@ -33,6 +33,7 @@ from meseta.master.events import (
     TeardownRequested,
 )
 from meseta.master.rescinding import discard_offer, rescind_offers, withdraw_inverse_offers
+from meseta.master.revocation import remind
 from meseta.master.senders import caller
 from meseta.master.standbys import (
     UNNAMED,
@@ -147,6 +148,7 @@ def _subscribe_again(state: State, event: SubscribeRequested, info: FrameworkInf
     _connect(state, framework, event.peer)
     _activate(state, framework)
     _welcome(state, framework, now, reregistered=again)
+    remind(state, framework)
     broadcast_framework(state, framework)
 
 

@@ -38,7 +38,7 @@ from meseta.master.demand import demand_by_role
 from meseta.master.effects import KillTask, Revoked
 from meseta.master.quota_validation import amounts_text
 from meseta.master.rescinding import rescind_offers
-from meseta.master.state import AgentState, Executor, Offer, Round, State, Task
+from meseta.master.state import AgentState, Executor, FrameworkState, Offer, Round, State, Task
 from meseta.master.sums import Amounts, RoleSums, role_sums, users_on_agent
 from meseta.records import ExecutorType
 from meseta.resources import EMPTY, Resources
@@ -153,13 +153,14 @@ def _choose(state: State, role: str, missing: Amounts, sums: Mapping[str, RoleSu
     chosen = [task for unit in units if id(unit.runner) in victims for task in unit.tasks]
     if not chosen:
         return
-    state.revocations.begin(role, Round(state.wall(now) + terms.grace_s), chosen)
+    round = Round(state.wall(now) + terms.grace_s)
+    state.revocations.begin(role, round, chosen)
     state.deadlines.arm(("revoke", role), now + terms.grace_s)
     state.note(
         f"Role '{role}' misses {amounts_text(missing)} of its guarantee: {len(chosen)} tasks of other roles"
         f" are to end within {terms.grace_s:g}secs"
     )
-    _tell(state, role, chosen, state.wall(now) + terms.grace_s)
+    _tell(state, role, chosen, round.deadline_s)
 
 
 def _ask(state: State, terms: RevocationTerms, shortage: Shortage, runners: list[Runner]) -> list[Runner]:
@@ -318,6 +319,15 @@ def _withdraw(state: State, role: str) -> None:
     state.deadlines.cancel(("revoke", role))
     state.note(f"Role '{role}' misses nothing of its guarantee any more: no task has to end for it")
     _tell(state, role, running, None)
+
+
+def remind(state: State, framework: FrameworkState) -> None:
+    """Tell a scheduler that has just subscribed what the one before it was told."""
+    rounds = state.revocations
+    for role, round in rounds.by_role.items():
+        mine = [task for task in _running(state, role) if task.framework_id == framework.id]
+        if not round.killed:
+            _tell(state, role, mine, round.deadline_s)
 
 
 def _tell(state: State, role: str, tasks: Iterable[Task], deadline_s: float | None) -> None:

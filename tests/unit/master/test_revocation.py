@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from meseta.allocator.victims import Runner, Shortage
@@ -154,6 +155,18 @@ def test_only_frameworks_that_could_be_offered_something_count(way: str) -> None
     else:
         play.call(events.DeactivationRequested, story.needy)
     assert not told(play.run(30.0), GREEDY, effects.Revoked)
+
+
+def test_the_next_scheduler_is_told_too() -> None:
+    story = Story()
+    play = story.play
+    request(play, story.needy, cpus=2)
+    (notice,) = told(play.run(11.0), GREEDY, effects.Revoked)
+    info = play.state.frameworks[story.greedy].info
+    again = events.SubscribeRequested(peer=StreamId(7), info=info, force=True)
+    assert told(play.feed(again), StreamId(7), effects.Revoked) == [notice]
+    play.run(30.0)
+    assert not told(play.feed(msgspec.structs.replace(again, peer=StreamId(8))), StreamId(8), effects.Revoked)
 
 
 def test_only_up_to_the_guarantee() -> None:
