@@ -93,7 +93,7 @@ class Twins:
         self.orders = orders
         """In which orders the allocator looked at agents, by stage."""
         self.chance = random.Random(seed)
-        self.ours = HierarchicalAllocator(random.Random(seed), AllocatorOptions())
+        self.ours = HierarchicalAllocator(random.Random(seed), AllocatorOptions(starvation_timeout_s=0.0))
         self.textbook = TextbookAllocator()
         self.now = 0.0
         self.infos: dict[str, FrameworkInfo] = {}
@@ -269,7 +269,7 @@ def test_same_choices_as_the_textbook(block: int, few: int, monkeypatch: pytest.
 class AnyCalls(RuleBasedStateMachine):
     """Every call of the protocol in any order, as a master would make them."""
 
-    options = AllocatorOptions()
+    options = AllocatorOptions(starvation_timeout_s=2.0)
     make = HierarchicalAllocator
 
     def __init__(self) -> None:

@@ -40,6 +40,10 @@ class AllocatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How long freed resources wait for others to be offered with them."""
     min_allocatable_resources: tuple[Mapping[str, int], ...] = ({"cpus": 10}, {"mem": 32_000})
     """What is worth offering: alternatives of minimum quantities in milli-units; (): anything."""
+    role_min_offer_size: Mapping[str, tuple[Mapping[str, int], ...]] = msgspec.field(default_factory=dict)
+    """The same for some roles."""
+    starvation_timeout_s: float = 30.0
+    """When an agent is held back for those who ask for much of one; 0: never. Not with role priorities."""
     fair_sharing_excluded_resource_names: frozenset[str] = frozenset()
     role_sorter: Sorter = "drf"
     """Whether roles have turns by share or by lot."""

@@ -8,7 +8,7 @@ pairs than it was asked for, and at no more than `AHEAD_MAX` others for each.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import chain, islice, takewhile
 
 from meseta.allocator.agents import AgentAccount
@@ -18,6 +18,7 @@ from meseta.allocator.frameworks import FrameworkAccount
 from meseta.allocator.ledger import Ledger
 from meseta.allocator.sorter import OWN, Client, Node, lineage
 from meseta.allocator.verdict import Reason
+from meseta.ids import AgentId
 
 Judge = Callable[[Client, AgentAccount], Reason]
 """Says why a client is not offered an agent."""
@@ -31,10 +32,19 @@ class Explainer:
     """Explains one moment. `by_lot`: turns are drawn, so that nobody is ahead of anybody."""
 
     def __init__(
-        self, ledger: Ledger, refusals: Refusals, judge: Judge, now: float, *, by_lot: bool, paused: bool
+        self,
+        ledger: Ledger,
+        refusals: Refusals,
+        holders: Mapping[AgentId, Client],
+        judge: Judge,
+        now: float,
+        *,
+        by_lot: bool,
+        paused: bool,
     ) -> None:
         self._ledger = ledger
         self._refusals = refusals
+        self._holders = holders
         self._judge = judge
         self._now = now
         self._by_lot = by_lot
@@ -70,6 +80,9 @@ class Explainer:
         elif reason is Reason.HEADROOM:
             needy = _some_of(self._ledger.quotas.needy)
             detail = f"what is free on the agent is kept back for the guarantees of {needy}"
+        elif reason is Reason.HELD_BACK:
+            holder = self._holders[agent.id]
+            detail = f"what is free on the agent is held back for framework {holder.framework_id}"
         elif reason in (Reason.REFUSED, Reason.REFUSED_PART):
             refusals = self._refusals.of(client, agent.id)
             left_s = max(0.0, max(map(self._refusals.ends_s, refusals)) - self._now)

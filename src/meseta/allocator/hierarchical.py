@@ -38,6 +38,7 @@ from meseta.allocator.explanation import Explainer
 from meseta.allocator.filters import Refusals, refuse_s
 from meseta.allocator.frameworks import FrameworkAccount
 from meseta.allocator.held import ALL, HeldBack
+from meseta.allocator.holding import Holding, is_suitable, nearest
 from meseta.allocator.inverse import InverseOffers
 from meseta.allocator.ledger import Ledger
 from meseta.allocator.metrics import gauges
@@ -82,6 +83,7 @@ class HierarchicalAllocator:
         """Bits of the clients that take offers from the global minimum on."""
         self._whitelist: frozenset[str] | None = None
         self._inverse = InverseOffers(options.allocation_interval_s)
+        self._holding = Holding(0.0 if options.role_priorities else options.starvation_timeout_s)
         self._runs = 0
         self._awaited = 0
         """How many agents have to be there before anything is offered."""
@@ -226,6 +228,7 @@ class HierarchicalAllocator:
         self.ledger.remove_agent(self.ledger.agents[agent_id])
         self.refusals.remove_agent(agent_id)
         self._agenda.forget(agent_id)
+        self._holding.forget_agent(agent_id, self._now)
         self._inverse.forget_agent(agent_id)
         self._held.grow(ALL, self._now)
 
@@ -362,7 +365,7 @@ class HierarchicalAllocator:
 
     def deadline(self) -> float | None:
         """See `Allocator`."""
-        sources = (self._agenda, self._held, self._inverse)
+        sources = (self._agenda, self._held, self._inverse, self._holding)
         due = (self.refusals.next_s(), *(source.deadline() for source in sources))
         first = min((when for when in due if when is not None), default=None)
         if first is not None and self._is_paused(first):
@@ -377,11 +380,13 @@ class HierarchicalAllocator:
         self._runs += 1
         self._end_refusals(now)
         self._look_again(now)
+        self._hold_back(now)
         agents = self._take_agents(now, agents_max)
         if not agents:
             return []
         ledger, minimum = self.ledger, self.options.min_allocatable_resources
-        decisions = Round(ledger, self._terms, self.refusals, self._turns, self._ordinary, minimum)
+        holders = self._holding.holders
+        decisions = Round(ledger, self._terms, self.refusals, self._turns, self._ordinary, minimum, holders)
         if ledger.quotas.needy:
             for agent in agents:
                 decisions.give_guarantees(agent)
@@ -390,6 +395,7 @@ class HierarchicalAllocator:
         for agent in agents:
             decisions.share(agent)
         self._check_policy(decisions)
+        self._end_waits(decisions.decided)
         for agent_id in decisions.taken:
             self._agenda.wait_for_batch(agent_id, now)
         if self._inverse.is_needed:
@@ -416,7 +422,13 @@ class HierarchicalAllocator:
         """See `Allocator`."""
         by_lot = "random" in (self.options.role_sorter, self.options.framework_sorter)
         explainer = Explainer(
-            self.ledger, self.refusals, self.reason, now, by_lot=by_lot, paused=self._is_paused(now)
+            self.ledger,
+            self.refusals,
+            self._holding.holders,
+            self.reason,
+            now,
+            by_lot=by_lot,
+            paused=self._is_paused(now),
         )
         return explainer.explain(self.ledger.frameworks[framework_id], question)
 
@@ -439,7 +451,14 @@ class HierarchicalAllocator:
             if not isinstance(offer, Reason):
                 return Reason.NEXT
         offer = offerable(agent, client, terms, refusals, quotas)
-        return offer if isinstance(offer, Reason) else Reason.NEXT
+        if isinstance(offer, Reason):
+            return offer
+        return Reason.NEXT if self._holding.holders.get(agent.id, client) is client else Reason.HELD_BACK
+
+    @property
+    def holders(self) -> Mapping[AgentId, Client]:
+        """The agents that are held back, and for whom."""
+        return self._holding.holders
 
     def pending(self, agent: AgentAccount) -> int:
         """Return the bits of the clients that will be asked about an agent with the next batch or before."""
@@ -472,6 +491,40 @@ class HierarchicalAllocator:
             agent = self.ledger.agents[agent_id]
             agent.blocked &= ~bits
             self._touch(agent)
+
+    def _hold_back(self, now: float) -> None:
+        """Hold agents back for those who have waited too long, and others no longer."""
+        holding, terms, agents = self._holding, self._terms, self.ledger.agents
+        refusals, quotas = self.refusals, self.ledger.quotas
+        for agent_id, client in list(holding.holders.items()):
+            agent = agents[agent_id]
+            able = self._is_whitelisted(agent)
+            if not (able and is_suitable(agent, client, terms[client], refusals, quotas)):
+                holding.forget_agent(agent_id, now)
+                self._touch(agent)
+        for client in holding.take_due(now):
+            if (held := holding.release(client)) is not None:
+                self._touch(agents[held])
+            elif not holding.is_full():
+                others = (
+                    agent
+                    for agent in agents.values()
+                    if agent.id not in holding.holders and self._is_whitelisted(agent)
+                )
+                found = nearest(others, client, terms[client], refusals, quotas)
+                if found is not None:
+                    holding.hold(client, found.id, now)
+
+    def _end_waits(self, decided: Collection[Allocation]) -> None:
+        """Note who waits no longer, as something is offered to it."""
+        for one in decided if self._holding.deadline() is not None else ():
+            client = self.ledger.frameworks[one.framework_id].clients[one.role]
+            self._free(self._holding.on_offered(client, self._now))
+
+    def _free(self, agent_id: AgentId | None) -> None:
+        """Ask all again about an agent that is held back no longer."""
+        if agent_id is not None:
+            self._touch(self.ledger.agents[agent_id])
 
     def _is_whitelisted(self, agent: AgentAccount) -> bool:
         return self._whitelist is None or agent.info.hostname in self._whitelist
@@ -512,7 +565,8 @@ class HierarchicalAllocator:
         framework.describe(info, suppressed_roles)
         for role in info.roles:
             client = self.ledger.client(framework, role)
-            self._set_terms(client, terms_of(info, role, self.options.min_allocatable_resources, constraints))
+            minimum = self.options.role_min_offer_size.get(role, self.options.min_allocatable_resources)
+            self._set_terms(client, terms_of(info, role, minimum, constraints))
         for client in list(framework.clients.values()):
             if client.role not in framework.roles:
                 self._forget(client)
@@ -533,6 +587,7 @@ class HierarchicalAllocator:
     def _forget(self, client: Client) -> None:
         """Drop what is remembered of a client but for its holdings."""
         self.refusals.remove_client(client)
+        self._free(self._holding.unwatch(client))
         self._terms.pop(client, None)
         self._ordinary &= ~client.bit
 
@@ -540,12 +595,21 @@ class HierarchicalAllocator:
         """Let those clients of a framework have turns that want offers."""
         for role, client in framework.clients.items():
             wants = framework.wants(role)
+            if wants and self._is_picky(client):
+                self._holding.watch(client, self._now)
+            else:
+                self._free(self._holding.unwatch(client))
             if wants and not client.mask:
                 self.ledger.tree.want(client)
                 self._held.grow(client.bit, self._now)
                 self._agenda.touch_all(self._now)
             elif not wants and client.mask:
                 self.ledger.tree.unwant(client)
+
+    def _is_picky(self, client: Client) -> bool:
+        """Tell whether a client asks for more of an agent than others do."""
+        terms = self._terms[client]
+        return terms.wanted is not None or not client.bit & self._ordinary
 
     def _drop_refusals(self, client: Client) -> None:
         """End all refusals of a client."""

@@ -29,6 +29,7 @@ def check(allocator: HierarchicalAllocator) -> None:
     _check_clients(ledger)
     _check_quotas(ledger)
     _check_refusals(allocator)
+    _check_holding(allocator)
     _check_nothing_is_forgotten(allocator)
 
 
@@ -134,6 +135,13 @@ def _check_refusals(allocator: HierarchicalAllocator) -> None:
         assert client is refusal.client, f"{refusal.client.path} is gone and still refuses"
         assert refusal.agent_id in ledger.agents, f"a refusal of {refusal.agent_id}, which is gone"
         assert refusal in allocator.refusals.of(client, refusal.agent_id)
+
+
+def _check_holding(allocator: HierarchicalAllocator) -> None:
+    """Agents are held back only for clients that want offers."""
+    for agent_id, client in allocator.holders.items():
+        assert agent_id in allocator.ledger.agents, f"{agent_id} is held back and gone"
+        assert client.mask, f"{agent_id} is held back for {client.path}, which wants nothing"
 
 
 def _check_nothing_is_forgotten(allocator: HierarchicalAllocator) -> None:

@@ -31,6 +31,7 @@ class Round:
     """One allocation. No client must be added, removed or made to want while it lasts."""
 
     __slots__ = (
+        "_holders",
         "_ledger",
         "_minimum",
         "_needy",
@@ -51,8 +52,13 @@ class Round:
         turns: Turns,
         ordinary: int,
         minimum: Minimum,
+        holders: Mapping[AgentId, Client],
     ) -> None:
-        """`ordinary` are the bits of the clients that take offers from `minimum` on."""
+        """`ordinary` are the bits of the clients that take offers from `minimum` on.
+
+        `holders` are those to whom alone what is free on some agents is offered.
+        """
+        self._holders = holders
         self._ledger = ledger
         self._turns = turns
         self._terms = terms
@@ -91,6 +97,8 @@ class Round:
         candidates = self._ledger.tree.root.mask
         if blocked := self._blocked(agent):
             candidates &= ~blocked
+        if self._holders and (holder := self._holders.get(agent.id)) is not None:
+            candidates &= holder.bit
         held = self._shut & candidates if self._shut and agent.plain else 0
         if held:
             candidates &= ~held

@@ -40,6 +40,7 @@ class Reason(Enum):
     TOO_LITTLE_WANTED = "what is free on the agent is less than the framework's offer filter asks for"
     QUOTA_LIMIT = "the quota limit of the role leaves too little of the agent"
     HEADROOM = "what is free on the agent is kept back for the guarantees of other roles"
+    HELD_BACK = "what is free on the agent is held back for another framework"
     NO_GUARANTEE = "the agent has nothing of what the role misses of its guarantees"
     REFUSED = "the framework has refused what is free on the agent"
     REFUSED_PART = "the framework has refused the part of the agent that quota leaves it"
@@ -87,7 +88,7 @@ def offerable(
         offer = offer.allocatable_to(client.role).subtract(taken)
         if not offer:
             return Reason.NOTHING_FOR_ROLE if agent.available else Reason.NOTHING_FREE
-        offer = _within(offer, terms)
+        offer = within_terms(offer, terms)
         if not offer:
             return Reason.INCAPABLE
     if not is_enough(offer, terms.minimum):
@@ -124,7 +125,7 @@ def _within_quota(
     return allowed if is_enough(allowed, terms.minimum) else Reason.HEADROOM
 
 
-def _within(offer: Resources, terms: Terms) -> Resources:
+def within_terms(offer: Resources, terms: Terms) -> Resources:
     """Leave out what a framework with these terms could not cope with."""
     if not terms.shared:
         offer = offer.nonshared()

@@ -99,6 +99,10 @@ MASTER_FLAGS = (
         "cpus:0.01|mem:32",
         "least worth offering: `;` is and, `|` is or",
     ),
+    Flag("role_min_offer_size", "text", None, "the same by role: role=cpus:4;mem:8192, with commas"),
+    Flag(
+        "starvation_timeout", "duration", "30secs", "when agents are held back for large requests; 0: never"
+    ),
     Flag("require_agent_domain", "bool", "false", "whether agents must say where they stand (--domain)"),
     Flag("offer_timeout", "duration", None, "offers not answered for so long are rescinded; default: never"),
     Flag("roles", "text", None, "the only roles frameworks may have, with commas; default: any"),

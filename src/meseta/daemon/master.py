@@ -38,6 +38,7 @@ from meseta.daemon.quantities import (
     parse_priorities,
     parse_quantity_sets,
     parse_rate,
+    parse_role_minimums,
     parse_sorter,
     parse_weights,
 )
@@ -266,6 +267,8 @@ class MasterDaemon:
             min_allocatable_resources=parse_quantity_sets(
                 "min_allocatable_resources", flags["min_allocatable_resources"]
             ),
+            role_min_offer_size=parse_role_minimums("role_min_offer_size", flags["role_min_offer_size"]),
+            starvation_timeout_s=flags["starvation_timeout"],
             fair_sharing_excluded_resource_names=parse_names(flags["fair_sharing_excluded_resource_names"]),
             role_sorter=parse_sorter("role_sorter", flags["role_sorter"]),
             framework_sorter=parse_sorter("framework_sorter", flags["framework_sorter"]),

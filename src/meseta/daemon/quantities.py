@@ -24,6 +24,23 @@ def parse_quantity_sets(flag: str, text: str) -> tuple[Mapping[str, int], ...]:
     return tuple(_quantities(flag, alternative) for alternative in text.split("|"))
 
 
+def parse_role_minimums(flag: str, text: str | None) -> dict[str, tuple[Mapping[str, int], ...]]:
+    """Return minimum quantities by role of `role=cpus:4;mem:8192,role=gpus:1`.
+
+    Raises:
+        ConfigError: the text is not of that form.
+    """
+    minimums = {}
+    for piece in filter(None, (text or "").split(",")):
+        role, _, quantities = piece.partition("=")
+        if not role.strip() or not quantities.strip():
+            raise ConfigError(
+                f"--{flag}: '{piece}' is not usable: expected role=name:amount, such as ml=cpus:4"
+            )
+        minimums[role.strip()] = parse_quantity_sets(flag, quantities)
+    return minimums
+
+
 def _quantities(flag: str, text: str) -> dict[str, int]:
     found: dict[str, int] = {}
     for piece in text.split(";"):

@@ -11,6 +11,7 @@ from meseta.daemon.quantities import (
     parse_priorities,
     parse_quantity_sets,
     parse_rate,
+    parse_role_minimums,
     parse_sorter,
     parse_weights,
 )
@@ -30,6 +31,20 @@ def test_quantities_are_alternatives_of_sums() -> None:
 def test_unusable_quantities_are_refused_in_words(text: str) -> None:
     with pytest.raises(ConfigError, match=r"--f: '.*' is not usable: expected name:amount, such as cpus:0.1"):
         parse_quantity_sets("f", text)
+
+
+def test_minimums_by_role() -> None:
+    assert parse_role_minimums("f", "ml=cpus:4;mem:8192, eng/db = gpus:1|cpus:8") == {
+        "ml": ({"cpus": 4000, "mem": 8_192_000},),
+        "eng/db": ({"gpus": 1000}, {"cpus": 8000}),
+    }
+    assert parse_role_minimums("f", None) == {}
+
+
+@pytest.mark.parametrize("text", ["ml", "ml=", "=cpus:1", "ml=cpus", "ml=cpus:1;"])
+def test_what_is_no_minimum_of_a_role(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"--f: '.*' is not usable: expected "):
+        parse_role_minimums("f", text)
 
 
 def test_priorities() -> None:
