@@ -152,7 +152,11 @@ def swarm_plan(
         masters=later.choice([1, 3]) if masters is None else masters,
         session_s=later.choice([1.0, 3.0, 8.0]),
         master=_master_settings(chance),
-        allocator={"recovery_window_s": chance.choice([0.0, 0.005, 0.5]), "recovery_timeout_s": 20.0},
+        allocator={
+            "recovery_window_s": chance.choice([0.0, 0.005, 0.5]),
+            "recovery_timeout_s": 20.0,
+            "starvation_timeout_s": random.Random(f"{seed}/plan/holding").choice([0.0, 1.0, 4.0]),
+        },
         weights={"a": 2.0} if chance.random() < 0.3 else {},
         weather=_weather(chance, names),
         disk=Latency(slow=0.1, slow_s=chance.choice([0.5, 3.0])) if "disks" in names else Latency(),
@@ -160,6 +164,7 @@ def swarm_plan(
         clock_drift=0.02 if "clocks" in names else 0.0,
         clock_skew_s=100.0 if "clocks" in names else 0.0,
         operator_s=random.Random(f"{seed}/plan/operator").choice([0.0, 0.0, 2.0, 8.0]),
+        revocation_s=random.Random(f"{seed}/plan/revocation").choice([0.0, 0.0, 1.0]),
         upkeep_s=random.Random(f"{seed}/plan/upkeep").choice([0.0, 0.0, 3.0, 10.0]),
         faults=_fault_mix(chance, names, calm=calm),
         fault_names=names,
@@ -247,6 +252,7 @@ def _temper(chance: random.Random, number: int) -> Temper:
         failover_timeout_s=pick([0.0, 5.0, 60.0, 3600.0]),
         standby=pick([False, False, True]),
         expression=pick([False, True]),
+        demands=pick([False, True]),
     )
 
 
