@@ -97,9 +97,11 @@ class Round:
         candidates = self._ledger.tree.root.mask
         if blocked := self._blocked(agent):
             candidates &= ~blocked
-        if self._holders and (holder := self._holders.get(agent.id)) is not None:
-            candidates &= holder.bit
         held = self._shut & candidates if self._shut and agent.plain else 0
+        if self._holders and (holder := self._holders.get(agent.id)) is not None:
+            if enforced:  # They may come to miss some of their guarantees.
+                held |= candidates & ~holder.bit
+            candidates &= holder.bit
         if held:
             candidates &= ~held
         terms, refusals, quotas = self._terms, self._refusals, self._ledger.quotas

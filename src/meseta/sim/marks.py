@@ -16,6 +16,7 @@ from meseta.master import effects as mx
 from meseta.master import events as me
 from meseta.records import TaskReason, TaskState
 from meseta.sdk import events as sdk
+from meseta.sim.master_node import MasterNode
 from meseta.sim.node import Step
 
 Predicate = Callable[[Any], bool]
@@ -189,6 +190,8 @@ MARKS = (
 REFUSED = "late write of a former leader is refused"
 STUCK = "master gives its registry up"
 """What happens outside of machines."""
+HELD = "agent is held back for a large request"
+"""Counted with each step of such a master."""
 
 
 class Marks:
@@ -196,7 +199,7 @@ class Marks:
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {mark.name: 0 for mark in MARKS}
-        for corner in (REFUSED, STUCK):
+        for corner in (REFUSED, STUCK, HELD):
             self.counts[corner] = 0
         self._by_type: dict[type, list[Mark]] = {}
         for mark in MARKS:
@@ -204,6 +207,8 @@ class Marks:
 
     def observe(self, step: Step) -> None:
         """Look at one step."""
+        if isinstance(step.node, MasterNode) and step.node.allocator.holders:
+            self.counts[HELD] += 1
         for record in (step.event, *step.effects):
             for mark in self._by_type.get(type(record), ()):
                 if mark.predicate(record):
