@@ -17,12 +17,12 @@ NEVER_ASKED_FOR = {"Authenticate"}
 
 
 def performed(*modules: str) -> set[str]:
-    """The names of the effects in the tables that the functions `performers` of these modules return."""
+    """The names of the effects in the tables that functions named `…performers` of these modules return."""
     return {
         key.attr if isinstance(key, ast.Attribute) else key.id
         for module in modules
         for function in ast.walk(ast.parse((SOURCE / module).read_text()))
-        if isinstance(function, ast.FunctionDef) and function.name.strip("_") == "performers"
+        if isinstance(function, ast.FunctionDef) and function.name.endswith("performers")
         for table in ast.walk(function)
         if isinstance(table, ast.Dict)
         for key in table.keys
