@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from google.protobuf.message import EncodeError
-
 from meseta.errors import WireError
 from meseta.ids import AgentId, ExecutorId, FrameworkId, OfferId, OperationId, Pid, TaskId, is_uuid
 from meseta.master import events as e
@@ -339,22 +337,10 @@ def parse(kind: type[Any], body: bytes) -> Any:
         message = kind.FromString(body)
     except Exception as fault:
         raise WireError(f"not a {kind.DESCRIPTOR.full_name}: {fault}") from None
-    if not _is_complete(message):
+    if not message.IsInitialized():  # The encoder, which would be quicker, crashes on some hostile messages.
         missing = missing_fields(message)
         raise WireError(f"{kind.DESCRIPTOR.full_name} without required fields: {missing}")
     return message
-
-
-def _is_complete(message: Any) -> bool:
-    """Tell whether all required fields are set.
-
-    The encoder looks too, and is done with a large message in a third of the time of `IsInitialized`.
-    """
-    try:
-        message.SerializeToString()
-    except EncodeError:
-        return False
-    return True
 
 
 def _check_size(fault: str | None) -> None:
