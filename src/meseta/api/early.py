@@ -13,7 +13,9 @@ from meseta.api.messages import REPORT
 
 KEPT = frozenset({REPORT, "mesos.internal.RegisterSlaveMessage"})
 KEPT_BYTES_MAX = 256 * 1024 * 1024
-"""Of all bodies that are kept; what comes then is dropped, and its sender comes again."""
+"""Of all messages that are kept; what comes then is dropped, and its sender comes again."""
+OVERHEAD_BYTES = 512
+"""What a message costs beside its text: so many without a body are bounded, too."""
 
 Message = tuple[str, str, str, bytes]
 """Receiver, sender, name, body."""
@@ -31,16 +33,18 @@ class EarlyMessages:
         if name not in KEPT:
             return False
         self.forget(sender)
-        if len(body) <= self._bytes_left:
-            self._bytes_left -= len(body)
-            self._messages[sender] = (receiver, sender, name, body)
+        message = (receiver, sender, name, body)
+        cost = _cost(message)
+        if cost <= self._bytes_left:
+            self._bytes_left -= cost
+            self._messages[sender] = message
         return True
 
     def forget(self, sender: str) -> None:
         """Forget what a sender has said: it has said something newer."""
         known = self._messages.pop(sender, None)
         if known is not None:
-            self._bytes_left += len(known[-1])
+            self._bytes_left += _cost(known)
 
     def take(self, count: int) -> list[Message]:
         """Return up to `count` messages, the oldest first, and forget them."""
@@ -48,3 +52,7 @@ class EarlyMessages:
         for _, sender, _, _ in taken:
             self.forget(sender)
         return taken
+
+
+def _cost(message: Message) -> int:
+    return OVERHEAD_BYTES + sum(map(len, message))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meseta.api.early import EarlyMessages
+from meseta.api.early import OVERHEAD_BYTES, EarlyMessages
 from meseta.api.messages import REPORT
 
 REGISTER = "mesos.internal.RegisterSlaveMessage"
@@ -33,9 +33,20 @@ def test_what_is_newer_replaces_what_was_kept() -> None:
 
 
 def test_there_is_a_limit_to_what_is_kept() -> None:
-    early = EarlyMessages(bytes_max=10)
+    early = EarlyMessages(bytes_max=2 * OVERHEAD_BYTES)
     for port in (1, 2):
-        assert early.keep("master", f"slave(1)@h:{port}", REPORT, bytes(6))
+        assert early.keep("master", f"slave(1)@h:{port}", REPORT, bytes(OVERHEAD_BYTES // 2))
     assert [sender for _, sender, _, _ in early.take(5)] == ["slave(1)@h:1"]
-    assert early.keep("master", "slave(1)@h:3", REPORT, bytes(10))
+    assert early.keep("master", "slave(1)@h:3", REPORT, bytes(OVERHEAD_BYTES // 2))
     assert len(early.take(5)) == 1
+
+
+def test_messages_without_a_body_count_too() -> None:
+    """Whoever makes up senders must not fill the memory with empty messages, nor with long names."""
+    early = EarlyMessages(bytes_max=10 * OVERHEAD_BYTES)
+    for port in range(100):
+        early.keep("master", f"slave(1)@h:{port}", REPORT, b"")
+    assert len(early.take(100)) < 10
+    early.keep("master", "s" * 10 * OVERHEAD_BYTES, REPORT, b"")
+    early.keep("m" * 10 * OVERHEAD_BYTES, "slave(1)@h:1", REPORT, b"")
+    assert early.take(100) == []
