@@ -21,8 +21,9 @@ from meseta.sim.network import Network, ip_of
 from meseta.sim.node import Observer
 from meseta.sim.plan import Plan
 from meseta.sim.scheduler_node import SchedulerNode
+from meseta.sim.seats import Seat
 from meseta.sim.terms import SharedRegistry
-from meseta.sim.workload import Framework, Seat
+from meseta.sim.workload import Framework
 from meseta.sim.world import World
 
 MASTERS = ("10.0.0.1:5050", "10.0.0.2:5050", "10.0.0.3:5050")

@@ -15,7 +15,8 @@ from meseta.records import TaskState, is_terminal
 from meseta.sdk import session
 from meseta.sim.agent_node import AgentNode
 from meseta.sim.cluster import Cluster
-from meseta.sim.workload import Framework, Job
+from meseta.sim.jobs import Job
+from meseta.sim.workload import Framework
 
 Tasks = dict[tuple[FrameworkId, TaskId], str]
 """Names of states by task."""

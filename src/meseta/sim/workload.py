@@ -29,14 +29,15 @@ from meseta.records import (
     TaskGroupInfo,
     TaskInfo,
     TaskState,
-    is_terminal,
 )
 from meseta.resources import Resources
 from meseta.sdk import events as sdk
 from meseta.sim.containers import FOREVER_S, Program
 from meseta.sim.failures import SafetyViolation
+from meseta.sim.jobs import Job
 from meseta.sim.reserving import before_use, undo
 from meseta.sim.scheduler_node import SchedulerNode
+from meseta.sim.seats import Seat, StandbySeat
 from meseta.sim.temper import Temper
 from meseta.sim.world import World
 
@@ -47,39 +48,6 @@ REPLACED_S = 5.0
 """How long a scheduler that was replaced goes on, unless it notices by itself."""
 QUIET_REFUSE_S = 60.0
 """How long a framework that wants nothing refuses an offer, so that all others get their turn."""
-
-
-NEVER_RAN = {TaskState.TASK_LOST, TaskState.TASK_DROPPED}
-"""How agents say that a task is not there; they may do so in answer to several questions."""
-
-
-class Job:
-    """A task, as its framework remembers it."""
-
-    __slots__ = ("agent_id", "end", "framework_id", "id", "state")
-
-    def __init__(self, id: TaskId, framework_id: FrameworkId, agent_id: AgentId) -> None:
-        self.id = id
-        self.framework_id = framework_id
-        self.agent_id = agent_id
-        self.state = TaskState.TASK_STAGING
-        self.end: TaskState | None = None
-        """The end that its agent has reported; the master's word on an end may still be corrected."""
-
-    @property
-    def over(self) -> bool:
-        """Tell whether the framework has seen it end."""
-        return is_terminal(self.state)
-
-    def note(self, update: StatusUpdate) -> None:
-        """Take a status over."""
-        state = update.status.state
-        if self.end is None:
-            self.state = state
-        if update.uuid is not None and is_terminal(state):
-            if self.end not in (None, state) and not {self.end, state} <= NEVER_RAN:
-                raise SafetyViolation(f"task {self.id} ended twice: {self.end} and {state}")
-            self.end = state
 
 
 class Framework:
@@ -449,62 +417,3 @@ class Framework:
     def _if_alive(self, life: int, action: Callable[[], None]) -> None:
         if life == self.lives:
             action()
-
-
-class Seat:
-    """What one process tells its framework, which listens only to its newest."""
-
-    def __init__(self, framework: Framework, life: int) -> None:
-        self._framework = framework
-        self._life = life
-
-    @property
-    def _is_taken(self) -> bool:
-        return self._framework.lives == self._life
-
-    def on_subscribed(self, framework_id: FrameworkId, again: bool) -> None:
-        """See `Application`."""
-        if self._is_taken:
-            self._framework.on_subscribed(framework_id)
-
-    def on_disconnected(self) -> None:
-        """See `Application`."""
-        if self._is_taken:
-            self._framework.on_disconnected()
-
-    def on_event(self, payload: Any, token: sdk.Token | None) -> None:
-        """See `Application`."""
-        if self._is_taken:
-            self._framework.on_event(payload, token)
-
-    def on_concluded(self, outcome: sdk.ConcludeCall) -> None:
-        """See `Application`."""
-        if self._is_taken:
-            self._framework.on_concluded(outcome)
-
-    def on_stopped(self, fault: str | None) -> None:
-        """See `Application`."""
-        if self._is_taken:
-            self._framework.on_stopped(fault)
-
-
-class StandbySeat(Seat):
-    """The same for a process that stands by: it has no life until it is subscribed."""
-
-    def __init__(self, framework: Framework) -> None:
-        super().__init__(framework, life=0)
-
-    def on_subscribed(self, framework_id: FrameworkId, again: bool) -> None:
-        """Take the framework over, the first time."""
-        takes_over = not self._life
-        if takes_over:
-            self._life = self._framework.take_over()
-        super().on_subscribed(framework_id, again)
-        if takes_over:
-            self._framework.say_demand()  # It may want something else than when it began to wait.
-
-    def on_stopped(self, fault: str | None) -> None:
-        """A framework that has ended needs no standby."""
-        if not self._life:
-            self._framework.standby = None
-        super().on_stopped(fault)
