@@ -14,6 +14,8 @@ from meseta.allocator import verdict
 from meseta.master import events as master_events
 from meseta.master import master
 from meseta.master.frameworks import on_subscribe_requested
+from meseta.master.registry import Mutation, Reactivate
+from meseta.sim.disk import Registry
 from meseta.sim.failures import Crash, LivenessViolation, SafetyViolation, SimulationFailure
 from meseta.sim.plan import calm_plan
 from meseta.sim.simulation import Simulation
@@ -115,6 +117,20 @@ def test_tasks_that_run_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(agent.HANDLERS, agent_events.RunTaskReceived, repeat)
     found = failure()
     assert isinstance(found, SafetyViolation)
+
+
+def test_a_registry_that_loses_a_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(self: Registry, mutation: Mutation) -> None:
+        if not isinstance(mutation, Reactivate):
+            apply(self, mutation)
+
+    apply = Registry.apply
+    plan = replace(calm_plan(1, agents=2, frameworks=1, duration_s=20.0), upkeep_s=2.0)
+    assert Simulation(plan, Trace(on=False)).run().failure is None
+    monkeypatch.setattr(Registry, "apply", write)
+    found = Simulation(plan, Trace(on=False)).run().failure
+    assert isinstance(found, LivenessViolation)
+    assert "the registry holds deactivated agents" in str(found)
 
 
 def test_an_offer_that_its_framework_does_not_want(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,6 +38,7 @@ def missing(cluster: Cluster) -> list[str]:
         *_job_faults(cluster, state),
         *_offer_faults(cluster, state),
         *_quota_faults(cluster, state),
+        *_registry_faults(cluster, state),
     ]
 
 
@@ -150,9 +151,24 @@ def _offer_faults(cluster: Cluster, state: State) -> Iterator[str]:
 
 
 def _quota_faults(cluster: Cluster, state: State) -> Iterator[str]:
-    """The operator has taken all quotas away, and the registry holds what counts."""
+    """The operator has taken all quotas away."""
+    if quotas := {*state.quotas, *cluster.registry.held.quotas}:
+        yield f"{', '.join(sorted(quotas))} have quota still"
+
+
+def _registry_faults(cluster: Cluster, state: State) -> Iterator[str]:
+    """The next master would know what this one knows."""
     held = cluster.registry.held
-    if state.quotas or held.quotas:
-        yield f"{', '.join(sorted({*state.quotas, *held.quotas}))} have quota still"
-    if held.weights and held.weights != state.weights:
-        yield f"weights are {state.weights}, and the registry holds {held.weights}"
+    admitted = {id: agent.info for id, agent in state.agents.items()}
+    if awaited := {*state.recovered_agents, *state.pending}:
+        yield f"the master waits for {awaited}"
+    for what, there, here in (
+        ("agents", held.agents, admitted),
+        ("unreachable agents", held.unreachable, state.unreachable_agents),
+        ("gone agents", held.gone, state.gone_agents),
+        ("deactivated agents", held.deactivated, state.wishes.deactivated),
+        ("maintenance", held.schedule, state.wishes.schedule),
+        ("weights", held.weights or state.weights, state.weights),
+    ):
+        if there != here:
+            yield f"the registry holds {what} {there}, and the master {here}"
