@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 from meseta.agent import effects as ax
 from meseta.agent import events as ae
 from meseta.election import events as ee
+from meseta.ids import MasterId
 from meseta.master import effects as mx
 from meseta.master import events as me
+from meseta.master.state import State
 from meseta.records import TaskReason, TaskState
 from meseta.sdk import events as sdk
 from meseta.sim.master_node import MasterNode
@@ -118,6 +120,7 @@ MARKS = (
     Mark("gone agent is refused", mx.Log, _logs("it is marked gone")),
     Mark("agent of a machine that is down is refused", mx.Log, _logs("is DOWN")),
     Mark("framework is asked to leave an agent", mx.SendToFramework, _sent(mx.InverseOffered)),
+    Mark("framework need not leave an agent any more", mx.SendToFramework, _sent(mx.InverseRescinded)),
     # tasks
     Mark("task is lost with its agent", mx.SendToFramework, _told(TaskReason.REASON_AGENT_REMOVED)),
     Mark("task is lost with a connection", mx.SendToFramework, _told(TaskReason.REASON_AGENT_DISCONNECTED)),
@@ -190,8 +193,10 @@ MARKS = (
 REFUSED = "late write of a former leader is refused"
 STUCK = "master gives its registry up"
 """What happens outside of machines."""
+CANCELLED = "agent is back before it is given up"
 HELD = "agent is held back for a large request"
-"""Counted with each step of such a master."""
+"""The last is counted with each step of such a master."""
+REMOVALS_CANCELLED = "master/slave_unreachable_canceled"
 
 
 class Marks:
@@ -199,17 +204,25 @@ class Marks:
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {mark.name: 0 for mark in MARKS}
-        for corner in (REFUSED, STUCK, HELD):
+        for corner in (REFUSED, STUCK, CANCELLED, HELD):
             self.counts[corner] = 0
+        self._cancelled: dict[MasterId, int] = {}
         self._by_type: dict[type, list[Mark]] = {}
         for mark in MARKS:
             self._by_type.setdefault(mark.type, []).append(mark)
 
     def observe(self, step: Step) -> None:
         """Look at one step."""
-        if isinstance(step.node, MasterNode) and step.node.allocator.holders:
-            self.counts[HELD] += 1
+        if isinstance(step.node, MasterNode) and step.node.machine is not None:
+            self._look_at(step.node.machine.state)
+            self.counts[HELD] += bool(step.node.allocator.holders)
         for record in (step.event, *step.effects):
             for mark in self._by_type.get(type(record), ()):
                 if mark.predicate(record):
                     self.counts[mark.name] += 1
+
+    def _look_at(self, state: State) -> None:
+        """Count what a master says only by its own counters, from which each of its lives begins anew."""
+        cancelled = state.counters[REMOVALS_CANCELLED]
+        self.counts[CANCELLED] += cancelled - self._cancelled.get(state.config.id, 0)
+        self._cancelled[state.config.id] = cancelled

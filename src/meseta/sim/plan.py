@@ -151,7 +151,8 @@ def swarm_plan(
         ),
         masters=later.choice([1, 3]) if masters is None else masters,
         session_s=later.choice([1.0, 3.0, 8.0]),
-        master=_master_settings(chance),
+        master=_master_settings(chance)
+        | {"agent_removal_interval_s": random.Random(f"{seed}/plan/removals").choice([None, None, 1.0, 6.0])},
         allocator={
             "recovery_window_s": chance.choice([0.0, 0.005, 0.5]),
             "recovery_timeout_s": 20.0,
