@@ -3,7 +3,8 @@
     write ──▶ queue ──the whole queue, in one thread──▶ disk ──▶ on_stored(ticket), for each with a ticket
                 ▲ what comes meanwhile is the next batch
 
-Writes take effect in the order in which they were asked for, so one thread does them all. When the disk
+Writes take effect in the order in which they were asked for, so one thread does them all. Records that follow
+each other in one log are one write: an acknowledgement and the update behind it, above all. When the disk
 refuses (it is full, say), nothing is lost or reordered: the same write is tried again every second and
 everything behind it waits; updates that are not stored are not sent.
 
@@ -20,7 +21,7 @@ import os
 import shutil
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import NamedTuple, TypeVar
 
@@ -154,7 +155,7 @@ class Checkpointer:
         for _ in range(min(written.done, len(self._queue))):
             effect = self._queue.popleft()
             if isinstance(effect, _Then):
-                effect.action()
+                self._do(effect)
             elif isinstance(effect, Checkpoint) and effect.ticket is not None:
                 self._on_stored(effect.ticket)
         if written.error is not None:
@@ -164,6 +165,12 @@ class Checkpointer:
             self._submit()
         else:
             self._rest()
+
+    def _do(self, then: _Then) -> None:
+        try:
+            then.action()
+        except Exception as bug:
+            self._on_bug(bug)
 
     def _rest(self) -> None:
         self._is_submitted = False
@@ -177,23 +184,27 @@ class Checkpointer:
             self._loop.call_soon_threadsafe(callback, result)
 
     def _write_batch(self, batch: list[_Work]) -> _Written:
-        for index, effect in enumerate(batch):
+        done = 0
+        for step in _steps(batch):
             try:
-                if isinstance(effect, RemovePath):
-                    self._rename_away(effect.path)
-                elif isinstance(effect, Checkpoint):
-                    self._write(effect)
+                self._take(step)
             except OSError as error:
-                return _Written(index, error)
+                return _Written(done, error)
             except Exception as bug:
                 self._tell(self._on_bug, bug)
-                return _Written(index, None)
-        return _Written(len(batch), None)
+                return _Written(done, None)
+            done += len(step)
+        return _Written(done, None)
 
-    def _write(self, effect: Checkpoint) -> None:
+    def _take(self, step: list[_Work]) -> None:
+        first = step[0]
+        if isinstance(first, RemovePath):
+            self._rename_away(first.path)
+        elif isinstance(first, Checkpoint):
+            self._write(first, b"".join(_content(each) for each in step if isinstance(each, Checkpoint)))
+
+    def _write(self, effect: Checkpoint, data: bytes) -> None:
         path = f"{self._work_dir}/{effect.path}"
-        content = checkpoint_records(effect.record)
-        data = content.encode() if isinstance(content, str) else b"".join(map(frame, content))
         try:
             self._put(path, data, effect)
         except FileNotFoundError:
@@ -219,6 +230,33 @@ class Checkpointer:
 
     def _delete(self, place: str) -> None:
         self._remover.do(lambda: shutil.rmtree(place, ignore_errors=True))
+
+
+def _steps(batch: list[_Work]) -> Iterator[list[_Work]]:
+    """Cut a batch into what is done at once: records that follow each other in one log, or one thing."""
+    step: list[_Work] = []
+    for effect in batch:
+        if step and not _continues(step[-1], effect):
+            yield step
+            step = []
+        step.append(effect)
+    if step:
+        yield step
+
+
+def _continues(before: _Work, effect: _Work) -> bool:
+    return (
+        isinstance(effect, Checkpoint)
+        and isinstance(effect.record, UpdateCheckpoint)
+        and isinstance(before, Checkpoint)
+        and isinstance(before.record, UpdateCheckpoint)
+        and before.path == effect.path
+    )
+
+
+def _content(effect: Checkpoint) -> bytes:
+    content = checkpoint_records(effect.record)
+    return content.encode() if isinstance(content, str) else b"".join(map(frame, content))
 
 
 def _make_directory(directory: str) -> None:

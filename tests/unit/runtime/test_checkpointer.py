@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from meseta.agent.effects import Checkpoint, RemovePath, TextCheckpoint, UpdateCheckpoint
-from meseta.runtime import checkpointer
+from meseta.runtime import checkpointer, checkpoints
 from meseta.runtime.checkpointer import Checkpointer, CheckpointerError
 from meseta.runtime.checkpoints import split_records
 
@@ -125,3 +125,63 @@ def test_what_is_to_follow_waits_for_what_was_asked_for_before(tmp_path: Path) -
         assert stored == [0, 1, 2, 3]
 
     check(tmp_path, body)
+
+
+def test_records_that_follow_each_other_in_a_log_are_one_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    appended: list[tuple[str, int]] = []
+
+    def append(path: str, data: bytes, flags: int = 0) -> None:
+        appended.append((path.rpartition("/")[2], len(split_records(data, path).records)))
+        checkpoints.append(path, data, flags)
+
+    monkeypatch.setattr(checkpointer, "append", append)
+    (tmp_path / RUN).mkdir(parents=True)
+
+    async def body(this: Checkpointer, stored: list[int]) -> None:
+        for ticket, name in enumerate(("a", "a", "b", "a", "a", "a")):
+            this.write(acknowledgement(f"{RUN}/{name}", ticket))
+            if ticket == 4:
+                this.after(lambda: stored.append(-1))
+        await this.flush()
+        assert appended == [("a", 2), ("b", 1), ("a", 2), ("a", 1)]
+        assert stored == [0, 1, 2, 3, 4, -1, 5]
+
+    check(tmp_path, body)
+
+
+def test_records_that_a_full_disk_does_not_take_are_tried_again_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpointer, "RETRY_S", 0.01)
+    path = f"{RUN}/task.updates"
+    (tmp_path / RUN).mkdir(parents=True)
+    write, calls = os.write, iter(range(100))
+    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:30] if next(calls) < 2 else data))
+
+    async def body(this: Checkpointer, stored: list[int]) -> None:
+        for ticket in range(3):
+            this.write(acknowledgement(path, ticket))
+        await this.flush()
+        assert stored == [0, 1, 2]
+
+    check(tmp_path, body)
+    assert len(split_records((tmp_path / path).read_bytes(), path).records) == 3
+
+
+def test_what_fails_in_its_turn_is_told_as_a_bug_and_holds_nothing_up(tmp_path: Path) -> None:
+    async def body() -> None:
+        stored: list[int] = []
+        bugs: list[BaseException] = []
+        this = Checkpointer(str(tmp_path), stored.append, bugs.append)
+        this.write(text("a"))
+        this.after(lambda: stored[7])  # type: ignore[arg-type]
+        this.write(text("b", ticket=1))
+        async with asyncio.timeout(20):
+            await this.flush()
+        this.close()
+        assert stored == [1]
+        assert [type(bug) for bug in bugs] == [IndexError]
+
+    asyncio.run(body())
