@@ -61,8 +61,15 @@ def drain_state(cluster: Cluster) -> str | None:
 
 
 def pid_of_task(directory: Path) -> int:
-    (found,) = directory.glob("a1/work/slaves/*/frameworks/*/executors/*/runs/*-*/pid")
-    return int(found.read_text())
+    """The process of the task, which may run for a moment before it has told its pid."""
+
+    def told() -> list[str]:
+        found = directory.glob("a1/work/slaves/*/frameworks/*/executors/*/runs/*-*/pid")
+        return [text for path in found if (text := path.read_text().strip())]
+
+    wait_for(told, "the task to tell its pid")
+    (pid,) = told()
+    return int(pid)
 
 
 def is_alive(pid: int) -> bool:
