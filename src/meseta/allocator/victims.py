@@ -20,9 +20,8 @@ from typing import Protocol
 
 import msgspec
 
+from meseta.allocator.amounts import Amounts, Sums, add, exceeds, less, take
 from meseta.ids import AgentId, FrameworkId, TaskId
-
-Amounts = Mapping[str, int]
 
 
 class Runner(msgspec.Struct, frozen=True, gc=False):
@@ -67,59 +66,57 @@ def least_work(shortage: Shortage, runners: Sequence[Runner]) -> list[Runner]:
 
 def fault_of(shortage: Shortage, victims: Collection[Runner], runners: Collection[Runner]) -> str | None:
     """Say what is wrong with what a policy returned, if anything is."""
-    offered = {(one.framework_id, one.task_id) for one in runners}
-    chosen = [(one.framework_id, one.task_id) for one in victims]
-    if len(set(chosen)) < len(chosen) or not offered.issuperset(chosen):
+    chosen = [_key(one) for one in victims]
+    if len(set(chosen)) < len(chosen) or not set(map(_key, runners)).issuperset(chosen):
         return "it chose a task twice, or one that it was not given"
-    if victims and _lacks(shortage.missing, victims):
+    if victims and exceeds(shortage.missing, _brought_by(victims), missing=0):
         return "what it chose does not cover what is missing"
-    spare = {role: dict(amounts) for role, amounts in shortage.spare.items()}
-    if not all(_take(spare, one) for one in victims):
+    spare = _copy(shortage.spare)
+    if not all(take(spare.get(one.role, {}), one.amounts) for one in victims):
         return "what it chose takes a role below its guarantee"
     return None
 
 
+def needed_of(missing: Amounts, runners: Sequence[Runner]) -> list[Runner]:
+    """Return the runners without those that are needless for what is missing: the first ones are let go."""
+    surplus = less(_brought_by(runners), missing)
+    bounds = {name: surplus.get(name, 0) for name in missing}
+    return [one for one in runners if not take(bounds, one.amounts)]
+
+
 def _cover(shortage: Shortage, runners: Iterable[Runner]) -> list[Runner]:
     """Return victims among these that are enough, none of them needless; [] if there are none."""
-    left = dict(shortage.missing)
-    spare = {role: dict(amounts) for role, amounts in shortage.spare.items()}
+    left = less(shortage.missing, {})
+    spare = _copy(shortage.spare)
     cover: list[Runner] = []
     for runner in sorted(runners, key=lambda one: _price(shortage, one)):
-        if not any(left.values()):
+        if not left:
             break
-        if _use(left, runner) > 0 and _take(spare, runner):
+        if _use(left, runner) > 0 and take(spare.get(runner.role, {}), runner.amounts):
             cover.append(runner)
-            left = _less(left, runner)
-    return [] if any(left.values()) else _without_needless(shortage, cover)
+            left = less(left, runner.amounts)
+    return [] if left else _without_needless(shortage, cover)
 
 
 def _without_needless(shortage: Shortage, cover: list[Runner]) -> list[Runner]:
-    for runner in sorted(cover, key=lambda one: -_work(shortage, one)):
-        rest = [one for one in cover if one is not runner]
-        if not _lacks(shortage.missing, rest):
-            cover = rest
-    return cover
+    by_work = sorted(cover, key=lambda one: -_work(shortage, one))
+    needed = set(map(_key, needed_of(shortage.missing, by_work)))
+    return [one for one in cover if _key(one) in needed]
 
 
-def _lacks(missing: Amounts, victims: Iterable[Runner]) -> bool:
-    left = dict(missing)
-    for victim in victims:
-        left = _less(left, victim)
-    return any(left.values())
+def _key(runner: Runner) -> tuple[FrameworkId, TaskId]:
+    return runner.framework_id, runner.task_id
 
 
-def _less(left: Amounts, victim: Runner) -> dict[str, int]:
-    return {name: max(0, amount - victim.amounts.get(name, 0)) for name, amount in left.items()}
+def _copy(spare: Mapping[str, Amounts]) -> dict[str, Sums]:
+    return {role: dict(amounts) for role, amounts in spare.items()}
 
 
-def _take(spare: dict[str, dict[str, int]], runner: Runner) -> bool:
-    """Take the task's resources from what its role may lose; False, and nothing taken, if it may not."""
-    bounds = spare.get(runner.role, {})
-    if any(runner.amounts.get(name, 0) > amount for name, amount in bounds.items()):
-        return False
-    for name in bounds:
-        bounds[name] -= runner.amounts.get(name, 0)
-    return True
+def _brought_by(runners: Iterable[Runner]) -> Sums:
+    brought: Sums = {}
+    for one in runners:
+        add(brought, one.amounts)
+    return brought
 
 
 def _use(missing: Amounts, runner: Runner) -> float:

@@ -13,7 +13,7 @@ and a role that misses something at two checks in a row is helped:
     the rest                 ──▶ the policy chooses victims of roles above their guarantees
           victims' frameworks are told, and have the grace period to end them, or to end others
                nothing missing any more ──▶ withdrawn; the frameworks are told
-               the grace period is over ──▶ the victims are killed
+               the grace period is over ──▶ those are killed that still bring what is missing
                     all of them have ended ──▶ the round is over; the role is short no more, or begins anew
 
 What is freed goes to the role by itself: an allocator serves roles that miss some of their guarantees first.
@@ -30,23 +30,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from meseta.allocator.amounts import Amounts, Sums, add, amounts_text, exceeds, less, subtract, take
 from meseta.allocator.quota import contested, top_of
-from meseta.allocator.victims import Runner, Shortage, fault_of
+from meseta.allocator.victims import Runner, Shortage, fault_of, needed_of
 from meseta.ids import AgentId, ExecutorId, FrameworkId, TaskId
 from meseta.master.config import RevocationTerms
 from meseta.master.demand import demand_by_role
 from meseta.master.effects import KillTask, Revoked
-from meseta.master.quota_validation import amounts_text
 from meseta.master.rescinding import rescind_offers
 from meseta.master.state import AgentState, Executor, FrameworkState, Offer, Round, State, Task
-from meseta.master.sums import Amounts, RoleSums, role_sums, users_on_agent
+from meseta.master.sums import RoleSums, role_sums, users_on_agent
 from meseta.records import ExecutorType
 from meseta.resources import EMPTY, Resources
 
 NOTHING = RoleSums()
-Spare = dict[str, dict[str, int]]
+Spare = dict[str, Sums]
 """By top-level role, and by name of what is guaranteed to it: what it may lose."""
 
+HELPED_MAX = 8
+"""Roles that are helped at one check; the others have their turns at the next ones."""
 PARTS = (1, 2, 4, 8)
 """What is tried of what a role misses, as divisors."""
 
@@ -73,50 +75,51 @@ def on_revocation_check_due(state: State, key: None, now: float) -> None:
             _withdraw(state, role)
     lasting = [role for role in missing if role in rounds.short and role not in rounds.by_role]
     rounds.short = frozenset(missing)
-    for role in lasting:
-        _help(state, role, missing[role], now)
+    if lasting:
+        _help(state, {role: missing[role] for role in rounds.turns(lasting, HELPED_MAX)}, now)
 
 
 # What is missing ----------------------------------------------------------------------------------------
 
 
-def _missing(state: State) -> dict[str, Amounts]:
+def _missing(state: State) -> dict[str, Sums]:
     """Return by role what it needs of its guarantee and what is not free; roles share what is free."""
     needed = demand_by_role(state) if not state.recovered_agents else {}
     needy = [role for role in sorted(needed) if role in state.quotas and state.quotas[role].guarantees]
     if not needy:
         return {}
     sums, free = role_sums(state), _free(state)
-    missing: dict[str, Amounts] = {}
+    missing: dict[str, Sums] = {}
     for role in needy:
         short = _short(state.quotas[role].guarantees, needed[role], sums.get(role, NOTHING))
-        if left := _less(short, free):
+        if left := less(short, free):
             missing[role] = left
-        free = _less(free, short)
+        free = less(free, short)
     return missing
 
 
-def _short(guarantees: Mapping[str, int], needed: Amounts, sums: RoleSums) -> Amounts:
-    consumed, offered = _consumed(sums), contested(sums.offered)
-    short = {
-        name: min(guarantee - consumed.get(name, 0), needed.get(name, 0)) - offered.get(name, 0)
-        for name, guarantee in guarantees.items()
-    }
-    return {name: amount for name, amount in short.items() if amount > 0}
+def _short(guarantees: Amounts, needed: Amounts, sums: RoleSums) -> Sums:
+    unmet = less(guarantees, _consumed(sums))
+    wanted = {name: min(amount, needed.get(name, 0)) for name, amount in unmet.items()}
+    return less(wanted, contested(sums.offered))
 
 
-def _consumed(sums: RoleSums) -> Mapping[str, int]:
+def _consumed(sums: RoleSums) -> Amounts:
     return sums.consumed.nonrevocable().quantities()
 
 
-def _free(state: State) -> Amounts:
+def _free(state: State) -> Sums:
     """Return what nobody uses and nobody is offered."""
-    free: Amounts = {}
+    free: Sums = {}
     for agent in _usable(state):
         used = sum((holder.resources for holder in users_on_agent(agent)), EMPTY)
         offered = sum((offer.resources for offer in agent.offers.values()), EMPTY)
-        _add(free, contested(agent.total.subtract(used + offered)))
+        add(free, contested(agent.total.subtract(used + offered)))
     return free
+
+
+def _total(state: State) -> Amounts:
+    return contested(sum((agent.total for agent in _usable(state)), EMPTY))
 
 
 def _usable(state: State) -> Iterator[AgentState]:
@@ -126,30 +129,46 @@ def _usable(state: State) -> Iterator[AgentState]:
 # Help ---------------------------------------------------------------------------------------------------
 
 
-def _help(state: State, role: str, missing: Amounts, now: float) -> None:
-    """Make free what a role misses: of offers first, then of tasks."""
+def _help(state: State, missing: Mapping[str, Sums], now: float) -> None:
+    """Make free what roles miss: of offers first, then of tasks."""
     sums = role_sums(state)
-    bring: list[Offer] = []
+    left = _rescind(state, missing, sums, now)
+    units = _units(state, _candidates(state), now) if left else []
+    for role, amounts in left.items():
+        _choose(state, role, amounts, sums, units, now)
+
+
+def _rescind(
+    state: State, missing: Mapping[str, Sums], sums: Mapping[str, RoleSums], now: float
+) -> dict[str, Sums]:
+    """Take back offers that bring what roles miss; return what they miss then."""
     spare = _spare(state, sums, now, with_offers=True)
-    left = missing
-    for offer in [offer for agent in _usable(state) for offer in agent.offers.values()]:
-        whose, brought = top_of(offer.role), contested(offer.resources)
-        if whose != role and left != (less := _less(left, brought)) and _take(spare, whose, brought):
-            bring.append(offer)
-            left = less
-    rescind_offers(state, bring, now)
-    if left:
-        _choose(state, role, left, sums, now)
+    offers = [offer for agent in _usable(state) for offer in agent.offers.values()]
+    left: dict[str, Sums] = {}
+    for role, amounts in missing.items():
+        bring: list[Offer] = []
+        for offer in offers:
+            whose, brought = top_of(offer.role), contested(offer.resources)
+            rest = less(amounts, brought)
+            if whose != role and rest != amounts and take(spare.get(whose, {}), brought):
+                bring.append(offer)
+                amounts = rest
+        rescind_offers(state, bring, now)
+        offers = [offer for offer in offers if offer.id in state.offers]
+        if amounts:
+            left[role] = amounts
+    return left
 
 
-def _choose(state: State, role: str, missing: Amounts, sums: Mapping[str, RoleSums], now: float) -> None:
+def _choose(
+    state: State, role: str, missing: Amounts, sums: Mapping[str, RoleSums], units: list[Unit], now: float
+) -> None:
     """Have victims chosen for what a role misses, and begin its round."""
     terms = state.config.revocation
     assert terms is not None
-    total = contested(sum((agent.total for agent in _usable(state)), EMPTY))
-    units = _units(state, _candidates(state, role), now)
-    runners = [unit.runner for unit in units]
-    victims = set(map(id, _ask(state, terms, Shortage(missing, total, _spare(state, sums, now)), runners)))
+    units = [unit for unit in units if unit.runner.role != role and not _is_leaving(state, unit)]
+    shortage = Shortage(missing, _total(state), _spare(state, sums, now))
+    victims = set(map(id, _ask(state, terms, shortage, [unit.runner for unit in units])))
     chosen = [task for unit in units if id(unit.runner) in victims for task in unit.tasks]
     if not chosen:
         return
@@ -168,8 +187,11 @@ def _ask(state: State, terms: RevocationTerms, shortage: Shortage, runners: list
 
     What cannot be had as a whole is had in part, since a guarantee is a sum.
     """
+    most = _most(runners, shortage.spare)
     for part in PARTS:
         missing = {name: -(-amount // part) for name, amount in shortage.missing.items()}
+        if exceeds(missing, most, missing=0):
+            continue  # Nobody can choose so much, and to find that out takes a policy long.
         wanted = Shortage(missing, shortage.total, shortage.spare)
         try:
             victims = list(terms.policy(wanted, runners))
@@ -185,6 +207,18 @@ def _ask(state: State, terms: RevocationTerms, shortage: Shortage, runners: list
     return []
 
 
+def _most(runners: Iterable[Runner], spare: Mapping[str, Amounts]) -> Sums:
+    """Return a bound on what runners can bring without a role getting below its guarantee."""
+    by_role: dict[str, Sums] = {}
+    for runner in runners:
+        add(by_role.setdefault(runner.role, {}), runner.amounts)
+    most: Sums = {}
+    for role, amounts in by_role.items():
+        bounds = spare.get(role, {})
+        add(most, {name: min(amount, bounds.get(name, amount)) for name, amount in amounts.items()})
+    return most
+
+
 def _spare(
     state: State,
     sums: Mapping[str, RoleSums],
@@ -195,27 +229,18 @@ def _spare(
 ) -> Spare:
     """Return what each role with a guarantee has above it, less what is to end for roles (`but_for` one)."""
     victims = state.revocations.victims
-    leaving = [task for task in _victims(state) if victims[task.framework_id, task.task_id] != but_for]
     spare: Spare = {}
     for role, quota in state.quotas.items():
         mine = sums.get(role, NOTHING)
         has = dict(_consumed(mine))
         if with_offers:
-            _add(has, contested(mine.offered))
+            add(has, contested(mine.offered))
         spare[role] = {name: has.get(name, 0) - amount for name, amount in quota.guarantees.items()}
+    leaving = [task for task in _victims(state) if victims[task.framework_id, task.task_id] != but_for]
     for unit in _units(state, leaving, now):
-        _take(spare, unit.runner.role, unit.runner.amounts, force=True)
+        bounds = spare.get(unit.runner.role, {})
+        subtract(bounds, {name: unit.runner.amounts.get(name, 0) for name in bounds})
     return {role: {name: max(0, amount) for name, amount in left.items()} for role, left in spare.items()}
-
-
-def _take(spare: Spare, role: str, amounts: Mapping[str, int], *, force: bool = False) -> bool:
-    """Take amounts from what a top-level role may lose, unless that is too little."""
-    bounds = spare.get(role, {})
-    if not force and any(amounts.get(name, 0) > amount for name, amount in bounds.items()):
-        return False
-    for name in bounds:
-        bounds[name] -= amounts.get(name, 0)
-    return True
 
 
 # Units --------------------------------------------------------------------------------------------------
@@ -228,14 +253,17 @@ class Unit(NamedTuple):
     tasks: list[Task]
 
 
-def _candidates(state: State, role: str) -> Iterator[Task]:
-    """Yield the tasks that may be ended for a role."""
+def _candidates(state: State) -> Iterator[Task]:
+    """Yield the tasks whose end would make something free."""
     for agent in _usable(state):
-        for framework_id, tasks in agent.tasks.items():
-            for task in tasks.values():
-                known = (framework_id, task.task_id) in state.revocations.victims
-                if task.holds_resources and top_of(task.role) != role and not known:
-                    yield task
+        for tasks in agent.tasks.values():
+            yield from (task for task in tasks.values() if task.holds_resources)
+
+
+def _is_leaving(state: State, unit: Unit) -> bool:
+    """Tell whether a unit is to end already."""
+    victims = state.revocations.victims
+    return any((task.framework_id, task.task_id) in victims for task in unit.tasks)
 
 
 def _units(state: State, tasks: Iterable[Task], now: float) -> list[Unit]:
@@ -279,20 +307,28 @@ def _running_s(state: State, task: Task, now: float) -> float:
 
 
 def on_revocation_due(state: State, role: str, now: float) -> None:
-    """Kill the victims that still run, if the role still misses something."""
+    """Kill the victims that still run, as far as the role still misses what they bring."""
     round = state.revocations.by_role.get(role)
     if round is None:
         return
-    if role not in _missing(state):
+    missing = _missing(state).get(role)
+    if missing is None:
         _withdraw(state, role)
         return
     round.killed = True
     spare = _spare(state, role_sums(state), now, but_for=role)
-    for unit in _units(state, _running(state, role), now):
-        if _take(spare, unit.runner.role, unit.runner.amounts):
-            _kill(state, role, unit.tasks)
-        else:  # By now its role needs it for its own guarantee.
-            _spare_tasks(state, role, unit.tasks)
+    units = _units(state, _running(state, role), now)
+    able = [unit.runner for unit in units if _may_end(state, unit.runner, spare)]
+    able.sort(key=lambda runner: -runner.running_s)  # The longest work goes on first.
+    needed = set(map(id, needed_of(missing, able)))
+    _kill(state, role, [task for unit in units if id(unit.runner) in needed for task in unit.tasks])
+    _let_go(state, role, [task for unit in units if id(unit.runner) not in needed for task in unit.tasks])
+
+
+def _may_end(state: State, victim: Runner, spare: Spare) -> bool:
+    """Tell whether a victim's end still helps, and its role can do without it; take it off what is spare."""
+    is_offered = state.agents[victim.agent_id].deactivation is None  # Or will be, when the agent is back.
+    return is_offered and take(spare.get(victim.role, {}), victim.amounts)
 
 
 def _kill(state: State, role: str, tasks: Iterable[Task]) -> None:
@@ -305,7 +341,7 @@ def _kill(state: State, role: str, tasks: Iterable[Task]) -> None:
             state.tell_agent(agent, KillTask(task.framework_id, task.task_id))
 
 
-def _spare_tasks(state: State, role: str, tasks: Iterable[Task]) -> None:
+def _let_go(state: State, role: str, tasks: Iterable[Task]) -> None:
     """Let tasks run on of which their frameworks had been told that they are to end."""
     for task in tasks:
         state.revocations.victims.pop((task.framework_id, task.task_id))
@@ -353,13 +389,3 @@ def _running(state: State, role: str) -> list[Task]:
     """Return the tasks that are to end for a role and have not."""
     victims = state.revocations.victims
     return [task for task in _victims(state) if victims[task.framework_id, task.task_id] == role]
-
-
-def _less(amounts: Mapping[str, int], taken: Mapping[str, int]) -> Amounts:
-    left = {name: amount - taken.get(name, 0) for name, amount in amounts.items()}
-    return {name: amount for name, amount in left.items() if amount > 0}
-
-
-def _add(sums: Amounts, amounts: Mapping[str, int]) -> None:
-    for name, amount in amounts.items():
-        sums[name] = sums.get(name, 0) + amount

@@ -418,6 +418,13 @@ class Revocations:
         self.by_role: dict[str, Round] = {}
         self.victims: dict[tuple[FrameworkId, TaskId], str] = {}
         """For which role a task is to end, until it is forgotten or its round is over."""
+        self._helped_last = ""
+
+    def turns(self, roles: Iterable[str], at_most: int) -> list[str]:
+        """Return those of some roles whose turn it is to be helped; the others have theirs after them."""
+        in_turn = sorted(roles, key=lambda role: (role <= self._helped_last, role))[:at_most]
+        self._helped_last = in_turn[-1]
+        return in_turn
 
     def begin(self, role: str, round: Round, tasks: Iterable[Task]) -> None:
         """Begin a role's round."""

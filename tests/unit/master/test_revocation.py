@@ -212,7 +212,7 @@ def test_victims_are_spared_whose_role_needs_them_by_then() -> None:
     done = play.run(30.0)
     spared = told(done, GREEDY, effects.Revoked)
     assert len(story.kills(done)) == 2
-    assert [len(notice.task_ids) for notice in spared] == [1, 1]
+    assert [len(notice.task_ids) for notice in spared] == [2]
 
 
 def test_offers_of_others_are_taken_back_first() -> None:
@@ -253,6 +253,17 @@ def test_demands_say_what_a_framework_wants_to_hold() -> None:
     play.subscribe(StreamId(9), roles=("web",), options=options)
     (notice,) = told(play.run(11.0), GREEDY, effects.Revoked)
     assert len(notice.task_ids) == 3
+
+
+def test_nobody_ends_for_who_has_what_it_wants_to_hold() -> None:
+    """It would be offered nothing, whatever it requests beyond."""
+    story = Story()
+    play = story.play
+    play.feed(events.StreamClosed(stream=NEEDY))
+    options = FrameworkOptions(demands={"web": {"cpus": 0}})
+    needy = play.subscribe(StreamId(9), roles=("web",), options=options)
+    request(play, needy, cpus=2)
+    assert not told(play.run(30.0), GREEDY, effects.Revoked)
 
 
 def test_requests_in_other_roles_and_of_too_many_kinds_are_cut() -> None:
@@ -325,3 +336,54 @@ def test_victims_are_forgotten_with_their_framework_and_their_agent() -> None:
     assert not play.state.revocations.victims
     play.run(10.0)
     assert not play.state.revocations.by_role
+
+
+def test_no_more_is_killed_than_is_missing_by_then() -> None:
+    story = Story()
+    play = story.play
+    request(play, story.needy, cpus=3)
+    (notice,) = told(play.run(11.0), GREEDY, effects.Revoked)
+    others = [name for name in story.tasks if TaskId(name) not in notice.task_ids]
+    for name in others[:2]:
+        play.update(story.greedy, story.tasks[name], name, TaskState.TASK_FINISHED)
+    done = play.run(30.0)
+    assert len(story.kills(done)) == 1, "the framework has made room for two of three"
+    spared = told(done, GREEDY, effects.Revoked)
+    assert [(len(each.task_ids), each.deadline_s) for each in spared] == [(2, None)]
+
+
+def test_victims_are_spared_whose_end_would_free_nothing_that_is_offered() -> None:
+    story = Story()
+    play = story.play
+    request(play, story.needy, cpus=2)
+    (notice,) = told(play.run(11.0), GREEDY, effects.Revoked)
+    (agent_id,) = {story.tasks[id] for id in notice.task_ids}
+    play.feed(events.AgentDeactivationRequested(request=RequestId(2), agent_id=agent_id))
+    done = play.run(30.0)
+    assert not story.kills(done)
+    (spared, again) = told(done, GREEDY, effects.Revoked)
+    assert (set(spared.task_ids), spared.deadline_s) == (set(notice.task_ids), None)
+    assert {story.tasks[id] for id in again.task_ids}.isdisjoint({agent_id}), "others are to end instead"
+
+
+def test_a_policy_is_not_asked_for_what_cannot_be_had() -> None:
+    asked: list[Shortage] = []
+
+    def policy(shortage: Shortage, runners: Sequence[Runner]) -> Collection[Runner]:
+        asked.append(shortage)
+        return []
+
+    story = Story(policy=policy)
+    play = story.play
+    configs = (config("web", cpus=8), config("batch", cpus=8))
+    play.feed(events.QuotaUpdateRequested(request=RequestId(1), configs=configs, force=True))
+    request(play, story.needy, cpus=2)
+    play.run(60.0)
+    assert play.state.revocations.short
+    assert not asked
+
+
+def test_roles_have_their_turns() -> None:
+    play = Playground(revocation=RevocationTerms())
+    turns = play.state.revocations.turns
+    assert [turns("dbac", 2), turns("dbac", 2), turns("dbac", 3)] == [["a", "b"], ["c", "d"], ["a", "b", "c"]]
