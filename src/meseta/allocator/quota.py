@@ -22,6 +22,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from meseta.allocator.agents import AgentAccount
+from meseta.allocator.amounts import add, less, subtract
 from meseta.allocator.terms import Minimum
 from meseta.resources import Kind, Resources, ValueType
 
@@ -74,10 +75,10 @@ def stake_of(agent: AgentAccount) -> Stake:
     """Add up what one agent adds to the sums."""
     consumed: dict[str, Quantities] = {}
     for client, resources in agent.held.items():
-        _add(consumed.setdefault(client.top, {}), contested(resources))
+        add(consumed.setdefault(client.top, {}), contested(resources))
     for kind, quantity, _ in agent.total.entries():
         if kind.is_reserved and isinstance(quantity, int):
-            _add(consumed.setdefault(top_of(kind.role), {}), {kind.name: quantity})
+            add(consumed.setdefault(top_of(kind.role), {}), {kind.name: quantity})
     return Stake(consumed, contested(agent.available))
 
 
@@ -133,23 +134,23 @@ class Quotas:
     def release(self, role: str, quantities: Mapping[str, int]) -> None:
         """Count contested resources, held before in a top-level role, as free."""
         self._consume(role, {name: -quantity for name, quantity in quantities.items()})
-        _add(self.free, quantities)
+        add(self.free, quantities)
 
     def exchange(self, before: Stake, after: Stake) -> None:
         """Bring the sums up to date after an agent's stake was `before`."""
         for role in {**before.consumed, **after.consumed}:
             change = dict(after.consumed.get(role, {}))
-            _subtract(change, before.consumed.get(role, {}))
+            subtract(change, before.consumed.get(role, {}))
             self._consume(role, change)
-        _add(self.free, after.free)
-        _subtract(self.free, before.free)
+        add(self.free, after.free)
+        subtract(self.free, before.free)
 
     def _consume(self, role: str, change: Mapping[str, int]) -> None:
         guarantees = self.of(role).guarantees
         if guarantees:
             self._require(role, -1)
         consumed = self.consumed.setdefault(role, {})
-        _add(consumed, change)
+        add(consumed, change)
         if not any(consumed.values()):
             del self.consumed[role]
         if guarantees:
@@ -175,11 +176,7 @@ class Quotas:
         """Return what a top-level role misses of its guarantees, without the names of which it has enough."""
         consumed = self.consumed.get(role, {})
         guarantees = self.of(role).guarantees
-        return {
-            name: guarantee - consumed.get(name, 0)
-            for name, guarantee in guarantees.items()
-            if guarantee > consumed.get(name, 0)
-        }
+        return less(guarantees, consumed)
 
     def room(self, role: str) -> Quantities:
         """Return how much more a top-level role may have, of the names that are limited."""
@@ -236,13 +233,3 @@ def _is_short(rooms: Mapping[str, int], minimum: Minimum) -> bool:
         any(rooms.get(name, quantity) < quantity for name, quantity in alternative.items())
         for alternative in minimum
     )
-
-
-def _add(totals: Quantities, quantities: Mapping[str, int]) -> None:
-    for name, quantity in quantities.items():
-        totals[name] = totals.get(name, 0) + quantity
-
-
-def _subtract(totals: Quantities, quantities: Mapping[str, int]) -> None:
-    for name, quantity in quantities.items():
-        totals[name] = totals.get(name, 0) - quantity

@@ -2,22 +2,23 @@
 
 A REQUEST says what is needed beyond what the framework has. It replaces the one before, an empty one
 withdraws it, and each launch lessens it. `FrameworkInfo.options.demands` says instead what a framework wants
-to hold of a role altogether; what it holds less than that it needs. Where both are said, the greater counts.
+to hold of a role altogether; what it holds less than that it needs, and who holds all of it needs nothing.
+Where both are said, the greater counts.
 
-Offers follow demand only in that a REQUEST ends the framework's refusals. What a role is guaranteed is made
+Offers follow demand: a REQUEST ends the framework's refusals, and a framework that holds all that it wants
+to hold of a role is offered no more in it (`meseta.allocator.demands`). What a role is guaranteed is made
 free for it by `meseta.master.revocation` as far as its frameworks need it. (Mesos passes a REQUEST to its
 allocator, which ignores it.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from meseta.allocator.amounts import Amounts, Sums, add, positive
 from meseta.allocator.quota import contested, top_of
 from meseta.master.events import ResourcesRequested
 from meseta.master.senders import caller
 from meseta.master.state import FrameworkState, State
-from meseta.master.sums import Amounts, by_role, users_of_framework
+from meseta.master.sums import by_role, users_of_framework
 from meseta.resources import Resources
 
 NAMES_MAX = 64
@@ -34,7 +35,7 @@ def on_resources_requested(state: State, event: ResourcesRequested, now: float) 
     for request in event.requests:
         role = request.role or framework.info.roles[0]
         if role in framework.info.roles:
-            _add(framework.demand.setdefault(role, {}), contested(request.resources))
+            _note(framework.demand.setdefault(role, {}), contested(request.resources))
         else:
             state.warn(f"Ignoring request of framework {framework} in role '{role}', which is not one of its")
     state.allocator.request_resources(
@@ -54,38 +55,37 @@ def lessen_demand(framework: FrameworkState, role: str, used: Resources) -> None
         del framework.demand[role]
 
 
-def demand_by_role(state: State) -> dict[str, Amounts]:
+def demand_by_role(state: State) -> dict[str, Sums]:
     """Return what is needed by top-level role: what frameworks need that could be offered it."""
-    sums: dict[str, Amounts] = {}
+    sums: dict[str, Sums] = {}
     for framework in state.frameworks.values():
         if framework.active and framework.connected:
             for role, amounts in _unmet(framework).items():
-                _add(sums.setdefault(top_of(role), {}), amounts)
-    return {role: needed for role, amounts in sums.items() if (needed := _positive(amounts))}
+                add(sums.setdefault(top_of(role), {}), amounts)
+    return {role: needed for role, amounts in sums.items() if (needed := positive(amounts))}
 
 
-def _unmet(framework: FrameworkState) -> dict[str, Amounts]:
+def _unmet(framework: FrameworkState) -> dict[str, Sums]:
     """Return what a framework needs, by role, in the roles in which it wants offers."""
     wanted = framework.info.options.demands
     if not wanted and not framework.demand:
         return {}
     held = by_role(users_of_framework(framework)) if wanted else {}
-    unmet: dict[str, Amounts] = {}
+    unmet: dict[str, Sums] = {}
     for role in framework.info.roles:
         if role not in framework.suppressed:
             has = held[role].nonrevocable().quantities() if role in held else {}
             needed = {name: amount - has.get(name, 0) for name, amount in wanted.get(role, {}).items()}
+            if role in wanted and not positive(needed):
+                continue  # It would be offered nothing.
             for name, amount in framework.demand.get(role, {}).items():
                 needed[name] = max(needed.get(name, 0), amount)
-            unmet[role] = _positive(needed)
+            unmet[role] = positive(needed)
     return unmet
 
 
-def _positive(amounts: Mapping[str, int]) -> Amounts:
-    return {name: amount for name, amount in amounts.items() if amount > 0}
-
-
-def _add(sums: Amounts, amounts: Mapping[str, int]) -> None:
+def _note(demand: Sums, amounts: Amounts) -> None:
+    """Add amounts to a demand that has room for so many names."""
     for name, amount in amounts.items():
-        if name in sums or len(sums) < NAMES_MAX:
-            sums[name] = sums.get(name, 0) + amount
+        if name in demand or len(demand) < NAMES_MAX:
+            demand[name] = demand.get(name, 0) + amount

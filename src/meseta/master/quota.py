@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from meseta.allocator.amounts import Sums, add, amounts_of, amounts_text, exceeds, subtract
 from meseta.allocator.quota import NO_QUOTA, Quota, top_of
 from meseta.ids import OfferId
 from meseta.master.approval import UPDATE_QUOTA
@@ -26,11 +27,11 @@ from meseta.master.events import (
     QuotaSetRequested,
     QuotaUpdateRequested,
 )
-from meseta.master.quota_validation import amounts_text, config_fault, excess, quota_of
+from meseta.master.quota_validation import config_fault, quota_of
 from meseta.master.registry import UpdateQuota
 from meseta.master.rescinding import rescind_offers
 from meseta.master.state import Offer, PendingQuota, State
-from meseta.master.sums import Amounts, amounts_of, role_sums
+from meseta.master.sums import role_sums
 from meseta.resources import Resources
 from meseta.roles import STAR
 
@@ -86,7 +87,7 @@ def _consumption_fault(state: State, configs: Iterable[QuotaConfig]) -> str | No
     for config in limited:
         limits = quota_of(config).limits
         consumed = amounts_of(sums[config.role].consumed) if config.role in sums else {}
-        if excess(consumed, limits):
+        if exceeds(consumed, limits):
             return (
                 f"Role '{config.role}' is already consuming '{amounts_text(consumed)}'; this is more than"
                 f" the requested limits '{amounts_text(limits)}'"
@@ -96,13 +97,13 @@ def _consumption_fault(state: State, configs: Iterable[QuotaConfig]) -> str | No
 
 def _overcommit_fault(state: State, quotas: Mapping[str, Quota]) -> str | None:
     """Say that all guarantees together are more than all agents have, connected or not."""
-    guaranteed: Amounts = {}
+    guaranteed: Sums = {}
     for quota in quotas.values():
-        _add(guaranteed, quota.guarantees)
-    capacity: Amounts = {}
+        add(guaranteed, quota.guarantees)
+    capacity: Sums = {}
     for agent in state.agents.values():
-        _add(capacity, agent.total.nonrevocable().quantities())
-    if any(amount > capacity.get(name, 0) for name, amount in guaranteed.items()):
+        add(capacity, agent.total.nonrevocable().quantities())
+    if exceeds(guaranteed, capacity, missing=0):
         return (
             f"total quota guarantees '{amounts_text(guaranteed)}'"
             f" exceed cluster capacity '{amounts_text(capacity)}'"
@@ -212,17 +213,17 @@ def _rescind(state: State, quotas: Mapping[str, Quota], now: float) -> None:
     offers = _Offers(state)
     for role, quota in quotas.items():
         held = amounts_of(sums[role].consumed) if role in sums else {}
-        _add(held, amounts_of(offers.held_in(role)))
+        add(held, amounts_of(offers.held_in(role)))
         within_reach = dict(held)  # What the role has, and what is free for it.
         for offer in offers.within(role):
-            if not excess(held, quota.limits):
+            if not exceeds(held, quota.limits):
                 break
-            _subtract(held, amounts_of(offer.resources))
+            subtract(held, amounts_of(offer.resources))
             offers.rescind(offer, now)
         for offer in offers.outside(role):
-            if not excess(quota.guarantees, within_reach, missing=0):
+            if not exceeds(quota.guarantees, within_reach, missing=0):
                 break
-            _add(within_reach, amounts_of(offer.resources))
+            add(within_reach, amounts_of(offer.resources))
             offers.rescind(offer, now)
 
 
@@ -254,13 +255,3 @@ class _Offers:
         """Take an offer back."""
         del self._open[offer.id], self._by_role[top_of(offer.role)][offer.id]
         rescind_offers(self._state, (offer,), now)
-
-
-def _add(totals: Amounts, amounts: Mapping[str, int]) -> None:
-    for name, amount in amounts.items():
-        totals[name] = totals.get(name, 0) + amount
-
-
-def _subtract(totals: Amounts, amounts: Mapping[str, int]) -> None:
-    for name, amount in amounts.items():
-        totals[name] = totals.get(name, 0) - amount

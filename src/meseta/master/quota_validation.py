@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Iterator, Mapping
 
+from meseta.allocator.amounts import exceeds
 from meseta.allocator.quota import Quota
 from meseta.master.events import QuotaConfig
 from meseta.resources import to_milli
@@ -34,7 +35,7 @@ def _config_faults(config: QuotaConfig) -> Iterator[str]:
             if (fault := _amount_fault(amount)) is not None:
                 yield f"Invalid {what} configuration {{'{name}': {scalar_text(amount)}}}: {fault}"
     quota = quota_of(config)
-    if excess(quota.guarantees, quota.limits):
+    if exceeds(quota.guarantees, quota.limits):
         yield (
             f"'QuotaConfig.guarantees' {_map_text(config.guarantees)} is not contained within the"
             f" 'QuotaConfig.limits' {_map_text(config.limits)}"
@@ -68,20 +69,6 @@ def quota_of(config: QuotaConfig) -> Quota:
     guarantees = {name: to_milli(amount) for name, amount in config.guarantees.items()}
     limits = {name: to_milli(amount) for name, amount in config.limits.items()}
     return Quota({name: amount for name, amount in guarantees.items() if amount}, limits)
-
-
-def excess(amounts: Mapping[str, int], bounds: Mapping[str, int], missing: int | None = None) -> bool:
-    """Tell whether some amount is above its bound; a name without one has the bound `missing`, or none."""
-    for name, amount in amounts.items():
-        bound = bounds.get(name, missing)
-        if bound is not None and amount > bound:
-            return True
-    return False
-
-
-def amounts_text(milli: Mapping[str, int]) -> str:
-    """Return amounts in the order of names: `cpus:1.5; mem:512`."""
-    return "; ".join(f"{name}:{scalar_text(milli[name] / 1000)}" for name in sorted(milli)) or "{}"
 
 
 def _map_text(amounts: Mapping[str, float]) -> str:

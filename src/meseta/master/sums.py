@@ -7,23 +7,10 @@ from dataclasses import dataclass, field
 
 from meseta.ids import FrameworkId
 from meseta.master.state import AgentState, Executor, FrameworkState, Offer, State, Task
-from meseta.resources import EMPTY, Ranges, Resources
+from meseta.resources import EMPTY, Resources
 from meseta.roles import ancestors
 
 Holder = Task | Executor | Offer
-
-Amounts = dict[str, int]
-"""Thousandths by name."""
-
-
-def amounts_of(resources: Resources) -> Amounts:
-    """Return how much there is by name; of ranges and sets, a thousand times the number of members."""
-    amounts = dict(resources.quantities())
-    for kind, quantity in resources:
-        if not isinstance(quantity, int):
-            members = quantity.count() if isinstance(quantity, Ranges) else len(quantity)
-            amounts[kind.name] = amounts.get(kind.name, 0) + 1000 * members
-    return amounts
 
 
 def users_on_agent(agent: AgentState) -> Iterator[Holder]:

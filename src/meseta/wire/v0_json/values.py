@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
+from meseta.allocator.amounts import amounts_of
 from meseta.attributes import Attribute
-from meseta.master.sums import amounts_of
 from meseta.records import Domain
 from meseta.resources import Format, Ranges, Resources, from_milli
 from meseta.resources.describe import quantity_text
