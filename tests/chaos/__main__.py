@@ -132,7 +132,7 @@ def run(
     )
     print(f"killed                 {kills}; {chaos.stops} stopped for a while")
     print(f"cut off                {chaos.cuts.count if can_cut() else NOT_CUT}")
-    found = tally(directory, [program.name for program in cluster.of_kind("framework")])
+    found = tally(directory, cluster.programs)
     for line in found.lines():
         print(line)
     print(f"longest without leader {chaos.probe.longest_s:.1f} s")

@@ -33,9 +33,10 @@ class Probe:
 
     def _run(self) -> None:
         while not self._stopping.wait(EVERY_S):
-            if any(map(leads, self._masters)):
-                now = time.monotonic()
-                self.longest_s = max(self.longest_s, now - self._seen)
+            is_led = any(map(leads, self._masters))
+            now = time.monotonic()
+            self.longest_s = max(self.longest_s, now - self._seen)
+            if is_led:
                 self._seen = now
 
 

@@ -6,6 +6,13 @@ import signal
 import subprocess
 from pathlib import Path
 
+from meseta.daemon.process import EXIT_CONFIG, EXIT_DEPOSED, EXIT_STORE
+
+GIVEN_UP = (EXIT_CONFIG, EXIT_DEPOSED, EXIT_STORE)
+"""How a daemon may end by itself: it cannot start, as its address is cut off; another one leads; or its store
+does not answer.
+"""
+
 
 class Program:
     """One process through all its lives; its output is added to a file."""
@@ -14,6 +21,8 @@ class Program:
         self.kind = kind
         self.name = name
         self.kills = 0
+        self.crashes: list[int] = []
+        """Statuses with which it has ended by itself, though nothing asked it to."""
         self.is_stopped = False
         self._command = command
         self._log = log
@@ -54,6 +63,8 @@ class Program:
             return
         if not self.runs and self._due is None and self._process.returncode != 0:
             self._due = now + restart_s
+            if self._process.returncode not in GIVEN_UP:
+                self.crashes.append(self._process.returncode)
         if self._due is not None and now >= self._due:
             self.resume()
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from meseta.records import TaskState
 from tests.chaos.journal import Journal, Memory
+from tests.chaos.programs import Program
 
 SHOWN_MAX = 10
 NEVER_RAN = (TaskState.TASK_LOST, TaskState.TASK_DROPPED, TaskState.TASK_GONE, TaskState.TASK_ERROR)
@@ -26,11 +27,12 @@ class Tally(NamedTuple):
     lost: list[str]
     twice: list[str]
     contradictions: list[str]
+    crashed: list[str]
 
     @property
     def is_clean(self) -> bool:
-        """Tell whether nothing was lost, started twice, or forgotten."""
-        return not (self.lost or self.twice or self.contradictions)
+        """Tell whether nothing was lost, started twice, or forgotten, and no process died of a bug."""
+        return not (self.lost or self.twice or self.contradictions or self.crashed)
 
     def lines(self) -> Iterator[str]:
         """Yield the report."""
@@ -41,14 +43,16 @@ class Tally(NamedTuple):
             ("lost", self.lost),
             ("started twice", self.twice),
             ("ends taken back", self.contradictions),
+            ("crashed", self.crashed),
         ):
             yield f"{title:<23}{len(faults)}"
             yield from (f"    {fault}" for fault in faults[:SHOWN_MAX])
         yield f"updates duplicated     {self.duplicates}"
 
 
-def tally(directory: Path, names: list[str]) -> Tally:
+def tally(directory: Path, programs: list[Program]) -> Tally:
     """Compare what frameworks know in the end with what has happened."""
+    names = [program.name for program in programs if program.kind == "framework"]
     memories = [Memory(name) for name in names]
     for name, memory in zip(names, memories, strict=True):
         memory.read(Journal(directory / f"{name}.journal"))
@@ -82,6 +86,7 @@ def tally(directory: Path, names: list[str]) -> Tally:
         ],
         twice=[f"{id}: {count} times" for id, count in starts.items() if count > 1],
         contradictions=[fault for memory in memories for fault in memory.contradictions],
+        crashed=[f"{p.name}: ended with status {status}" for p in programs for status in p.crashes],
     )
 
 

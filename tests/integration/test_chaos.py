@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from meseta.daemon.process import EXIT_BUG, EXIT_DEPOSED
 from tests.chaos.__main__ import run
 from tests.chaos.journal import Journal, Memory
+from tests.chaos.programs import Program
 from tests.chaos.tally import tally
+from tests.integration.daemons import wait_for
 
 
 def test_nothing_is_lost_when_processes_are_killed(tmp_path: Path) -> None:
@@ -23,6 +26,10 @@ def write(directory: Path, *lines: tuple[str, ...]) -> None:
         journal.write(line)
 
 
+def framework(directory: Path, *command: str) -> Program:
+    return Program("framework", "f1", list(command), directory / "f1.log")
+
+
 LAUNCHED = (("framework", "F"), ("launch", "f1-1-1", "S0"))
 FINISHED = ("update", "f1-1-1", "TASK_FINISHED", "aa", "")
 
@@ -31,7 +38,7 @@ def test_a_task_that_ends_well(tmp_path: Path) -> None:
     write(tmp_path, *LAUNCHED, FINISHED, FINISHED, ("done", ""))
     for name in ("starts", "ends"):
         (tmp_path / name).write_text("f1-1-1\n")
-    found = tally(tmp_path, ["f1"])
+    found = tally(tmp_path, [framework(tmp_path)])
     assert found.is_clean
     assert (found.launched, found.finished, found.again, found.duplicates) == (1, 1, 0, 1)
 
@@ -77,6 +84,18 @@ def test_what_must_not_be_is_found(
     write(tmp_path, *LAUNCHED, *lines)
     (tmp_path / "starts").write_text(starts)
     (tmp_path / "ends").write_text(ends)
-    found = tally(tmp_path, ["f1"])
+    found = tally(tmp_path, [framework(tmp_path)])
     assert [*found.lost, *found.twice, *found.contradictions] == [says]
     assert not found.is_clean
+
+
+@pytest.mark.parametrize(("status", "crashes"), [(0, []), (EXIT_DEPOSED, []), (EXIT_BUG, [EXIT_BUG])])
+def test_a_process_that_dies_of_a_bug_is_found(tmp_path: Path, status: int, crashes: list[int]) -> None:
+    write(tmp_path, ("done", ""))
+    program = framework(tmp_path, "sh", "-c", f"exit {status}")
+    program.start()
+    wait_for(lambda: not program.runs, "it to end")
+    program.look(now=0.0, restart_s=1.0)
+    program.look(now=0.5, restart_s=1.0)
+    assert program.crashes == crashes
+    assert tally(tmp_path, [program]).is_clean is not bool(crashes)
