@@ -32,12 +32,13 @@ def on_resources_requested(state: State, event: ResourcesRequested, now: float) 
         return
     state.counters["master/messages_resource_request"] += 1
     framework.demand = {}
+    roles = framework.info.roles
     for request in event.requests:
-        role = request.role or framework.info.roles[0]
-        if role in framework.info.roles:
+        role = request.role or next(iter(roles), None)
+        if role in roles:
             _note(framework.demand.setdefault(role, {}), contested(request.resources))
         else:
-            state.warn(f"Ignoring request of framework {framework} in role '{role}', which is not one of its")
+            state.warn(f"Ignoring request of framework {framework} in role '{role}': it has {_names(roles)}")
     state.allocator.request_resources(
         framework.id, [(request.agent_id, request.resources) for request in event.requests]
     )
@@ -89,3 +90,7 @@ def _note(demand: Sums, amounts: Amounts) -> None:
     for name, amount in amounts.items():
         if name in demand or len(demand) < NAMES_MAX:
             demand[name] = demand.get(name, 0) + amount
+
+
+def _names(roles: tuple[str, ...]) -> str:
+    return f"the roles {', '.join(roles)}" if roles else "no role"

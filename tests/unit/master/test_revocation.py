@@ -387,3 +387,10 @@ def test_roles_have_their_turns() -> None:
     play = Playground(revocation=RevocationTerms())
     turns = play.state.revocations.turns
     assert [turns("dbac", 2), turns("dbac", 2), turns("dbac", 3)] == [["a", "b"], ["c", "d"], ["a", "b", "c"]]
+
+
+def test_a_framework_without_roles_can_ask_for_resources() -> None:
+    play = Playground()
+    framework_id = play.subscribe(NEEDY, roles=())
+    request(play, framework_id, cpus=1)
+    assert not play.state.frameworks[framework_id].demand
