@@ -1,7 +1,7 @@
 """A client of etcd v3, by its JSON gateway: blocking calls, for use in a thread beside the loop.
 
 etcd serves its gRPC calls as `POST /v3/…` with JSON on the same port. Keys and values are in base64, which
-is how msgspec writes bytes; 64-bit numbers are text, and what has its default is left out. A call goes to one
+is how msgspec has bytes; 64-bit numbers are text, and what has its default is left out. A call goes to one
 server after the other until one answers, so it may be done twice: callers write transactions that bear that,
 by comparing what they change.
 """
@@ -11,10 +11,9 @@ from __future__ import annotations
 import http.client
 import socket
 import threading
-from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -32,8 +31,7 @@ TRANSIENT = (500, 502, 503, 504)
 Json = dict[str, Any]
 """What a call sends; keys and values are bytes."""
 
-_encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
+AnswerT = TypeVar("AnswerT")
 
 
 class EtcdError(MesetaError):
@@ -82,13 +80,88 @@ def _server(rest: str, text: str) -> tuple[str, int]:
     return host, int(port) if colon else PORT
 
 
-class Entry(NamedTuple):
+# ── answers ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Entry(msgspec.Struct, frozen=True):
     """A key and what is known of it."""
 
     key: bytes
-    value: bytes
     create_revision: int
     mod_revision: int
+    value: bytes = b""
+
+
+class Header(msgspec.Struct, frozen=True):
+    """What every answer begins with: the revision of the keys that it is from."""
+
+    revision: int
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What a `get` in a transaction found."""
+
+    kvs: tuple[Entry, ...] = ()
+
+
+class Response(msgspec.Struct, frozen=True):
+    """What became of one operation of a transaction: of puts and deletions there is nothing to know."""
+
+    response_range: Found = Found()
+
+
+class Range(msgspec.Struct, frozen=True):
+    """What a read found."""
+
+    header: Header
+    kvs: tuple[Entry, ...] = ()
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What a transaction did: its one list of operations if `succeeded`, else the other."""
+
+    header: Header
+    succeeded: bool = False
+    responses: tuple[Response, ...] = ()
+
+    @property
+    def found(self) -> list[Entry]:
+        """What its `get`s found."""
+        return [entry for response in self.responses for entry in response.response_range.kvs]
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """A lease that was granted, and its seconds."""
+
+    ID: int
+    TTL: int
+
+
+class Login(msgspec.Struct, frozen=True):
+    """What to send as `Authorization`."""
+
+    token: str
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Why not; of a server in between, or of an error in HTTP itself, nothing of it may be there."""
+
+    message: str = ""
+    error: str = ""
+
+
+def decoder_of(kind: type[AnswerT]) -> Callable[[bytes], AnswerT]:
+    """Return what reads such an answer. It raises ValueError."""
+    return msgspec.json.Decoder(kind, strict=False).decode
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = decoder_of(dict[str, Any])
+_decode_range = decoder_of(Range)
+_decode_outcome = decoder_of(Outcome)
+_decode_lease = decoder_of(Lease)
+_decode_login = decoder_of(Login)
+_decode_refusal = decoder_of(Refusal)
 
 
 class Etcd:
@@ -105,27 +178,26 @@ class Etcd:
 
     # ── calls ─────────────────────────────────────────────────────────────────────────────────────────
 
-    def read(self, key: bytes, end: bytes = b"", **options: Any) -> tuple[list[Entry], int]:
+    def read(self, key: bytes, end: bytes = b"", **options: Any) -> tuple[tuple[Entry, ...], int]:
         """Return the key, or those up to `end`, and the revision: not older than the call."""
-        answer = self.call("kv/range", {**key_range(key, end), **options})
-        return entries_of(answer), int(answer["header"]["revision"])
+        answer = self._ask("kv/range", {**key_range(key, end), **options}, _decode_range)
+        return answer.kvs, answer.header.revision
 
-    def transact(self, compare: list[Json], success: list[Json], failure: list[Json]) -> tuple[bool, Json]:
-        """Do one or the other; return whether the comparisons held, and the answer."""
-        answer = self.call("kv/txn", {"compare": compare, "success": success, "failure": failure})
-        return bool(answer.get("succeeded")), answer
+    def transact(self, compare: list[Json], success: list[Json], failure: list[Json]) -> Outcome:
+        """Do one or the other, by whether the comparisons hold."""
+        body = {"compare": compare, "success": success, "failure": failure}
+        return self._ask("kv/txn", body, _decode_outcome)
 
-    def grant(self, lease_s: int) -> tuple[int, int]:
-        """Return a new lease, and for how many seconds it was given."""
-        answer = self.call("lease/grant", {"TTL": lease_s})
-        return int(answer["ID"]), int(answer["TTL"])
+    def grant(self, lease_s: int) -> Lease:
+        """Return a new lease; it may be given for another time."""
+        return self._ask("lease/grant", {"TTL": lease_s}, _decode_lease)
 
-    def revoke(self, lease: int) -> None:
-        """End a lease; its keys go with it."""
-        self.call("lease/revoke", {"ID": lease})
+    def call(self, method: str, body: Json) -> None:
+        """Call any method of which only matters whether it is done. Raises as all others do."""
+        self._ask(method, body, _decode)
 
-    def call(self, method: str, body: Json) -> Json:
-        """Call any method, at the server that answered last or the next that does.
+    def _ask(self, method: str, body: Json, decode: Callable[[bytes], AnswerT]) -> AnswerT:
+        """Call a method, at the server that answered last or the next that does.
 
         Raises:
             EtcdUnreachable: none does.
@@ -137,14 +209,14 @@ class Etcd:
                 break
             try:
                 self._authenticate()
-                status, answer = self._post(method, body)
+                status, text = self._post(method, body)
+                if status == 200:
+                    return decode(text)
             except (OSError, http.client.HTTPException, ValueError) as fault:
                 reason = fault
                 self._turn()
                 continue
-            if status == 200:
-                return answer
-            reason = answer.get("message") or answer.get("error") or f"status {status}"
+            reason = _reason(status, text)
             if status == 401:
                 self._token = None
             elif status not in TRANSIENT:
@@ -187,19 +259,16 @@ class Etcd:
         if self.address.credential is None or self._token is not None:
             return
         name, password = self.address.credential
-        status, answer = self._post("auth/authenticate", {"name": name, "password": password})
+        status, text = self._post("auth/authenticate", {"name": name, "password": password})
         if status != 200:
-            raise EtcdError(f"{self.address} does not let {name} in: {answer.get('message', status)}")
-        self._token = answer["token"]
+            raise EtcdError(f"{self.address} does not let {name} in: {_reason(status, text)}")
+        self._token = _decode_login(text).token
 
-    def _post(self, method: str, body: Json) -> tuple[int, Json]:
+    def _post(self, method: str, body: Json) -> tuple[int, bytes]:
         connection = self._connection or self._connect(self._timeout_s)
         connection.request("POST", f"/v3/{method}", _encode(body), self._headers())
         response = connection.getresponse()
-        text = response.read(ANSWER_MAX)
-        if response.status != 200 and not text.startswith(b"{"):
-            return response.status, {}
-        return response.status, _decode(text)
+        return response.status, response.read(ANSWER_MAX)
 
     def _headers(self) -> dict[str, str]:
         return {} if self._token is None else {"Authorization": self._token}
@@ -224,6 +293,14 @@ class Etcd:
             self._connection = None
 
 
+def _reason(status: int, text: bytes) -> str:
+    try:
+        refusal = _decode_refusal(text)
+    except ValueError:
+        refusal = Refusal()
+    return refusal.message or refusal.error or f"status {status}"
+
+
 def _lines(response: http.client.HTTPResponse) -> Iterator[Json]:
     while line := response.readline(LINE_MAX):
         yield _decode(line)
@@ -244,7 +321,8 @@ def key_range(key: bytes, end: bytes = b"") -> Json:
 
 def put(key: bytes, value: bytes, lease: int = 0) -> Json:
     """Return the operation."""
-    return {"request_put": {"key": key, "value": value, "lease": lease}}
+    entry: Json = {"key": key, "value": value}
+    return {"request_put": {**entry, "lease": lease} if lease else entry}
 
 
 def delete(key: bytes) -> Json:
@@ -271,21 +349,3 @@ def if_changed_at(key: bytes, revision: int) -> Json:
 def if_value(key: bytes, value: bytes) -> Json:
     """Return the comparison that holds if this is under the key."""
     return {"key": key, "target": "VALUE", "result": "EQUAL", "value": value}
-
-
-def entries_of(answer: Json) -> list[Entry]:
-    """Return what a range holds."""
-    return [
-        Entry(
-            b64decode(held["key"]),
-            b64decode(held.get("value", "")),
-            int(held["create_revision"]),
-            int(held["mod_revision"]),
-        )
-        for held in answer.get("kvs", ())
-    ]
-
-
-def entries_of_response(answer: Json, number: int) -> list[Entry]:
-    """Return what a `get` in a transaction found."""
-    return entries_of(answer["responses"][number]["response_range"])

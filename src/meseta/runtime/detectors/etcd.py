@@ -35,7 +35,6 @@ from meseta.runtime.etcd import (
     EtcdError,
     EtcdUnreachable,
     after_prefix,
-    entries_of_response,
     get,
     if_changed_at,
     if_created,
@@ -108,7 +107,7 @@ class EtcdDetector:
             self._watcher.stop()
             self._watcher = None
 
-    def _on_seen(self, entries: list[Entry], revision: int) -> None:
+    def _on_seen(self, entries: tuple[Entry, ...], revision: int) -> None:
         self._remember()
         number = entries[0].create_revision if entries else None
         if self._has_told and number == self._number:
@@ -160,7 +159,7 @@ class Watcher:
         address: Address,
         session_timeout_s: float,
         entries_max: int,
-        on_seen: Callable[[list[Entry], int], None],
+        on_seen: Callable[[tuple[Entry, ...], int], None],
         on_failed: Callable[[EtcdError], None],
     ) -> None:
         """`on_seen` gets the keys, first the leader's, and etcd's revision; both are called on the loop.
@@ -277,13 +276,13 @@ class EtcdGroup:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await left
 
-    def _on_enrolled(self, made: tuple[int, list[Entry], int]) -> None:
+    def _on_enrolled(self, made: tuple[int, tuple[Entry, ...], int]) -> None:
         self._number, entries, revision = made
         entry = self._key.decode()
         self._feed(e.Enrolled(session=SESSION, number=self._number, entry=entry))
         self._on_seen(entries, revision)
 
-    def _on_seen(self, entries: list[Entry], revision: int) -> None:
+    def _on_seen(self, entries: tuple[Entry, ...], revision: int) -> None:
         if not self._is_open:
             self._is_open = True
             self._feed(e.SessionOpened(session=SESSION))
@@ -324,18 +323,17 @@ class EtcdGroup:
         if not self._is_closed:
             callback(*arguments)
 
-    def _make_entry(self) -> tuple[int, list[Entry], int]:
+    def _make_entry(self) -> tuple[int, tuple[Entry, ...], int]:
         """Make our entry, or find it; the answer to an earlier attempt may be lost. Then see all."""
-        lease, _ = self._etcd.grant(self._lease_s)
-        is_made, answer = self._etcd.transact(
+        outcome = self._etcd.transact(
             [if_created(self._key, is_there=False)],
-            [put(self._key, self._data, lease)],
+            [put(self._key, self._data, self._etcd.grant(self._lease_s).ID)],
             [get(self._key)],
         )
-        if is_made:
-            number = self._changed = int(answer["header"]["revision"])
+        if outcome.succeeded:
+            number = self._changed = outcome.header.revision
         else:
-            held = entries_of_response(answer, 0)[0]
+            (held,) = outcome.found
             number, self._changed = held.create_revision, held.mod_revision
         entries, revision = self._etcd.read(self._prefix, after_prefix(self._prefix), limit=CANDIDATES_MAX)
         return number, entries, revision
@@ -345,18 +343,18 @@ class EtcdGroup:
 
         The entry must be as it was left: so an attempt that comes late cannot bring an old lease back.
         """
-        lease, lease_s = self._etcd.grant(self._lease_s)
-        is_done, answer = self._etcd.transact(
+        lease = self._etcd.grant(self._lease_s)
+        outcome = self._etcd.transact(
             [if_changed_at(self._key, self._changed)],
-            [put(self._key, self._data, lease)],
+            [put(self._key, self._data, lease.ID)],
             [get(self._key)],
         )
-        if is_done:
-            self._changed = int(answer["header"]["revision"])
-            return lease_s
-        held = entries_of_response(answer, 0)
-        if held and held[0].create_revision == number:
-            self._changed = held[0].mod_revision
+        if outcome.succeeded:
+            self._changed = outcome.header.revision
+            return lease.TTL
+        for held in outcome.found:
+            if held.create_revision == number:
+                self._changed = held.mod_revision
         return 0
 
     def _leave(self, left: asyncio.Future[None]) -> None:

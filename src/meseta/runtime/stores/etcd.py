@@ -26,7 +26,6 @@ from meseta.runtime.etcd import (
     Json,
     after_prefix,
     delete,
-    entries_of_response,
     get,
     if_created,
     if_value,
@@ -92,8 +91,8 @@ class EtcdSpace:
     def _take(self) -> dict[str, bytes]:
         self._make()
         self._number = 0
-        is_done, _ = self._etcd.transact(self._conditions(), [put(self._owner, self._value(0))], [])
-        if not is_done:
+        outcome = self._etcd.transact(self._conditions(), [put(self._owner, self._value(0))], [])
+        if not outcome.succeeded:
             raise deposed(self.name)
         found = self._read()
         start = len(self._entries)
@@ -125,16 +124,14 @@ class EtcdSpace:
             delete(self._key(name)) if body is None else put(self._key(name), body)
             for name, body in writes.items()
         ]
-        is_done, answer = self._etcd.transact(
+        outcome = self._etcd.transact(
             [if_value(self._owner, self._value(self._number)), *self._conditions()],
             [put(self._owner, now), *changes],
             [get(self._owner)],
         )
-        if not is_done:
-            # An earlier attempt whose answer was lost was done, or somebody else has written.
-            held = entries_of_response(answer, 0)
-            if not held or held[0].value != now:
-                raise deposed(self.name)
+        # An earlier attempt whose answer was lost was done, or somebody else has written.
+        if not outcome.succeeded and [held.value for held in outcome.found] != [now]:
+            raise deposed(self.name)
 
     def _conditions(self) -> list[Json]:
         return [] if self._leading is None else [if_created(self._leading.encode(), is_there=True)]
