@@ -20,8 +20,9 @@ from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.gen import scheduler_pb2 as s
 from meseta.wire.gen import scheduler_v0_pb2 as v0
+from meseta.wire.parsing import parse
 from meseta.wire.resources import fill_resources
-from meseta.wire.scheduler_calls import DRIVER_MESSAGES, parse
+from meseta.wire.scheduler_calls import DRIVER_MESSAGES
 from tests.properties.hostile import Hostile, mangled
 from tests.properties.hostile_world import AGENT, Honest, World
 

@@ -29,7 +29,7 @@ from meseta.wire.gen import executor_pb2 as v1
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.master_link import MASTER_MESSAGES, master_message_bytes
-from meseta.wire.scheduler_calls import parse
+from meseta.wire.parsing import parse
 from tests.properties.hostile import Hostile
 from tests.unit.agent.agent_kit import AGENT as AGENT_ID
 from tests.unit.agent.agent_kit import MASTER, config

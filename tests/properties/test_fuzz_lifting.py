@@ -22,7 +22,8 @@ from meseta.wire.gen import executor_pb2, internal_pb2, mesos_pb2, scheduler_pb2
 from meseta.wire.json import JsonError, from_json, to_json
 from meseta.wire.lift import lift_framework
 from meseta.wire.master_link import MASTER_MESSAGES, master_event
-from meseta.wire.scheduler_calls import DRIVER_MESSAGES, driver_event, parse
+from meseta.wire.parsing import parse
+from meseta.wire.scheduler_calls import DRIVER_MESSAGES, driver_event
 from tests.properties.hostile import Hostile, mangled, nested
 
 Lift = Callable[[str, bytes, Pid], object]

@@ -24,11 +24,12 @@ from meseta.api.negotiation import (
 )
 from meseta.api.operator_calls import EMPTY_OK, CommonCalls, answered, read_call, type_name
 from meseta.errors import WireError
-from meseta.ids import CONTAINER_ID_BYTES_MAX, ContainerId, id_fault
+from meseta.ids import CONTAINER_ID_BYTES_MAX, id_fault
 from meseta.runtime.http1 import Request, Response
 from meseta.runtime.streams import Responder
 from meseta.wire import json, recordio
 from meseta.wire import v1_operator as v1
+from meseta.wire.container_ids import lift_container_id, nesting_fault
 from meseta.wire.gen import agent_pb2 as a
 from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.lift import lift_command
@@ -152,20 +153,13 @@ class AgentOperatorApi:
         return answered(answers.form, answers.containers(shown, measured))
 
     def _attach(self, wanted: Any) -> Response:
-        container_id = id_of(wanted.container_id)
+        container_id = lift_container_id(wanted.container_id)
         if container_id not in self._context.state.containers:
             return plain(404, f"Container {container_id} cannot be found")
         return NO_SWITCHBOARD
 
 
 # Reading calls ----------------------------------------------------------------------------------------
-
-
-def id_of(message: m.ContainerID) -> ContainerId:
-    """Return a container id as text: `parent.child` for a nested one."""
-    if message.HasField("parent"):
-        return ContainerId(f"{id_of(message.parent)}.{message.value}")
-    return ContainerId(message.value)
 
 
 def check_container_ids(call: a.Call) -> None:
@@ -176,7 +170,7 @@ def check_container_ids(call: a.Call) -> None:
         return
     if not body.HasField("container_id"):
         return  # it is optional there
-    fault = container_id_fault(body.container_id)
+    fault = nesting_fault(body.container_id) or container_id_fault(body.container_id)
     if fault is not None:
         raise WireError(f"Failed to validate agent::Call: '{field}.container_id' is invalid: {fault}")
     if "nested" in field and not body.container_id.HasField("parent"):
@@ -235,7 +229,7 @@ def _launch(call: a.Call, replies: AgentReplies, answers: AgentAnswers, responde
     wanted: Any = call.launch_nested_container if nested else call.launch_container
     return e.ContainerLaunchRequested(
         request=replies.later(responder, outcome),
-        container_id=id_of(wanted.container_id),
+        container_id=lift_container_id(wanted.container_id),
         command=lift_command(wanted.command) if wanted.HasField("command") else None,
         resources=lift_resources([] if nested else wanted.resources).resources,
         container=wanted.container.SerializeToString() if wanted.HasField("container") else b"",
@@ -252,13 +246,14 @@ def _wait(call: a.Call, replies: AgentReplies, answers: AgentAnswers, responder:
         return answered(answers.form, body)
 
     return e.ContainerWaitRequested(
-        request=replies.later(responder, waited), container_id=id_of(getattr(call, field).container_id)
+        request=replies.later(responder, waited),
+        container_id=lift_container_id(getattr(call, field).container_id),
     )
 
 
 def _kill(call: a.Call, replies: AgentReplies, answers: AgentAnswers, responder: Responder) -> e.AgentEvent:
     wanted: Any = getattr(call, type_name(call).lower())
-    container_id = id_of(wanted.container_id)
+    container_id = lift_container_id(wanted.container_id)
 
     def killed(reply: Reply) -> Response:
         if reply.code != 404:
@@ -275,7 +270,7 @@ def _kill(call: a.Call, replies: AgentReplies, answers: AgentAnswers, responder:
 def _remove(call: a.Call, replies: AgentReplies, answers: AgentAnswers, responder: Responder) -> e.AgentEvent:
     wanted: Any = getattr(call, type_name(call).lower())
     return e.ContainerRemovalRequested(
-        request=replies.later(responder, outcome), container_id=id_of(wanted.container_id)
+        request=replies.later(responder, outcome), container_id=lift_container_id(wanted.container_id)
     )
 
 

@@ -17,6 +17,7 @@ from meseta.cli.show import print_json
 from meseta.cli.tasks import ENDED, TASKS_MAX, is_of
 from meseta.runtime import loop
 from meseta.wire.gen import agent_pb2, mesos_pb2
+from meseta.wire.json import from_dict
 
 app = typer.Typer(add_completion=False, help="What a task has written, and its end.", no_args_is_help=True)
 
@@ -96,7 +97,7 @@ async def _kill(master: str, task_id: str, framework: str, signum: int, *, as_js
         if container is None:
             raise NotFoundError(f"task {task['id']} has no container yet; try again when it is TASK_RUNNING")
         call = agent_pb2.Call(type=agent_pb2.Call.KILL_CONTAINER)
-        call.kill_container.container_id.CopyFrom(_container_message(container))
+        call.kill_container.container_id.CopyFrom(from_dict(mesos_pb2.ContainerID, container))
         call.kill_container.signal = signum
         url = await cluster.agent_url(task["slave_id"])
         if await cluster.call_agent(url, call) is None:
@@ -128,13 +129,6 @@ def _container_id(task: dict[str, Any]) -> dict[str, Any] | None:
         if container_id:
             return container_id
     return None
-
-
-def _container_message(container_id: dict[str, Any]) -> mesos_pb2.ContainerID:
-    message = mesos_pb2.ContainerID(value=container_id["value"])
-    if "parent" in container_id:
-        message.parent.CopyFrom(_container_message(container_id["parent"]))
-    return message
 
 
 def _signal_number(name: str) -> int:

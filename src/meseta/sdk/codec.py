@@ -5,12 +5,10 @@ The sessions look at a few fields only; everything else of an event passes throu
 
 from __future__ import annotations
 
-from google.protobuf.message import DecodeError
-
-from meseta.errors import WireError
 from meseta.ids import AgentId, FrameworkId, TaskId
 from meseta.sdk import events, executor_events
 from meseta.wire.gen import executor_pb2, mesos_pb2, scheduler_pb2
+from meseta.wire.parsing import parse
 
 SchedulerCall = scheduler_pb2.Call
 SchedulerEvent = scheduler_pb2.Event
@@ -56,10 +54,7 @@ def scheduler_call(effect: events.SendCall) -> SchedulerCall:
 
 def scheduler_event(record: bytes, attempt: int) -> events.Event:
     """Lift one record of a framework's stream. Raises WireError if it is no event."""
-    try:
-        event = SchedulerEvent.FromString(record)
-    except DecodeError as error:
-        raise WireError(f"the master sent a record that is no scheduler event: {error}") from None
+    event: SchedulerEvent = parse(SchedulerEvent, record)
     match event.type:
         case SchedulerEvent.SUBSCRIBED:
             return events.Subscribed(
@@ -86,10 +81,7 @@ def token_of(status: mesos_pb2.TaskStatus) -> events.Token:
 
 def executor_event(record: bytes, attempt: int) -> executor_events.Event:
     """Lift one record of an executor's stream. Raises WireError if it is no event."""
-    try:
-        event = ExecutorEvent.FromString(record)
-    except DecodeError as error:
-        raise WireError(f"the agent sent a record that is no executor event: {error}") from None
+    event: ExecutorEvent = parse(ExecutorEvent, record)
     match event.type:
         case ExecutorEvent.SUBSCRIBED:
             return executor_events.Subscribed(attempt=attempt, payload=event)

@@ -13,8 +13,6 @@ import random
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from google.protobuf.message import EncodeError
-
 from meseta.errors import MesetaError
 from meseta.ids import FrameworkId
 from meseta.runtime.detectors.detector import Detector
@@ -29,6 +27,7 @@ from meseta.sdk.session import SchedulerSession
 from meseta.sdk.transport import Transport
 from meseta.wire.gen import mesos_pb2
 from meseta.wire.master_info import MasterInfo
+from meseta.wire.missing import missing_fields
 
 LOG = logging.getLogger("meseta.sdk")
 PATH = "/api/v1/scheduler"
@@ -119,7 +118,7 @@ class SchedulerConnection:
         """Make a call without waiting: the outcome comes in the future."""
         name = SchedulerCall.Type.Name(message.type)
         if not message.IsInitialized():
-            raise SdkError(f"{name} was not made: {_fault_of(message)}")
+            raise SdkError(f"{name} was not made: it is missing required fields: {missing_fields(message)}")
         number, outcome = self._expect(name)
         self._feed(events.CallRequested(number=number, call=message))
         return outcome
@@ -273,12 +272,3 @@ class SchedulerConnection:
                     number=number, status=reply.status, reason=reply.reason, attempt=effect.attempt
                 )
             )
-
-
-def _fault_of(message: SchedulerCall) -> str:
-    """Return protobuf's own words on which required fields are missing."""
-    try:
-        message.SerializeToString()
-    except EncodeError as error:
-        return str(error)
-    return "none"

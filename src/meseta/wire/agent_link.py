@@ -39,9 +39,9 @@ from meseta.wire.lower import (
     task_group_message,
 )
 from meseta.wire.operations import is_on_resources, lift_resource_operation, with_allocation
+from meseta.wire.parsing import parse
 from meseta.wire.reported import reported_framework
 from meseta.wire.resources import fill_resources, lift_resources
-from meseta.wire.scheduler_calls import parse
 from meseta.wire.splice import field, number
 
 # ── from agents ───────────────────────────────────────────────────────────────────────────────────────

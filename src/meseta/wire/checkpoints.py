@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from meseta.agent import effects as x
 from meseta.agent.events import RecoveredDraining, RecoveredOperation
 from meseta.errors import WireError
-from meseta.ids import ContainerId, FrameworkId
+from meseta.ids import FrameworkId
 from meseta.records import (
     AgentInfo,
     CommandInfo,
@@ -31,6 +31,7 @@ from meseta.records import (
 )
 from meseta.resources import Resources
 from meseta.resources.formats import Format
+from meseta.wire.container_ids import lift_container_id
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.lift import (
@@ -45,8 +46,8 @@ from meseta.wire.lift import (
 from meseta.wire.lower import drain_config, framework_message, internal_agent_message, update_message
 from meseta.wire.master_link import operation_of, task_of
 from meseta.wire.operations import is_on_resources, lift_resource_operation
+from meseta.wire.parsing import parse
 from meseta.wire.resources import fill_resources, lift_resources
-from meseta.wire.scheduler_calls import parse
 
 
 class Updates(NamedTuple):
@@ -236,16 +237,10 @@ def _status(update: i.StatusUpdate) -> TaskStatus:
     return replace(
         status,
         container_status=ContainerStatus(
-            container_id=_container_id(where.container_id),
+            container_id=lift_container_id(where.container_id),
             executor_pid=pid,
             ip_addresses=tuple(
                 address.ip_address for network in where.network_infos for address in network.ip_addresses
             ),
         ),
     )
-
-
-def _container_id(message: m.ContainerID) -> ContainerId:
-    if not message.HasField("parent"):
-        return ContainerId(message.value)
-    return ContainerId(f"{_container_id(message.parent)}.{message.value}")

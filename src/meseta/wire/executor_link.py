@@ -7,9 +7,10 @@ from typing import Any
 
 from meseta.agent import effects as x
 from meseta.agent import events as e
-from meseta.ids import NO_PID, ContainerId, ExecutorId, FrameworkId, Pid, is_uuid
+from meseta.ids import NO_PID, ExecutorId, FrameworkId, Pid, is_uuid
 from meseta.records import TaskInfo
 from meseta.wire import faults, json
+from meseta.wire.container_ids import fill_container_id
 from meseta.wire.gen import executor_pb2 as v1
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
@@ -21,7 +22,7 @@ from meseta.wire.lower import (
     internal_agent_message,
     nanoseconds,
 )
-from meseta.wire.scheduler_calls import parse
+from meseta.wire.parsing import parse
 
 # ── v1 calls ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -146,13 +147,6 @@ def _executor(message: x.Subscribed) -> m.ExecutorInfo:
     framework_id = message.framework.id
     assert framework_id is not None, "an agent knows its frameworks by id"
     return executor_message(message.executor, message.executor.allocation_role, framework_id)
-
-
-def fill_container_id(message: m.ContainerID, container_id: ContainerId) -> None:
-    """Write a container id, `parent.child` for a nested one, into an empty message."""
-    *parents, message.value = container_id.split(".")
-    if parents:
-        fill_container_id(message.parent, ContainerId(".".join(parents)))
 
 
 def _launch(event: v1.Event, message: x.LaunchTask) -> None:

@@ -43,6 +43,7 @@ from meseta.records import (
 )
 from meseta.resources import Ranges, to_milli
 from meseta.wire import faults
+from meseta.wire.container_ids import nesting_fault
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.gen import scheduler_pb2 as s
@@ -367,6 +368,8 @@ def lift_status(status: m.TaskStatus) -> TaskStatus:
     has = status.HasField
     data = status.data if has("data") else None
     task_id = text(status.task_id.value)
+    if has("container_status"):
+        _check_nesting(status)
     return TaskStatus(
         task_id=TaskId(task_id),
         state=_STATES[status.state],
@@ -382,6 +385,12 @@ def lift_status(status: m.TaskStatus) -> TaskStatus:
         data=data,
         raw=_without(status, "data") if data is not None else status.SerializeToString(),
     )
+
+
+def _check_nesting(status: m.TaskStatus) -> None:
+    fault = nesting_fault(status.container_status.container_id)
+    if fault is not None:
+        raise WireError(f"the status of task {status.task_id.value} names no container: {fault}")
 
 
 def _executor_of(status: m.TaskStatus, task_id: str) -> ExecutorId:

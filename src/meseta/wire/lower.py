@@ -20,6 +20,7 @@ from meseta.records import (
     Unavailability,
 )
 from meseta.resources.formats import Format
+from meseta.wire.container_ids import fill_container_id
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.lower_attributes import fill_attribute
@@ -88,12 +89,7 @@ def _fill_container_status(message: m.ContainerStatus, status: TaskStatus) -> No
     known = status.container_status
     assert known is not None, "asked for only with a container status"
     if not message.HasField("container_id"):
-        parents = known.container_id.split(".")
-        target = message.container_id
-        for name in reversed(parents[1:]):
-            target.value = name
-            target = target.parent
-        target.value = parents[0]
+        fill_container_id(message.container_id, known.container_id)
     if known.executor_pid is not None and not message.HasField("executor_pid"):
         message.executor_pid = known.executor_pid
     if known.ip_addresses and not message.network_infos:

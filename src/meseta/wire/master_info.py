@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
-from google.protobuf.message import DecodeError
-
 from meseta.errors import WireError
 from meseta.wire import json
 from meseta.wire.gen.mesos_pb2 import MasterInfo
+from meseta.wire.parsing import parse
 
 __all__ = [
     "MasterInfo",
@@ -40,10 +39,8 @@ def info_of_json(data: bytes) -> MasterInfo:
 
 def info_of_protobuf(data: bytes) -> MasterInfo:
     """Read what masters wrote before. Raises WireError."""
-    try:
-        return MasterInfo.FromString(data)
-    except DecodeError as fault:
-        raise WireError(f"no MasterInfo: {fault}") from None
+    info: MasterInfo = parse(MasterInfo, data)
+    return info
 
 
 def info_of_pid(data: bytes) -> MasterInfo:

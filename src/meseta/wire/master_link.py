@@ -36,8 +36,8 @@ from meseta.wire.lower import (
     update_message,
 )
 from meseta.wire.operations import lift_operations
+from meseta.wire.parsing import parse
 from meseta.wire.resources import fill_resources
-from meseta.wire.scheduler_calls import parse
 
 _NS = 1_000_000_000
 

@@ -48,7 +48,7 @@ from meseta.records import NO_MAINTENANCE, AgentInfo, Schedule
 from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.lift import lift_agent
 from meseta.wire.lower import agent_message
-from meseta.wire.scheduler_calls import parse
+from meseta.wire.parsing import parse
 
 VERSION = 1
 """The newest version of a record that is read, and the one that is written."""

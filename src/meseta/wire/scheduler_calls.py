@@ -26,8 +26,8 @@ from meseta.wire.lift import (
     optional,
     text,
 )
-from meseta.wire.missing import missing_fields
 from meseta.wire.operations import lift_lone_task, lift_operations
+from meseta.wire.parsing import parse
 from meseta.wire.resources import lift_resources
 
 Call = s.Call | v0.Call
@@ -325,22 +325,6 @@ def driver_event(
         return _driver_call(parse(v0.Call, body), sender, principal, constraints_fault)
     lift = DRIVER_MESSAGES.get(name)
     return lift(body, sender, principal) if lift is not None else None
-
-
-def parse(kind: type[Any], body: bytes) -> Any:
-    """Return `body` as a message of the class `kind`, complete with all required fields.
-
-    Raises:
-        WireError: it is not one.
-    """
-    try:
-        message = kind.FromString(body)
-    except Exception as fault:
-        raise WireError(f"not a {kind.DESCRIPTOR.full_name}: {fault}") from None
-    if not message.IsInitialized():  # The encoder, which would be quicker, crashes on some hostile messages.
-        missing = missing_fields(message)
-        raise WireError(f"{kind.DESCRIPTOR.full_name} without required fields: {missing}")
-    return message
 
 
 def _check_size(fault: str | None) -> None:

@@ -11,7 +11,7 @@ from meseta.ids import ContainerId, ExecutorId, FrameworkId
 from meseta.records import AgentInfo, TaskState
 from meseta.resources import Format
 from meseta.wire import v1_operator as v1
-from meseta.wire.executor_link import fill_container_id
+from meseta.wire.container_ids import fill_container_id
 from meseta.wire.gen import agent_pb2 as a
 from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.lower import (

@@ -8,7 +8,7 @@ from google.protobuf.message import DecodeError
 from meseta.errors import WireError
 from meseta.wire.gen import internal_pb2, mesos_pb2, scheduler_pb2
 from meseta.wire.missing import LISTED_MAX, missing_fields
-from meseta.wire.scheduler_calls import parse
+from meseta.wire.parsing import parse
 from tests.properties.hostile import nested
 
 
