@@ -77,13 +77,16 @@ def on_run_timer(state: State, timer: RunTimer, now: float) -> None:
 
 
 def on_executor_timer(state: State, timer: ExecutorTimer, now: float) -> None:
-    """An executor did not register, come back, or end in time: destroy it."""
+    """An executor did not register, come back, or end in time: destroy it, or ask once more."""
     framework = state.frameworks.get(timer.framework_id)
     executor = None if framework is None else framework.executors.get(timer.executor_id)
     if framework is None or executor is None or executor.container_id != timer.container_id:
         return
     if timer.kind is not TimerKind.SHUTDOWN:
         if executor.state is not ExecutorState.REGISTERING:
+            return
+        if timer.kind is TimerKind.RECONNECTION:
+            executors.ask_back(state, framework, executor, now)
             return
         executor.state = ExecutorState.TERMINATING
         executor.ending = _late(state, timer.kind)

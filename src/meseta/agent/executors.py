@@ -21,6 +21,7 @@ from meseta.agent.effects import (
     LaunchTask,
     LaunchTaskGroup,
     Link,
+    Reconnect,
     Resubscribed,
     SendToExecutor,
     SendToFramework,
@@ -198,11 +199,22 @@ def on_executor_registered(state: State, event: ExecutorRegistered, now: float) 
         deliver(state, framework, executor)
 
 
+def ask_back(state: State, framework: Framework, executor: Executor, now: float) -> None:
+    """Ask a v0 executor that outlived an agent to come back, and arm the next time if one is wanted."""
+    assert executor.former_pid is not None, "only who was there before is asked back"
+    state.out.append(SendToExecutor(executor.former_pid, Reconnect(state.agent_id())))
+    interval_s = state.config.executor_reregistration_retry_interval_s
+    if interval_s is not None:
+        state.deadlines.arm(executor_timer(TimerKind.RECONNECTION, framework, executor), now + interval_s)
+
+
 def on_executor_reregistered(state: State, event: ExecutorReregistered, now: float) -> None:
-    """A v0 executor is found again after an agent restart."""
+    """A v0 executor is found again after an agent restart; that it was asked twice it may tell twice."""
     framework, executor = _expected(state, event.framework_id, event.executor_id)
     if framework is None or executor is None:
         state.out.append(SendToExecutor(event.pid, Shutdown()))
+        return
+    if executor.peer == event.pid:
         return
     _attach(state, framework, executor, event.pid)
     if _welcome(state, framework, executor, Resubscribed(agent=state.info()), now):
@@ -315,7 +327,7 @@ def _welcome(
 ) -> bool:
     """Greet an executor, before anything else is sent to it; tell it to end if it came for nothing."""
     executor.state = ExecutorState.RUNNING
-    for kind in (TimerKind.REGISTRATION, TimerKind.REREGISTRATION):
+    for kind in (TimerKind.REGISTRATION, TimerKind.REREGISTRATION, TimerKind.RECONNECTION):
         state.deadlines.cancel(executor_timer(kind, framework, executor))
     if not executor.sent_task and not any(executor.queued()):
         stopping.shutdown_executor(state, framework, executor, now)

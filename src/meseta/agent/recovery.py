@@ -11,15 +11,19 @@ acknowledged are sent again once the master has taken the agent back.
 
 from __future__ import annotations
 
-from meseta.agent import draining, endings, gc, hosting, operations, paths, registration, stopping, volumes
-from meseta.agent.effects import (
-    AgentCheckpoint,
-    DestroyContainer,
-    Link,
-    Reconnect,
-    RemoveContainer,
-    SendToExecutor,
+from meseta.agent import (
+    draining,
+    endings,
+    executors,
+    gc,
+    hosting,
+    operations,
+    paths,
+    registration,
+    stopping,
+    volumes,
 )
+from meseta.agent.effects import AgentCheckpoint, DestroyContainer, Link, RemoveContainer
 from meseta.agent.events import (
     Recovered,
     RecoveredContainer,
@@ -304,7 +308,8 @@ def _await_executor(
     )
     if recovered.pid is not None and not recovered.http:
         state.out.append(Link(recovered.pid))
-        state.out.append(SendToExecutor(recovered.pid, Reconnect(state.agent_id())))
+        executor.former_pid = recovered.pid
+        executors.ask_back(state, framework, executor, now)
 
 
 def _sandbox(state: State, directory: str) -> Sandbox:

@@ -85,6 +85,8 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
     registration_backoff_factor_s: float = 1.0
     executor_registration_timeout_s: float = 60.0
     executor_reregistration_timeout_s: float = 2.0
+    executor_reregistration_retry_interval_s: float | None = None
+    """How often v0 executors are asked again to come back after a restart; None: they are asked once."""
     executor_shutdown_grace_period_s: float = 5.0
     recovery_timeout_s: float = 900.0
     gc_delay_s: float = 7 * 24 * 3600.0
@@ -175,6 +177,7 @@ class Executor:
         "container_id",
         "directory",
         "ending",
+        "former_pid",
         "groups",
         "info",
         "peer",
@@ -198,6 +201,8 @@ class Executor:
         self.state = ExecutorState.REGISTERING
         self.builtin: CommandExecutor | PodExecutor | None = None
         self.peer: ExecutorPeer | None = None
+        self.former_pid: Pid | None = None
+        """Where a v0 executor listened before the agent was restarted."""
         self.pid: int | None = None
         """Its first process."""
         self.sent_task = False

@@ -35,6 +35,7 @@ class TimerKind(Enum):
 
     REGISTRATION = "registration"
     REREGISTRATION = "reregistration"
+    RECONNECTION = "reconnection"
     SHUTDOWN = "shutdown"
 
 

@@ -201,6 +201,7 @@ class AgentDaemon:
             registration_backoff_factor_s=flags["registration_backoff_factor"],
             executor_registration_timeout_s=flags["executor_registration_timeout"],
             executor_reregistration_timeout_s=flags["executor_reregistration_timeout"],
+            executor_reregistration_retry_interval_s=flags["executor_reregistration_retry_interval"],
             executor_shutdown_grace_period_s=flags["executor_shutdown_grace_period"],
             recovery_timeout_s=flags["recovery_timeout"],
             gc_delay_s=flags["gc_delay"],

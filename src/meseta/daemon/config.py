@@ -146,6 +146,13 @@ AGENT_FLAGS = (
     Flag("registration_backoff_factor", "duration", "1secs", "first registration waits up to this long"),
     Flag("executor_registration_timeout", "duration", "1mins", "how long an executor may take to register"),
     Flag("executor_reregistration_timeout", "duration", "2secs", "the same after an agent restart"),
+    Flag(
+        "executor_reregistration_retry_interval",
+        "duration",
+        None,
+        "v0 executors are asked to come back so often meanwhile; default: once",
+        TICK_S,
+    ),
     Flag("executor_shutdown_grace_period", "duration", "5secs", "how long an executor may take to end"),
     Flag("recovery_timeout", "duration", "15mins", "executors end themselves if the agent is away longer"),
     Flag("reconfiguration_policy", "text", "equal", "what may change at a restart: equal or additive"),

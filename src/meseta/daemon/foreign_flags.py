@@ -32,7 +32,7 @@ FOREIGN_AGENT_FLAGS = """
     egress_ceil_limit egress_flow_classifier_parent egress_rate_limit_per_container
     egress_rate_per_cpu egress_unique_flow_per_container enforce_container_disk_quota
     enforce_container_ports ephemeral_ports_per_container eth0_name
-    executor_reregistration_retry_interval external_log_file fetcher_stall_timeout firewall_rules
+    external_log_file fetcher_stall_timeout firewall_rules
     gc_non_executor_container_sandboxes hadoop_home hooks host_path_volume_force_creation
     http_authenticators http_command_executor http_credentials http_executor_domain_sockets
     http_heartbeat_interval image_gc_config image_providers image_provisioner_backend ingress_burst

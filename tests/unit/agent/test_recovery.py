@@ -19,6 +19,7 @@ from meseta.agent.effects import (
     Reregister,
     Resubscribed,
     RunCheck,
+    SendToExecutor,
     SignalContainer,
     Subscribed,
 )
@@ -218,6 +219,34 @@ def test_a_v0_executor_is_asked_to_come_back(book: Book) -> None:
     assert [info.executor_id for info in come_back(book).executors] == ["e1"]
     book.wait(60.0)
     assert not book.all(DestroyContainer)
+
+
+def test_a_v0_executor_is_asked_again_until_it_comes_back() -> None:
+    book = Book(executor_reregistration_retry_interval_s=0.5)
+    recover(book, custom(book, EXECUTOR_PID), RecoveredContainer(container_id=C1, pid=7))
+    book.only(Reconnect)
+    book.wait(1.1)
+    assert {effect.peer for effect in book.effects if isinstance(effect, SendToExecutor)} == {EXECUTOR_PID}
+    assert len(book.all(Reconnect)) == 2
+    back = ExecutorReregistered(
+        pid=EXECUTOR_PID, framework_id=FRAMEWORK, executor_id=custom_executor().executor_id
+    )
+    book.do(back)
+    book.only(Resubscribed)
+    assert not book.do(back), "it answers each time that it was asked"
+    book.wait(60.0)
+    assert not book.all(Reconnect)
+    assert not book.all(DestroyContainer)
+
+
+def test_a_v0_executor_that_is_given_up_is_not_asked_any_more() -> None:
+    book = Book(executor_reregistration_retry_interval_s=0.5)
+    recover(book, custom(book, EXECUTOR_PID), RecoveredContainer(container_id=C1, pid=7))
+    book.wait(1.9)
+    assert len(book.all(Reconnect)) == 3
+    book.wait(60.0)
+    book.only(DestroyContainer)
+    assert not book.all(Reconnect)
 
 
 def test_a_v1_executor_comes_back_by_itself(book: Book) -> None:
