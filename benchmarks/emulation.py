@@ -96,6 +96,15 @@ class Agents:
             message.agent_capabilities.add(type=m.AgentInfo.Capability.Type.Value(name))
         return message.SerializeToString()
 
+    def _reregistration(self, n: int) -> i.ReregisterSlaveMessage:
+        """Return what an agent that is admitted says to the next master, without what it runs."""
+        port = int(self._address.rpartition(":")[2])
+        registration = i.RegisterSlaveMessage.FromString(self._registration(n, port))
+        message = i.ReregisterSlaveMessage(version=registration.version, slave=registration.slave)
+        message.slave.id.value = self._ids[f"slave({n})"].decode()
+        message.agent_capabilities.extend(registration.agent_capabilities)
+        return message
+
     def _send(self, n: int | str, name: str, body: bytes, to: str | None = None) -> None:
         sender = n if isinstance(n, str) else f"slave({n})"
         self._links.send(to or self._master, f"{sender}@{self._address}", f"mesos.internal.{name}", body)

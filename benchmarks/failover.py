@@ -26,10 +26,9 @@ import sys
 import tempfile
 import time
 
-from benchmarks.emulation import Agents, agent_resources
-from benchmarks.master_tasks import cpu_s, rss_bytes, start_master
+from benchmarks.emulation import Agents
+from benchmarks.processes import cpu_s, rss_bytes, start_master
 from meseta.runtime import loop
-from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
 
 PER_PORT = 10
@@ -54,9 +53,8 @@ class Returning(Agents):
         """Register, and write down what will be said on the return."""
         await super().start()
         self._links.on_exited(self._on_exited)
-        port = int(self._address.rpartition(":")[2])
         for n in range(self._first, self._first + self._count):
-            self._reports[n] = self._report(n, port)
+            self._reports[n] = self._report(n)
             self._links.link(self._master)
 
     def come_back(self) -> None:
@@ -73,19 +71,12 @@ class Returning(Agents):
             self.returned.add(receiver)
         return super()._on_message(receiver, sender, name, body)
 
-    def _report(self, n: int, port: int) -> bytes:
-        agent_id = self._ids[f"slave({n})"].decode()
-        info = i.SlaveInfo(
-            hostname=f"host{n}", port=port, checkpoint=True, resources=agent_resources(self._cpus)
-        )
-        info.id.value = agent_id
-        registration = i.RegisterSlaveMessage.FromString(self._registration(n, port))
-        message = i.ReregisterSlaveMessage(slave=info, version="1.12.0")
-        message.agent_capabilities.extend(registration.agent_capabilities)
+    def _report(self, n: int) -> bytes:
+        message = self._reregistration(n)
         for number in range(min(FRAMEWORKS, self._tasks)):
             message.frameworks.append(framework_info(number))
         for number in range(self._tasks):
-            message.tasks.append(running_task(f"t{n}-{number}", number % FRAMEWORKS, agent_id))
+            message.tasks.append(running_task(f"t{n}-{number}", number % FRAMEWORKS, message.slave.id.value))
         return message.SerializeToString()
 
 

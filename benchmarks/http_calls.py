@@ -26,6 +26,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from benchmarks.processes import rss_bytes
 from meseta.runtime import loop
 from meseta.wire.gen import scheduler_pb2 as s
 
@@ -65,8 +66,7 @@ class Server:
 
     def rss_bytes(self) -> int:
         """Resident memory of the process."""
-        with open(f"/proc/{self.process.pid}/statm") as file:
-            return int(file.read().split()[1]) * 4096
+        return rss_bytes(self.process.pid)
 
 
 @contextlib.contextmanager

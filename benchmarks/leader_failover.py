@@ -28,7 +28,7 @@ from pathlib import Path
 from subprocess import Popen
 
 from benchmarks.emulation import CPUS_PER_AGENT, Agents
-from benchmarks.master_tasks import start_master
+from benchmarks.processes import start_master
 from meseta.runtime import loop
 from meseta.runtime.detectors.find import find_detector
 from meseta.sdk import Offer, Scheduler, Task, TaskState, TaskUpdate
@@ -95,16 +95,11 @@ class Electors(Agents):
         return super()._on_message(receiver, sender, name, body)
 
     def _report(self, n: int) -> bytes:
-        port = int(self._address.rpartition(":")[2])
-        agent_id = self._ids[f"slave({n})"].decode()
-        registration = i.RegisterSlaveMessage.FromString(self._registration(n, port))
-        message = i.ReregisterSlaveMessage(version="1.12.0", slave=registration.slave)
-        message.slave.id.value = agent_id
-        message.agent_capabilities.extend(registration.agent_capabilities)
+        message = self._reregistration(n)
         ran = self._tasks.get(f"slave({n})")
         if ran is not None:
             message.frameworks.append(ran.framework)
-            message.tasks.append(running_task(ran, agent_id))
+            message.tasks.append(running_task(ran, message.slave.id.value))
         return message.SerializeToString()
 
 

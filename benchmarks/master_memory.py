@@ -13,7 +13,7 @@ import json
 import sys
 
 from benchmarks.emulation import Agents, Framework
-from benchmarks.master_tasks import rss_bytes, start_master
+from benchmarks.processes import rss_bytes, start_master
 from meseta.runtime import loop
 
 BATCH = 100
