@@ -57,7 +57,6 @@ def on_recovered(state: State, event: Recovered, now: float) -> None:
     """Rebuild the state, deal with what ended meanwhile, and go for the master."""
     if state.phase is not Phase.RECOVERING:
         return
-    state.started_at = now
     state.id = event.agent_id
     if event.total is not None:
         state.total = event.total

@@ -337,7 +337,6 @@ class State:
         self.deadlines = Deadlines()
         self.counters = Counters()
         self.phase = Phase.RECOVERING
-        self.started_at = 0.0
         self.registered_at: float | None = None
 
         self.id: AgentId | None = None

@@ -5,6 +5,7 @@ Views only read. They return records and numbers; the edge turns these into mess
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -82,19 +83,20 @@ def containers(state: State) -> Iterator[ContainerView]:
         yield ContainerView(container.id, container.pid, framework, executor)
 
 
-def metrics(state: State, now: float) -> dict[str, float]:
+def metrics(state: State) -> dict[str, float]:
     """All metrics under Mesos's names."""
     values = state.counters.as_metrics()
-    values["slave/uptime_secs"] = now - state.started_at
     values["slave/registered"] = float(state.phase is Phase.RUNNING)
     values["slave/frameworks_active"] = float(len(state.frameworks))
     values["slave/executor_directory_max_allowed_age_secs"] = gc.age_max_s(state)
+    values["gc/path_removals_pending"] = float(len(state.garbage))
+    values["gc/path_removals_succeeded"] = float(state.collected)
+    of_executors = Counter(executor.state for _, executor in executors(state))
     for executor_state in (ExecutorState.REGISTERING, ExecutorState.RUNNING, ExecutorState.TERMINATING):
-        count = sum(executor.state is executor_state for _, executor in executors(state))
-        values[f"slave/executors_{executor_state.value}"] = float(count)
+        values[f"slave/executors_{executor_state.value}"] = float(of_executors[executor_state])
+    of_tasks = Counter(task.state for *_, task in tasks(state))
     for name in ("staging", "starting", "running", "killing"):
-        task_state = TaskState[f"TASK_{name.upper()}"]
-        values[f"slave/tasks_{name}"] = float(sum(task.state is task_state for *_, task in tasks(state)))
+        values[f"slave/tasks_{name}"] = float(of_tasks[TaskState[f"TASK_{name.upper()}"]])
     used = allocated(state)
     _measure(values, "", state.total.nonrevocable(), used.nonrevocable())
     _measure(values, "revocable_", state.total.revocable(), used.revocable())

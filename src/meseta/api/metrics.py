@@ -7,10 +7,10 @@ expect are there from the start, at zero.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from urllib.parse import quote
 
-from meseta.agent.state import ExecutorState, Phase
+from meseta.agent import views as agent_views
 from meseta.api import system
 from meseta.api.context import AgentContext, DaemonContext, MasterContext
 from meseta.api.durations import parse_duration_s
@@ -20,13 +20,11 @@ from meseta.api.router import Handler
 from meseta.master import views
 from meseta.master.state import FrameworkState, State
 from meseta.records import TaskState
-from meseta.resources import EMPTY, Resources
 from meseta.runtime.http1 import Request
 from meseta.runtime.streams import Responder
 
 Numbers = Mapping[str, float]
 
-RESOURCE_NAMES = ("cpus", "gpus", "mem", "disk")
 ACTIVE_STATES = ("killing", "running", "staging", "starting", "unknown", "unreachable")
 OPERATIONS = (
     "create",
@@ -173,58 +171,7 @@ def encode_name(name: str) -> str:
 
 def agent_metrics(context: AgentContext) -> dict[str, float]:
     """Return what the agent's state tells."""
-    state = context.state
-    config = state.config
-    room = 1.0 - config.gc_disk_headroom - state.disk_used
     known: dict[str, float] = dict.fromkeys(_AGENT_ZEROS, 0.0)
-    known |= state.counters.as_metrics()
-    known |= {
-        "gc/path_removals_pending": len(state.garbage),
-        "gc/path_removals_succeeded": state.collected,
-        "slave/executor_directory_max_allowed_age_secs": config.gc_delay_s * max(0.0, room),
-        "slave/frameworks_active": len(state.frameworks),
-        "slave/registered": float(state.phase is Phase.RUNNING),
-        "slave/uptime_secs": max(0.0, context.clock() - context.start_time),
-    }
-    known |= _executor_metrics(context)
-    used = EMPTY
-    for framework in state.frameworks.values():
-        for executor in framework.executors.values():
-            used += executor.allocated()
-    known |= resource_metrics("slave", state.total, used)
-    return known
-
-
-def _executor_metrics(context: AgentContext) -> dict[str, float]:
-    executors = [e for f in context.state.frameworks.values() for e in f.executors.values()]
-    states = [executor.state for executor in executors]
-    counts = count_states(task.state for executor in executors for task in executor.tasks.values())
-    known: dict[str, float] = {
-        "slave/executors_registering": states.count(ExecutorState.REGISTERING),
-        "slave/executors_running": states.count(ExecutorState.RUNNING),
-        "slave/executors_terminating": states.count(ExecutorState.TERMINATING),
-    }
-    for name in ("killing", "running", "staging", "starting"):
-        known[f"slave/tasks_{name}"] = counts.get(TaskState[f"TASK_{name.upper()}"], 0)
-    return known
-
-
-def count_states(states: Iterable[TaskState]) -> dict[TaskState, int]:
-    """Count states."""
-    counts: dict[TaskState, int] = {}
-    for state in states:
-        counts[state] = counts.get(state, 0) + 1
-    return counts
-
-
-def resource_metrics(prefix: str, total: Resources, used: Resources) -> dict[str, float]:
-    """Return totals, uses and percentages (from 0 to 1) of the standard resources."""
-    known: dict[str, float] = {}
-    totals, taken = views.total_quantities((total,)), views.total_quantities((used,))
-    for revocable, suffix in ((False, ""), (True, "_revocable")):
-        for name in RESOURCE_NAMES:
-            whole, part = totals.get((name, revocable), 0), taken.get((name, revocable), 0)
-            known[f"{prefix}/{name}{suffix}_total"] = whole / 1000
-            known[f"{prefix}/{name}{suffix}_used"] = part / 1000
-            known[f"{prefix}/{name}{suffix}_percent"] = part / whole if whole else 0.0
+    known |= agent_views.metrics(context.state)
+    known["slave/uptime_secs"] = max(0.0, context.clock() - context.start_time)
     return known

@@ -282,9 +282,9 @@ def test_what_is_used_is_shown(book: Book) -> None:
     assert allocated(book.agent.state) == Resources.scalars(cpus=1, mem=32)
     (view,) = containers(book.agent.state)
     assert (view.container_id, view.pid) == (container, 100)
-    values = metrics(book.agent.state, book.now)
+    values = metrics(book.agent.state)
     assert values["slave/tasks_running"] == 1
     assert values["slave/cpus_percent"] == 1 / 8
     assert values["slave/mem_used"] == 32
     end(book, container)
-    assert metrics(book.agent.state, book.now)["slave/tasks_finished"] == 1
+    assert metrics(book.agent.state)["slave/tasks_finished"] == 1
