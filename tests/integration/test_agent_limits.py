@@ -13,6 +13,7 @@ from meseta.runtime.linux import cgroups
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
 from tests.integration.agent_kit import (
+    agent,
     command_task,
     executor_info,
     framework_info,
@@ -20,6 +21,8 @@ from tests.integration.agent_kit import (
     output,
     resources,
     run,
+    sandbox,
+    scripted_master,
     until,
 )
 
@@ -95,5 +98,29 @@ def test_usage_is_measured_by_group(tmp_path: Path, flags: dict[str, str]) -> No
             master.kill("t1")
             await master.status("t1", "TASK_KILLED")
             await until(lambda: not daemon.machine.state.frameworks, "it is settled")
+
+    run(body)
+
+
+def test_cleanup_leaves_no_groups(tmp_path: Path, flags: dict[str, str]) -> None:
+    async def body() -> None:
+        async with scripted_master() as master:
+            async with agent(tmp_path, master, keeps_tasks=True, **flags):
+                await master.wait_for("UpdateSlaveMessage")
+                pod = executor_info("pod", "", type=m.ExecutorInfo.DEFAULT)
+                pod.ClearField("command")
+                group = m.TaskGroupInfo(tasks=[command_task("inner", "sleep 1000")])
+                master.send(
+                    i.RunTaskGroupMessage(
+                        framework=framework_info(checkpoint=True), executor=pod, task_group=group
+                    )
+                )
+                master.run(command_task("running", "setsid sleep 1000 & wait"))
+                master.run(command_task("ended", "while [ ! -e go ]; do sleep 0.01; done"))
+                for name in ("inner", "running", "ended"):
+                    await master.status(name, "TASK_RUNNING")
+            (sandbox(tmp_path, "ended") / "go").touch()
+            async with agent(tmp_path, master, keeps_tasks=False, recover="cleanup", **flags):
+                assert cgroups.detect(flags["cgroups_root"]).containers() == set()
 
     run(body)

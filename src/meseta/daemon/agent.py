@@ -122,14 +122,14 @@ class AgentDaemon:
             session_timeout_s=flags["zk_session_timeout"],
         )
         self._places = find_places(flags)
+        self._groups, isolation = find_isolation(flags)
         if cleanup:
-            await clean_up(self._places)
+            await clean_up(self._places, self._groups)
             self._is_stopped = True
             os.close(self._places.lock)
             self._on_exit(0)
             return
         check_format(self._places.work)
-        self._groups, isolation = find_isolation(flags)
         self._make_edges()
         _, self.port = await self._server.listen(listen_address(flags["ip"]), flags["port"])
         host = hostinfo.detect(self._places.work)

@@ -1,4 +1,4 @@
-"""What `--recover` and `--strict` of an agent come to: take up what ran before, or end it."""
+"""What `--recover` of an agent comes to: take up what ran before, or end it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from meseta.agent.compatibility import POLICIES
 from meseta.daemon.agent_setup import Places
 from meseta.daemon.flags import Flags
 from meseta.errors import ConfigError
+from meseta.ids import ContainerId
+from meseta.runtime.container_groups import ContainerGroups
+from meseta.runtime.container_host import CHECK_MARK
 from meseta.runtime.linux.supervisor_client import SupervisorClient, SupervisorEvent, SupervisorLost
 
 RECONNECT = "reconnect"
@@ -36,13 +39,24 @@ def _unusable(flags: Flags, name: str, known: tuple[str, ...]) -> ConfigError:
     return ConfigError(f"--{name}={flags[name]} is not usable: expected {' or '.join(known)}")
 
 
-async def clean_up(places: Places) -> None:
+async def clean_up(places: Places, groups: ContainerGroups | None) -> None:
     """Kill all that an earlier agent has left, and let the next one start as a new agent.
 
     Raises:
-        MesetaError: there is no supervisor.
+        MesetaError: there is no supervisor, or what is in a control group does not end.
         TimeoutError: processes do not end.
     """
+    for key in await _end_processes(places):
+        if groups is not None and CHECK_MARK not in key:
+            container_id = ContainerId(key)
+            groups.adopt(container_id)
+            await groups.destroy(container_id)
+    with suppress(FileNotFoundError):
+        os.unlink(os.path.join(places.work, paths.LATEST_AGENT))
+
+
+async def _end_processes(places: Places) -> list[str]:
+    """Kill all processes, and end their supervisor; return the keys of those that it has known."""
     supervisor = SupervisorClient(places.socket, places.journal)
     ended = asyncio.Event()
 
@@ -58,5 +72,4 @@ async def clean_up(places: Places) -> None:
         await asyncio.wait_for(ended.wait(), END_TIMEOUT_S)
     finally:
         supervisor.close()
-    with suppress(FileNotFoundError):
-        os.unlink(os.path.join(places.work, paths.LATEST_AGENT))
+    return [*(entry.key for entry in listed.running), *(entry.key for entry in listed.exited)]
