@@ -13,6 +13,7 @@ from meseta.ids import AgentId
 from meseta.master.agents import set_deactivation
 from meseta.master.registry import ForgetAgents
 from meseta.master.state import PendingForgetting, State
+from meseta.master.tasks import forget_unreachable
 
 
 def watch_past(state: State, now: float) -> None:
@@ -48,9 +49,6 @@ def on_forgetting_written(state: State, pending: PendingForgetting) -> None:
         if state.unreachable_agents.pop(id, None) is None:
             continue
         set_deactivation(state, id, None)
-        for framework_id, task_id in state.unreachable_tasks.pop(id, ()):
-            framework = state.frameworks.get(framework_id)
-            task = framework.unreachable_tasks.get(task_id) if framework is not None else None
-            if framework is not None and task is not None and task.agent_id == id:
-                del framework.unreachable_tasks[task_id]
+        for framework, task in forget_unreachable(state, id):
+            del framework.unreachable_tasks[task.task_id]
     state.note(f"Forgot {len(pending.agent_ids)} agents that have been unreachable or gone for long")

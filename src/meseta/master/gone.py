@@ -14,7 +14,7 @@ from meseta.master.events import AgentGoneRequested, RequestId, ReregistrationRe
 from meseta.master.registry import MarkGone
 from meseta.master.state import FrameworkState, PendingDeparture, State, Task, remember_agent
 from meseta.master.statuses import make_update
-from meseta.master.tasks import bury_unreachable_task, tell_of_task
+from meseta.master.tasks import bury_unreachable_task, forget_unreachable, tell_of_task
 
 MESSAGE = "Agent has been marked gone"
 
@@ -74,7 +74,8 @@ def on_gone_written(state: State, pending: PendingDeparture, now: float) -> None
             state.tell(framework, Failed(framework.id, id))
     else:
         state.unreachable_agents.pop(id, None)
-        _bury_tasks(state, id, now)
+        for framework, task in forget_unreachable(state, id):
+            _bury(state, framework, task, now)
     set_deactivation(state, id, None)
     remember_agent(state, state.gone_agents, id, pending.gone_since, now)
     state.note(f"Agent {id} is marked gone")
@@ -82,16 +83,8 @@ def on_gone_written(state: State, pending: PendingDeparture, now: float) -> None
         state.effects.append(Reply(pending.request, 200))
 
 
-def _bury_tasks(state: State, id: AgentId, now: float) -> None:
-    """End the tasks that were on an unreachable agent."""
-    for framework_id, task_id in state.unreachable_tasks.pop(id, ()):
-        framework = state.frameworks.get(framework_id)
-        task = framework.unreachable_tasks.get(task_id) if framework is not None else None
-        if framework is not None and task is not None and task.agent_id == id:
-            _bury(state, framework, task, now)
-
-
 def _bury(state: State, framework: FrameworkState, task: Task, now: float) -> None:
+    """End a task that was on an unreachable agent."""
     new, reason = gone_state(framework)
     update = make_update(
         state.wall(now),

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from meseta.allocator.hierarchical import HierarchicalAllocator
 from meseta.ids import AgentId, FrameworkId
-from meseta.master.state import ENDED_STATES, AgentState, Executor, FrameworkState, Offer, State, Task
+from meseta.master.state import ENDED_STATES, AgentState, FrameworkState, State
+from meseta.master.sums import users_of_framework
 from meseta.records import TaskState
 from meseta.resources import Resources
 
@@ -36,14 +37,9 @@ def held(state: State) -> dict[Holding, Resources]:
     """Return who holds what, summed over tasks, executors and offers."""
     sums: dict[Holding, Resources] = {}
     for framework in state.frameworks.values():
-        things: list[Task | Executor | Offer] = [
-            *(task for task in framework.tasks.values() if task.holds_resources),
-            *(executor for by_id in framework.executors.values() for executor in by_id.values()),
-            *framework.offers.values(),
-        ]
-        for thing in things:
-            key = (thing.agent_id, framework.id, thing.role)
-            sums[key] = sums.get(key, Resources.EMPTY) + thing.resources
+        for holder in (*users_of_framework(framework), *framework.offers.values()):
+            key = (holder.agent_id, framework.id, holder.role)
+            sums[key] = sums.get(key, Resources.EMPTY) + holder.resources
     return {key: resources for key, resources in sums.items() if resources}
 
 

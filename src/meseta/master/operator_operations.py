@@ -14,7 +14,7 @@ from meseta.master.operation_validation import Asker, operation_fault
 from meseta.master.operations import convert, is_authorized, send_operation
 from meseta.master.rescinding import rescind_offers
 from meseta.master.state import AgentState, Offer, State
-from meseta.master.views import offered_on_agent, used_on_agent
+from meseta.master.views import free_on_agent
 from meseta.records import Filters, OperationType
 from meseta.records.conversions import conversion_of
 from meseta.resources import Resources
@@ -48,7 +48,7 @@ def _operate(state: State, event: OperationRequested, now: float) -> tuple[int, 
         return 400, f"Invalid {operation.type.name} operation: {conversion}"
     rescind_offers(state, list(_needed(agent, conversion.consumed)), now, Filters())
     if not state.allocator.update_available(agent.id, *conversion):
-        return 409, f"{_free(agent)} does not contain {conversion.consumed}"
+        return 409, f"{free_on_agent(agent)} does not contain {conversion.consumed}"
     convert(state, agent, conversion)
     send_operation(state, agent, None, None, operation)
     return 202, ""
@@ -70,7 +70,3 @@ def _needed(agent: AgentState, required: Resources) -> Iterator[Offer]:
         yield offer
         if recovered.contains(required):
             return
-
-
-def _free(agent: AgentState) -> Resources:
-    return agent.total.subtract(used_on_agent(agent) + offered_on_agent(agent))

@@ -43,7 +43,14 @@ from meseta.master.state import (
     new_agent,
 )
 from meseta.master.statuses import latest_update
-from meseta.master.tasks import add_executor, add_task, kept_statuses, remove_executor, tell_of_task
+from meseta.master.tasks import (
+    add_executor,
+    add_task,
+    forget_unreachable,
+    kept_statuses,
+    remove_executor,
+    tell_of_task,
+)
 from meseta.master.vetting import is_refused
 from meseta.records import (
     AgentInfo,
@@ -122,7 +129,8 @@ def _add_returning(state: State, event: ReregistrationRequested, now: float) -> 
     add_agent(state, agent, used, now)
     state.tell_agent(agent, AgentReregistered(agent.id, state.config.ping_timeout_s))
     watch_agent(state, agent, now)
-    _forget_unreachable_tasks(state, agent)
+    for framework, task in forget_unreachable(state, agent.id):  # What it did not report is gone.
+        del framework.unreachable_tasks[task.task_id]
     state.publish(AgentAdded(agent.id))
 
 
@@ -214,15 +222,6 @@ def _charge(used: dict[FrameworkId, dict[str, Resources]], holder: Task | Execut
 def _only_role(framework: FrameworkState) -> str:
     """Return the role of what an agent without MULTI_ROLE reports."""
     return framework.info.roles[0] if framework.info.roles else "*"
-
-
-def _forget_unreachable_tasks(state: State, agent: AgentState) -> None:
-    """Forget what was unreachable on an agent that is back: what it did not report is gone."""
-    for framework_id, task_id in state.unreachable_tasks.pop(agent.id, ()):
-        framework = state.frameworks.get(framework_id)
-        task = framework.unreachable_tasks.get(task_id) if framework is not None else None
-        if framework is not None and task is not None and task.agent_id == agent.id:
-            del framework.unreachable_tasks[task_id]
 
 
 def _refresh_known(state: State, agent: AgentState, event: ReregistrationRequested, now: float) -> None:

@@ -39,7 +39,8 @@ from meseta.master.demand import demand_by_role
 from meseta.master.effects import KillTask, Revoked
 from meseta.master.rescinding import rescind_offers
 from meseta.master.state import AgentState, Executor, FrameworkState, Offer, Round, State, Task
-from meseta.master.sums import RoleSums, role_sums, users_on_agent
+from meseta.master.sums import RoleSums, role_sums
+from meseta.master.views import free_on_agent
 from meseta.records import ExecutorType
 from meseta.resources import EMPTY, Resources
 
@@ -112,9 +113,7 @@ def _free(state: State) -> Sums:
     """Return what nobody uses and nobody is offered."""
     free: Sums = {}
     for agent in _usable(state):
-        used = sum((holder.resources for holder in users_on_agent(agent)), EMPTY)
-        offered = sum((offer.resources for offer in agent.offers.values()), EMPTY)
-        add(free, contested(agent.total.subtract(used + offered)))
+        add(free, contested(free_on_agent(agent)))
     return free
 
 

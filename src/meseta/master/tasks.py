@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from meseta.ids import NO_PID
+from meseta.ids import NO_PID, AgentId
 from meseta.master.config import MasterConfig
 from meseta.master.counters import count_task_end
 from meseta.master.effects import (
@@ -131,11 +131,11 @@ def remove_task(state: State, framework: FrameworkState, task: Task, *, unreacha
     assert not task.holds_resources, f"{task} is removed while it holds resources"
     del framework.tasks[task.task_id]
     state.task_states[task.state] -= 1
-    agent = state.agents[task.agent_id]
+    agent, key = state.agents[task.agent_id], (framework.id, task.task_id)
     _discard(agent.tasks, framework.id, task.task_id)
-    agent.killed.discard((framework.id, task.task_id))
-    agent.revoked.pop((framework.id, task.task_id), None)
-    state.revocations.victims.pop((framework.id, task.task_id), None)
+    agent.killed.discard(key)
+    agent.revoked.pop(key, None)
+    state.revocations.victims.pop(key, None)
     if agent.deactivation is not None:
         state.wishes.emptied[agent.id] = None
     if unreachable:
@@ -157,6 +157,17 @@ def end_task(
     update_task(state, task, update, now)
     remove_task(state, framework, task, unreachable=unreachable)
     tell_of_task(state, framework, update)
+
+
+def forget_unreachable(state: State, id: AgentId) -> list[tuple[FrameworkState, Task]]:
+    """Forget which tasks were on an unreachable agent; return those still in their frameworks' accounts."""
+    known: list[tuple[FrameworkState, Task]] = []
+    for framework_id, task_id in state.unreachable_tasks.pop(id, ()):
+        framework = state.frameworks.get(framework_id)
+        task = framework.unreachable_tasks.get(task_id) if framework is not None else None
+        if framework is not None and task is not None and task.agent_id == id:
+            known.append((framework, task))
+    return known
 
 
 def bury_unreachable_task(state: State, framework: FrameworkState, task: Task, update: StatusUpdate) -> None:
@@ -202,7 +213,7 @@ def on_update_received(state: State, event: UpdateReceived, now: float) -> None:
     task = framework.tasks.get(status.task_id) if framework is not None else None
     if task is not None and task.agent_id != agent.id:
         task = None
-    if framework is not None and task is not None:
+    if framework is not None and task is not None and agent.revoked:
         update = _with_cause(framework, agent, update)
     connected = framework is not None and framework.connected
     if framework is not None and framework.connected and framework.peer is not None:

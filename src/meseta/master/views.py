@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from meseta.ids import ExecutorId, FrameworkId
-from meseta.master.state import AgentState, Executor, FrameworkState, Offer, State, Task
+from meseta.master.state import AgentState, FrameworkState, State, Task
+from meseta.master.sums import Holder, users_of_framework, users_on_agent
 from meseta.records import TaskState
 from meseta.resources import Resources
 
@@ -22,17 +22,17 @@ GAUGED_STATES = (
 RESOURCE_NAMES = ("cpus", "gpus", "mem", "disk")
 
 
-def total_of(things: Iterable[Task | Executor | Offer]) -> Resources:
+def total_of(holders: Iterable[Holder]) -> Resources:
     """Return the sum of what these hold."""
     total = Resources.EMPTY
-    for thing in things:
-        total += thing.resources
+    for holder in holders:
+        total += holder.resources
     return total
 
 
 def used_by_framework(framework: FrameworkState) -> Resources:
     """Return what the framework's tasks and executors hold."""
-    return total_of(_users(framework.tasks.values(), framework.executors.values()))
+    return total_of(users_of_framework(framework))
 
 
 def offered_to_framework(framework: FrameworkState) -> Resources:
@@ -40,19 +40,19 @@ def offered_to_framework(framework: FrameworkState) -> Resources:
     return total_of(framework.offers.values())
 
 
-def used_on_agent(agent: AgentState, framework_id: FrameworkId | None = None) -> Resources:
-    """Return what tasks and executors hold on the agent: of one framework, or of all."""
-    ids = [framework_id] if framework_id is not None else [*dict.fromkeys([*agent.tasks, *agent.executors])]
-    total = Resources.EMPTY
-    for id in ids:
-        executors = agent.executors.get(id, {})
-        total += total_of(_users(agent.tasks.get(id, {}).values(), (executors,)))
-    return total
+def used_on_agent(agent: AgentState) -> Resources:
+    """Return what tasks and executors hold on the agent."""
+    return total_of(users_on_agent(agent))
 
 
 def offered_on_agent(agent: AgentState) -> Resources:
     """Return what open offers hold on the agent."""
     return total_of(agent.offers.values())
+
+
+def free_on_agent(agent: AgentState) -> Resources:
+    """Return what nobody holds on the agent, nor is offered."""
+    return agent.total.subtract(used_on_agent(agent) + offered_on_agent(agent))
 
 
 def task_counts(tasks: Iterable[Task]) -> dict[TaskState, int]:
@@ -127,12 +127,3 @@ def total_quantities(many: Iterable[Resources]) -> dict[tuple[str, bool], int]:
                 key = (kind.name, kind.revocable)
                 sums[key] = sums.get(key, 0) + value
     return sums
-
-
-def _users(
-    tasks: Iterable[Task], executors: Iterable[dict[ExecutorId, Executor]]
-) -> Iterator[Task | Executor]:
-    """Yield what holds resources."""
-    yield from (task for task in tasks if task.holds_resources)
-    for by_id in executors:
-        yield from by_id.values()

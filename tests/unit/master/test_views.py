@@ -33,8 +33,6 @@ def test_sums() -> None:
     used = Resources.scalars(cpus=1.5, mem=192, disk=10)
     assert views.used_by_framework(framework) == used
     assert views.used_on_agent(agent) == used
-    assert views.used_on_agent(agent, framework_id) == used
-    assert views.used_on_agent(agent, FrameworkId("x")) == Resources.EMPTY
     assert views.offered_to_framework(framework) == agent.total - used
     assert views.offered_on_agent(agent) == agent.total - used
 
