@@ -37,6 +37,5 @@ def test_an_offer_beyond_a_limit_is_found(monkeypatch: pytest.MonkeyPatch) -> No
         return offer
 
     monkeypatch.setattr(Quotas, "within_limit", as_it_is)
-    failures = [outcome_of(administered(seed)).failure for seed in SEEDS[:10]]
-    found = [fault for fault in failures if isinstance(fault, SafetyViolation)]
-    assert any("may have" in str(fault) for fault in found)
+    failures = (outcome_of(administered(seed)).failure for seed in SEEDS[:10])
+    assert any(isinstance(fault, SafetyViolation) and "may have" in str(fault) for fault in failures)

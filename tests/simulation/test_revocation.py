@@ -66,7 +66,7 @@ def test_nobody_is_taken_below_its_guarantee_and_clusters_come_to_rest(first: in
 def test_a_kill_that_takes_a_role_below_its_guarantee_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(revocation, "_spare", lambda *arguments, **options: {})
     monkeypatch.setattr(revocation, "fault_of", lambda *arguments: None)
-    failures = [outcome_of(contended(seed)).failure for seed in SEEDS]
+    failures = (outcome_of(contended(seed)).failure for seed in SEEDS)
     assert any(isinstance(fault, SafetyViolation) and "guaranteed" in str(fault) for fault in failures)
 
 
