@@ -39,14 +39,15 @@ def outcome_of(plan: Plan) -> Outcome:
 
     def promise() -> None:
         simulation.world.after(10.0, promise)
-        leader = simulation.cluster.leader
-        if leader is None or leader.machine is None or simulation.world.now > plan.duration_s:
+        if simulation.world.now > plan.duration_s:
             return
         configs = tuple(
             e.QuotaConfig(role=role, guarantees={"cpus": cpus}, limits={})
             for role, cpus in next(promises).items()
         )
-        leader.operate(lambda request: e.QuotaUpdateRequested(request=request, configs=configs, force=True))
+        simulation.cluster.operate(
+            lambda request: e.QuotaUpdateRequested(request=request, configs=configs, force=True)
+        )
 
     simulation.world.after(10.0, promise)
     return simulation.run()
@@ -86,9 +87,7 @@ def test_a_role_gets_what_is_guaranteed_to_it_from_tasks_that_would_never_end() 
     guarantee = e.QuotaConfig(role="prod", guarantees={"cpus": 6.0}, limits={})
 
     def want() -> None:
-        leader = cluster.leader
-        assert leader is not None
-        leader.operate(lambda request: e.QuotaUpdateRequested(request=request, configs=(guarantee,)))
+        cluster.operate(lambda request: e.QuotaUpdateRequested(request=request, configs=(guarantee,)))
         prod = cluster.frameworks[1]
         prod.temper = replace(prod.temper, alive_max=8, demands=True)
         prod.fail_over()

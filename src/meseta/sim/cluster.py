@@ -9,6 +9,8 @@ from meseta.agent.state import AgentConfig
 from meseta.allocator.allocator import AllocatorOptions
 from meseta.ids import Pid
 from meseta.master.config import RevocationTerms
+from meseta.master.events import MasterEvent, RequestId
+from meseta.master.state import State
 from meseta.records import FrameworkInfo
 from meseta.resources import Resources
 from meseta.sim.agent_node import AgentNode
@@ -68,6 +70,17 @@ class Cluster:
     def leader(self) -> MasterNode | None:
         """The master that leads, if one does."""
         return leading(self.masters)
+
+    @property
+    def state(self) -> State | None:
+        """What the master knows that leads, if one does and has read the registry."""
+        machine = None if self.leader is None else self.leader.machine
+        return None if machine is None else machine.state
+
+    def operate(self, make: Callable[[RequestId], MasterEvent]) -> None:
+        """Ask the master that leads for something, as an operator does; if none does, nobody hears it."""
+        if self.leader is not None and self.leader.machine is not None:
+            self.leader.operate(make)
 
     def tidy(self) -> None:
         """Do what an operator does about frameworks that no scheduler will ever come back for."""

@@ -6,10 +6,7 @@ be left without what it wants for good; so that a run comes to rest, there are n
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from meseta.master import events as e
-from meseta.master.master import Master
 from meseta.sim.cluster import Cluster
 
 CLEAN_UP_EVERY_S = 2.0
@@ -36,9 +33,9 @@ class Operator:
     def clean_up(self) -> None:
         """Take all quotas away; try again until there are none."""
         self._over = True
-        machine = self._machine()
-        if machine is not None:
-            for role in list(machine.state.asked.quotas):
+        state = self._cluster.state
+        if state is not None:
+            for role in list(state.asked.quotas):
                 self._remove(role)
         self._world.after(CLEAN_UP_EVERY_S, self.clean_up)
 
@@ -51,15 +48,6 @@ class Operator:
         act = self._chance.choice((self._update, self._update, self._set, self._remove_any, self._weigh))
         act()
         self._act_later()
-
-    def _ask(self, make: Callable[[e.RequestId], e.MasterEvent]) -> None:
-        leader = self._cluster.leader
-        if leader is not None and leader.machine is not None:
-            leader.operate(make)
-
-    def _machine(self) -> Master | None:
-        leader = self._cluster.leader
-        return None if leader is None else leader.machine
 
     def _role(self) -> str:
         return self._chance.choice(self._roles)
@@ -74,13 +62,15 @@ class Operator:
             e.QuotaConfig(role=role, guarantees=self._bounds(), limits=self._bounds()) for role in roles
         )
         force = self._chance.random() < FORCE
-        self._ask(lambda request: e.QuotaUpdateRequested(request=request, configs=configs, force=force))
+        self._cluster.operate(
+            lambda request: e.QuotaUpdateRequested(request=request, configs=configs, force=force)
+        )
 
     def _set(self) -> None:
         role = self._role()
         guarantee = {name: round(1000 * amount) for name, amount in self._bounds().items()}
         force = self._chance.random() < FORCE
-        self._ask(
+        self._cluster.operate(
             lambda request: e.QuotaSetRequested(request=request, role=role, guarantee=guarantee, force=force)
         )
 
@@ -88,8 +78,8 @@ class Operator:
         self._remove(self._role())
 
     def _remove(self, role: str) -> None:
-        self._ask(lambda request: e.QuotaRemovalRequested(request=request, role=role))
+        self._cluster.operate(lambda request: e.QuotaRemovalRequested(request=request, role=role))
 
     def _weigh(self) -> None:
         weights = ((self._role(), self._chance.choice((0.0, 0.5, 1.0, 3.0))),)
-        self._ask(lambda request: e.WeightsUpdateRequested(request=request, weights=weights))
+        self._cluster.operate(lambda request: e.WeightsUpdateRequested(request=request, weights=weights))

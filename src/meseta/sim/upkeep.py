@@ -8,7 +8,6 @@ service manager; one that was marked gone starts as a new one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 from meseta.ids import AgentId
@@ -58,7 +57,7 @@ class Upkeep:
     def _act(self) -> None:
         if self._over:
             return
-        state = self._state()
+        state = self._cluster.state
         if state is not None:
             act = self._chance.choice(
                 (
@@ -78,7 +77,7 @@ class Upkeep:
     def _drain(self, state: State) -> None:
         id, grace_s = self._any_agent(state), self._chance.choice((None, 0.5, 5.0))
         gone = self._chance.random() < 0.2
-        self._ask(
+        self._cluster.operate(
             lambda request: e.AgentDrainRequested(
                 request=request, agent_id=id, max_grace_period_s=grace_s, mark_gone=gone
             )
@@ -86,48 +85,54 @@ class Upkeep:
 
     def _deactivate(self, state: State) -> None:
         id = self._any_agent(state)
-        self._ask(lambda request: e.AgentDeactivationRequested(request=request, agent_id=id))
+        self._cluster.operate(lambda request: e.AgentDeactivationRequested(request=request, agent_id=id))
 
     def _reactivate(self, state: State) -> None:
         self._reactivate_one(self._any_agent(state))
 
     def _reactivate_one(self, id: AgentId) -> None:
-        self._ask(lambda request: e.AgentReactivationRequested(request=request, agent_id=id))
+        self._cluster.operate(lambda request: e.AgentReactivationRequested(request=request, agent_id=id))
 
     def _mark_gone(self, state: State) -> None:
         for id, deactivation in state.wishes.deactivated.items():
             if deactivation.drain is not None and not deactivation.draining:
-                self._ask(partial(_gone_request, id))
+                self._cluster.operate(partial(_gone_request, id))
                 return
 
     def _plan(self, state: State) -> None:
         start_ns = round((EPOCH_S + self._world.now + self._chance.uniform(0, 60)) * NS)
         machines = tuple(each for each in self._machines() if self._chance.random() < 0.4)
         windows = (Window(machines, Unavailability(start_ns)),) if machines else ()
-        self._ask(lambda request: e.MaintenanceScheduled(request=request, windows=windows))
+        self._cluster.operate(lambda request: e.MaintenanceScheduled(request=request, windows=windows))
 
     def _take_down(self, state: State) -> None:
         machine = self._chance.choice(self._machines())
-        self._ask(lambda request: e.MaintenanceStartRequested(request=request, machines=(machine,)))
+        self._cluster.operate(
+            lambda request: e.MaintenanceStartRequested(request=request, machines=(machine,))
+        )
 
     def _bring_up(self, state: State) -> None:
         machine = self._chance.choice(self._machines())
-        self._ask(lambda request: e.MaintenanceStopRequested(request=request, machines=(machine,)))
+        self._cluster.operate(
+            lambda request: e.MaintenanceStopRequested(request=request, machines=(machine,))
+        )
 
     # ── for good ──────────────────────────────────────────────────────────────────────────────────────
 
     def _use_all(self) -> None:
         """Ask for what is not in use yet."""
-        state = self._state()
+        state = self._cluster.state
         if state is not None:
             wishes = state.wishes
             for id, deactivation in list(wishes.deactivated.items()):
                 if not deactivation.draining:
                     self._reactivate_one(id)
             if down := wishes.schedule.down:
-                self._ask(lambda request: e.MaintenanceStopRequested(request=request, machines=down))
+                self._cluster.operate(
+                    lambda request: e.MaintenanceStopRequested(request=request, machines=down)
+                )
             elif wishes.schedule.windows:
-                self._ask(lambda request: e.MaintenanceScheduled(request=request, windows=()))
+                self._cluster.operate(lambda request: e.MaintenanceScheduled(request=request, windows=()))
         self._world.after(LOOK_EVERY_S, self._use_all)
 
     def _look(self) -> None:
@@ -140,16 +145,6 @@ class Upkeep:
         self._world.after(LOOK_EVERY_S, self._look)
 
     # ── helpers ───────────────────────────────────────────────────────────────────────────────────────
-
-    def _state(self) -> State | None:
-        leader = self._cluster.leader
-        machine = None if leader is None else leader.machine
-        return None if machine is None else machine.state
-
-    def _ask(self, make: Callable[[e.RequestId], e.MasterEvent]) -> None:
-        leader = self._cluster.leader
-        if leader is not None and leader.machine is not None:
-            leader.operate(make)
 
     def _any_agent(self, state: State) -> AgentId:
         known = [*state.agents, *state.unreachable_agents, *state.recovered_agents]
