@@ -376,7 +376,7 @@ class TextbookAllocator:
         self, framework_id: str, role: str, agent_id: str, available: Resources, now: float, guaranteed: bool
     ) -> Resources:
         framework = self.frameworks[framework_id]
-        if not self._is_enough(available, role, framework):
+        if self._has_what_it_wants(framework, role) or not self._is_enough(available, role, framework):
             return EMPTY
         if not self._copes(framework, role, self.agents[agent_id]):
             return EMPTY
@@ -390,6 +390,12 @@ class TextbookAllocator:
     def _unallocated(self, framework_id: str, role: str, resources: Resources) -> None:
         self.roles.unallocated(role, resources.quantities())
         self.sorters[role].unallocated(framework_id, resources.quantities())
+
+    def _has_what_it_wants(self, framework: Framework, role: str) -> bool:
+        wanted = framework.info.options.demands.get(role)
+        held = sum((some for (_, of_role), some in framework.held.items() if of_role == role), EMPTY)
+        has = held.nonrevocable().quantities()
+        return wanted is not None and all(has.get(name, 0) >= amount for name, amount in wanted.items())
 
     def _is_enough(self, resources: Resources, role: str, framework: Framework) -> bool:
         if not resources:

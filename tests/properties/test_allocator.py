@@ -30,6 +30,7 @@ from meseta.records import (
     Filters,
     FrameworkCapability,
     FrameworkInfo,
+    FrameworkOptions,
     OfferConstraints,
     Unavailability,
 )
@@ -70,9 +71,24 @@ def some_framework(chance: random.Random, name: str) -> FrameworkInfo:
     count = 3 if FrameworkCapability.MULTI_ROLE in capabilities else 1
     roles = tuple(chance.sample(ROLES, chance.randint(1, count)))
     filters = {role: chance.choice(((), ({"cpus": 1000},))) for role in roles if chance.random() < 0.2}
+    demands = {role: some_demand(chance) for role in roles if chance.random() < 0.2}
     return FrameworkInfo(
-        user="u", name=name, roles=roles, capabilities=frozenset(capabilities), offer_filters=filters
+        user="u",
+        name=name,
+        roles=roles,
+        capabilities=frozenset(capabilities),
+        offer_filters=filters,
+        options=FrameworkOptions(demands=demands),
     )
+
+
+def some_demand(chance: random.Random) -> dict[str, int]:
+    """Return what a framework wants to hold of a role altogether."""
+    return {
+        name: chance.randrange(most)
+        for name, most in (("cpus", 9000), ("mem", 300_000))
+        if chance.random() < 0.7
+    }
 
 
 def some_quota(chance: random.Random) -> tuple[dict[str, int], dict[str, int]]:

@@ -53,8 +53,15 @@ class Agenda:
     def wait_for_batch(self, agent_id: AgentId, now: float) -> None:
         """Look at an agent with the first batch after `now`."""
         if not self._waiting:
-            self._batch = math.floor(now / self._interval_s) + 1
+            self._batch = self._next_batch(now)
         self._waiting[agent_id] = None
+
+    def next_batch_s(self, now: float) -> float:
+        """Return the time of the first batch after `now`."""
+        return self._next_batch(now) * self._interval_s
+
+    def _next_batch(self, now: float) -> int:
+        return math.floor(now / self._interval_s) + 1
 
     def forget(self, agent_id: AgentId) -> None:
         """Take a removed agent off the agenda."""

@@ -225,7 +225,9 @@ class HierarchicalAllocator:
 
     def remove_agent(self, agent_id: AgentId) -> None:
         """See `Allocator`."""
+        met = self.ledger.demands.met
         self.ledger.remove_agent(self.ledger.agents[agent_id])
+        self._serve_again(met, self._now)
         self.refusals.remove_agent(agent_id)
         self._agenda.forget(agent_id)
         self._holding.forget_agent(agent_id, self._now)
@@ -265,7 +267,9 @@ class HierarchicalAllocator:
         """See `Allocator`."""
         agent = self.ledger.agents[agent_id]
         client = self.ledger.frameworks[framework_id].clients[role]
+        met = self.ledger.demands.met
         self.ledger.convert(agent, client, consumed, converted)
+        self._serve_again(met, self._now)
         self._held.grow(ALL, self._now)
         if agent.available:
             self._touch(agent)
@@ -300,12 +304,15 @@ class HierarchicalAllocator:
             return
         if not accepted:
             agent.settle_offer(client, resources)
+        met = self.ledger.demands.met
         self.ledger.release(agent, client, resources)
         self._make_room(client)
         refused_s = refuse_s(filters, self.options.allocation_interval_s) if filters is not None else None
         if refused_s == 0.0:
             self._agenda.wait_for_batch(agent_id, now)
+            self._serve_again(met, self._agenda.next_batch_s(now))
             return
+        self._serve_again(met, now + self.options.recovery_window_s)
         if refused_s is not None and client in self._terms:
             self.refusals.add(client, agent_id, resources, now + refused_s)
             agent.blocked &= ~client.bit  # The new refusal may have replaced one that was the reason.
@@ -441,6 +448,8 @@ class HierarchicalAllocator:
             return Reason.FRAMEWORK_INACTIVE
         if client.role in framework.suppressed:
             return Reason.SUPPRESSED
+        if client.bit & self.ledger.demands.met:
+            return Reason.DEMAND_MET
         if not agent.active:
             return Reason.AGENT_INACTIVE
         if not self._is_whitelisted(agent):
@@ -485,6 +494,11 @@ class HierarchicalAllocator:
             node = self.ledger.tree.node(client.top)
             self._held.grow(ALL if quotas.required or node is None else node.mask, self._now)
 
+    def _serve_again(self, met: int, due: float) -> None:
+        """Look at all agents again, for clients whose demands are met no longer and were (`met`)."""
+        if met & ~self.ledger.demands.met:
+            self._agenda.touch_all(due)
+
     def _look_again(self, now: float) -> None:
         """Look at agents again from which quota kept clients, when there may be more room."""
         for agent_id, bits in self._held.take(now):
@@ -498,14 +512,14 @@ class HierarchicalAllocator:
         refusals, quotas = self.refusals, self.ledger.quotas
         for agent_id, client in list(holding.holders.items()):
             agent = agents[agent_id]
-            able = self._is_whitelisted(agent)
+            able = self._is_whitelisted(agent) and not client.bit & self.ledger.demands.met
             if not (able and is_suitable(agent, client, terms[client], refusals, quotas)):
                 holding.forget_agent(agent_id, now)
                 self._touch(agent)
         for client in holding.take_due(now):
             if (held := holding.release(client)) is not None:
                 self._touch(agents[held])
-            elif not holding.is_full():
+            elif not holding.is_full() and not client.bit & self.ledger.demands.met:
                 others = (
                     agent
                     for agent in agents.values()
@@ -563,14 +577,17 @@ class HierarchicalAllocator:
     ) -> None:
         """Take over what a framework says of itself."""
         framework.describe(info, suppressed_roles)
+        met = self.ledger.demands.met
         for role in info.roles:
             client = self.ledger.client(framework, role)
+            self.ledger.set_demand(client, info.options.demands.get(role))
             minimum = self.options.role_min_offer_size.get(role, self.options.min_allocatable_resources)
             self._set_terms(client, terms_of(info, role, minimum, constraints))
         for client in list(framework.clients.values()):
             if client.role not in framework.roles:
                 self._forget(client)
                 self.ledger.leave(framework, client)
+        self._serve_again(met, self._now)
         self._set_wants(framework)
 
     def _set_terms(self, client: Client, terms: Terms) -> None:
@@ -587,6 +604,7 @@ class HierarchicalAllocator:
     def _forget(self, client: Client) -> None:
         """Drop what is remembered of a client but for its holdings."""
         self.refusals.remove_client(client)
+        self.ledger.demands.forget(client)
         self._free(self._holding.unwatch(client))
         self._terms.pop(client, None)
         self._ordinary &= ~client.bit

@@ -28,6 +28,7 @@ def check(allocator: HierarchicalAllocator) -> None:
     _check_tree(ledger)
     _check_clients(ledger)
     _check_quotas(ledger)
+    _check_demands(ledger)
     _check_refusals(allocator)
     _check_holding(allocator)
     _check_nothing_is_forgotten(allocator)
@@ -126,6 +127,26 @@ def _check_quotas(ledger: Ledger) -> None:
     assert quotas.required == required, f"required is {quotas.required}, should be {required}"
     needy = [role for role in quotas.roles() if quotas.missing(role)]
     assert sorted(quotas.needy) == sorted(needy), f"needy are {list(quotas.needy)}, should be {needy}"
+
+
+def _check_demands(ledger: Ledger) -> None:
+    """What clients lack of their demands is what their frameworks state without what they hold."""
+    expected = {}
+    for framework in ledger.frameworks.values():
+        for role in framework.roles:
+            assert framework.info is not None
+            if (wanted := framework.info.options.demands.get(role)) is not None:
+                client = framework.clients[role]
+                held = _sum_quantities(
+                    agent.held[client].nonrevocable()
+                    for agent in ledger.agents.values()
+                    if client in agent.held
+                )
+                expected[client] = {name: amount - held.get(name, 0) for name, amount in wanted.items()}
+    demands = ledger.demands
+    assert demands.lacks == expected, f"lacking is {demands.lacks}, should be {expected}"
+    met = sum(client.bit for client, lacks in expected.items() if all(left <= 0 for left in lacks.values()))
+    assert demands.met == met, f"the mask of demands that are met is {demands.met:b}, should be {met:b}"
 
 
 def _check_refusals(allocator: HierarchicalAllocator) -> None:

@@ -7,7 +7,10 @@ has an account without a description: its holdings count, and it is offered noth
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from meseta.allocator.agents import AgentAccount
+from meseta.allocator.demands import Demands, counted
 from meseta.allocator.frameworks import FrameworkAccount
 from meseta.allocator.held import HeldBack
 from meseta.allocator.quota import NO_STAKE, Quantities, Quota, Quotas, Stake, contested, stake_of
@@ -22,12 +25,13 @@ Charges = dict[Node, dict[str, int]]
 class Ledger:
     """The books. Every change of a holding or a total goes through here."""
 
-    __slots__ = ("agents", "frameworks", "held_back", "quotas", "tree")
+    __slots__ = ("agents", "demands", "frameworks", "held_back", "quotas", "tree")
 
     def __init__(self, tree: RoleTree, held_back: HeldBack) -> None:
         self.tree = tree
         self.held_back = held_back
         self.quotas = Quotas()
+        self.demands = Demands()
         self.agents: dict[AgentId, AgentAccount] = {}
         self.frameworks: dict[FrameworkId, FrameworkAccount] = {}
 
@@ -111,7 +115,8 @@ class Ledger:
 
     def hold(self, agent: AgentAccount, client: Client, resources: Resources) -> None:
         """Give resources of an agent to a client."""
-        if client not in agent.held:
+        had = agent.held.get(client, EMPTY)
+        if not had:
             client.holdings += 1
         if agent.simple:
             agent.hold(client, resources)
@@ -124,9 +129,12 @@ class Ledger:
             self.tree.charge(client, {})
             self._recharge(agent, before)
             self._restake(agent, stake)
+        if client in self.demands.lacks:
+            self.demands.change(client, had, agent.held[client])
 
     def release(self, agent: AgentAccount, client: Client, resources: Resources) -> None:
         """Take back what a client holds of an agent; a client that is then of no use is forgotten."""
+        had = agent.held[client]
         if agent.simple:
             agent.release(client, resources)
             self.tree.discharge(client, resources.quantities())
@@ -137,21 +145,37 @@ class Ledger:
             agent.release(client, resources)
             self._recharge(agent, before)
             self._restake(agent, stake)
+        if client in self.demands.lacks:
+            self.demands.change(client, had, agent.held.get(client, EMPTY))
         if client not in agent.held:
             self._left(client)
 
     def convert(self, agent: AgentAccount, client: Client, consumed: Resources, converted: Resources) -> None:
         """Turn what a client holds of an agent into something else."""
-        total = agent.total.quantities()
+        total, had = agent.total.quantities(), agent.held[client]
         before, stake = charges(agent), self._stake(agent)
         agent.convert(client, consumed, converted)
         self._recharge(agent, before)
         self._restake(agent, stake)
         self.tree.change_total(agent.total.quantities(), total)
+        if client in self.demands.lacks:
+            self.demands.change(client, had, agent.held.get(client, EMPTY))
         if client not in agent.held:
             self._left(client)
 
-    # Quota.
+    # Demands and quota.
+
+    def set_demand(self, client: Client, wanted: Mapping[str, int] | None) -> None:
+        """Replace what a client wants to hold altogether; None: it does not say."""
+        if wanted is None:
+            self.demands.forget(client)
+            return
+        held: Quantities = {}
+        if client.holdings:
+            for agent in self.agents.values():
+                for name, quantity in counted(agent.held.get(client, EMPTY)).items():
+                    held[name] = held.get(name, 0) + quantity
+        self.demands.state(client, wanted, held)
 
     def set_quota(self, role: str, quota: Quota) -> None:
         """Replace the quota of a top-level role."""

@@ -79,7 +79,7 @@ class Round:
         """Offer an agent to those whose roles miss some of their guarantees, as far as it helps them."""
         quotas = self._ledger.quotas
         lasting = self._blocked(agent) & ~self._ledger.held_back.bits(agent.id)
-        for client in self._turns(self._needy & ~lasting):
+        for client in self._turns(self._needy & ~lasting & ~self._ledger.demands.met):
             if client.top not in quotas.needy:
                 continue
             terms = self._terms[client]
@@ -97,6 +97,8 @@ class Round:
         candidates = self._ledger.tree.root.mask
         if blocked := self._blocked(agent):
             candidates &= ~blocked
+        if met := self._ledger.demands.met:
+            candidates &= ~met
         held = self._shut & candidates if self._shut and agent.plain else 0
         if self._holders and (holder := self._holders.get(agent.id)) is not None:
             if enforced:  # They may come to miss some of their guarantees.

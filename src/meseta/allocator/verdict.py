@@ -26,6 +26,7 @@ class Reason(Enum):
     NOT_SUBSCRIBED = "the framework has left the role and only holds resources in it"
     FRAMEWORK_INACTIVE = "the framework is not active: it is disconnected or was deactivated"
     SUPPRESSED = "the framework has suppressed offers in the role"
+    DEMAND_MET = "the framework holds, or is offered, all that it says it wants to hold in the role"
     GPUS = "the agent has gpus, and the framework lacks the capability GPU_RESOURCES"
     REMOTE = "the agent is in another region, and the framework lacks the capability REGION_AWARE"
     SINGLE_ROLE = "the framework has the capability MULTI_ROLE, and the agent has not"

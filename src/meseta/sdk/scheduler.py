@@ -53,9 +53,10 @@ class Scheduler:
     are of use, in all roles or by role, such as `cpus >= 4 and rack in ("r1", "r2")`. `info` is a
     FrameworkInfo that wins over the arguments, for everything that has none.
 
-    Where the master ends tasks so that roles get what is guaranteed to them: `demands` says by role how much
-    the framework wants to hold altogether, such as {"web": {"cpus": 8}}, and with `revocation_notices` it is
-    told which of its tasks are to end, before they are killed (`on_revoked`).
+    `demands` says by role how much the framework wants to hold altogether, such as {"web": {"cpus": 8}}: it
+    is offered no more once it has that, and where the master ends tasks so that roles get what is guaranteed
+    to them, that much is made free. With `revocation_notices` it is told which of its own tasks are to end
+    for others, before they are killed (`on_revoked`).
 
     With `standby` several schedulers share one `framework_id`, which they may choose: the first to come has
     the framework, `async with` of the others waits, and when the one that has it is gone the next is

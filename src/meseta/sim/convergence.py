@@ -8,15 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from meseta.agent.state import Phase
+from meseta.allocator.allocator import Question
+from meseta.allocator.verdict import Reason
 from meseta.ids import AgentId, FrameworkId, TaskId
 from meseta.master import views
 from meseta.master.state import State
+from meseta.master.sums import by_role, users_of_framework
 from meseta.records import TaskState, is_terminal
+from meseta.resources import EMPTY
 from meseta.sdk import session
 from meseta.sim.agent_node import AgentNode
 from meseta.sim.cluster import Cluster
 from meseta.sim.jobs import Job
 from meseta.sim.workload import Framework
+
+EXPLAINED_MAX = 100_000
+"""Pairs of an agent and a role that an explanation tells of; more than any simulated cluster has."""
 
 Tasks = dict[tuple[FrameworkId, TaskId], str]
 """Names of states by task."""
@@ -27,7 +34,7 @@ def missing(cluster: Cluster) -> list[str]:
     down = [f"{master.name} does not run" for master in cluster.masters if not master.up]
     leader = cluster.leader
     master = leader.machine if leader is not None else None
-    if down or master is None:
+    if down or leader is None or master is None:
         return down or ["no master leads"]
     state = master.state
     return [
@@ -37,6 +44,7 @@ def missing(cluster: Cluster) -> list[str]:
         *_task_faults(cluster, state),
         *_job_faults(cluster, state),
         *_offer_faults(cluster, state),
+        *_explanation_faults(state, leader.clock.now()),
         *_quota_faults(cluster, state),
         *_registry_faults(cluster, state),
     ]
@@ -137,17 +145,42 @@ def _is_out_of_reach(state: State, job: Job) -> bool:
 
 
 def _offer_faults(cluster: Cluster, state: State) -> Iterator[str]:
-    """Every framework that wants offers was offered every agent that has something free."""
+    """Every framework that wants offers was offered every agent that has something free.
+
+    Who holds all that it says it wants to hold is offered no more.
+    """
     free: list[AgentId] = []
     for agent in state.agents.values():
         left = agent.total.subtract(views.used_on_agent(agent))
         if left.scalar("cpus") >= 1000 and left.scalar("mem") >= 512_000:
             free.append(agent.id)
     for framework in cluster.frameworks:
-        if framework.wants_offers:
+        if framework.wants_offers and not _has_its_demand(state, framework):
             for agent_id in free:
                 if agent_id not in framework.offered:
                     yield f"{framework.name} was never offered what is free of {agent_id}"
+
+
+def _has_its_demand(state: State, framework: Framework) -> bool:
+    known = state.frameworks.get(framework.framework_id) if framework.framework_id is not None else None
+    wanted = known.info.options.demands.get(framework.temper.role) if known is not None else None
+    if known is None or wanted is None:
+        return False
+    held = by_role(users_of_framework(known)).get(framework.temper.role, EMPTY).nonrevocable().quantities()
+    return all(held.get(name, 0) >= amount for name, amount in wanted.items())
+
+
+def _explanation_faults(state: State, now: float) -> Iterator[str]:
+    """There is a reason why a framework is not offered an agent in a role, and it is not that it will be."""
+    for framework in state.frameworks.values():
+        pairs = {(agent_id, role) for agent_id in state.agents for role in framework.info.roles}
+        question = Question(limit=EXPLAINED_MAX)
+        for skip in state.allocator.explain(framework.id, now, question).skips:
+            pairs.discard((skip.agent_id, skip.role))
+            if skip.reason == Reason.NEXT.name:
+                yield f"{framework.id} is to be offered {skip.agent_id}, and is not"
+        for agent_id, role in sorted(pairs):
+            yield f"nothing explains why {framework.id} is not offered {agent_id} in {role}"
 
 
 def _quota_faults(cluster: Cluster, state: State) -> Iterator[str]:

@@ -16,6 +16,7 @@ from meseta.records import (
     Filters,
     FrameworkCapability,
     FrameworkInfo,
+    FrameworkOptions,
     OfferConstraints,
 )
 from meseta.resources import Resources
@@ -63,8 +64,11 @@ class Cluster:
         constraints: OfferConstraints | None = None,
         offer_filters: Mapping[str, tuple[Mapping[str, int], ...]] | None = None,
         wanted: Mapping[str, str] | None = None,
+        demands: Mapping[str, Mapping[str, int]] | None = None,
     ) -> FrameworkId:
-        info = framework_info(name, *roles, has=has, offer_filters=offer_filters, wanted=wanted)
+        info = framework_info(
+            name, *roles, has=has, offer_filters=offer_filters, wanted=wanted, demands=demands
+        )
         self.allocator.add_framework(
             FrameworkId(name),
             info,
@@ -140,6 +144,7 @@ def framework_info(
     has: Collection[FrameworkCapability] = (),
     offer_filters: Mapping[str, tuple[Mapping[str, int], ...]] | None = None,
     wanted: Mapping[str, str] | None = None,
+    demands: Mapping[str, Mapping[str, int]] | None = None,
 ) -> FrameworkInfo:
     return FrameworkInfo(
         user="someone",
@@ -148,4 +153,5 @@ def framework_info(
         capabilities=frozenset(has),
         offer_filters=offer_filters or {},
         wanted=wanted or {},
+        options=FrameworkOptions(demands=demands or {}),
     )
