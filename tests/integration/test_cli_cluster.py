@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import signal
+import urllib.request
 from collections.abc import Iterator
 
 import pytest
@@ -78,6 +79,36 @@ def test_what_does_not_fit_is_said(cluster: LocalCluster) -> None:
     assert running.stderr is not None
     assert "too little for 64 CPUs" in running.stderr.readline()
     assert interrupt(running) == 130
+
+
+def test_only_agents_that_a_filter_wants_are_used(cluster: LocalCluster) -> None:
+    done = cluster.meseta("run", "-q", "--where", "cpus >= 0.5 and not has(rack)", "--", "echo", "here")
+    assert (done.returncode, done.stdout) == (0, "here\n")
+
+
+def test_how_to_find_out_why_nothing_is_offered(cluster: LocalCluster) -> None:
+    running = cluster.start("run", "--name", "picky", "--where", "cpus >= 64", "--", "true")
+    assert running.stderr is not None
+    said = running.stderr.readline()
+    assert "no agent was offered yet" in said
+    framework = re.search(r"meseta explain (\S+)$", said)
+    assert framework is not None
+    assert "the framework's offer filter" in cluster.meseta("explain", framework[1]).stdout
+    assert interrupt(running) == 130
+
+
+def test_the_master_is_told_what_is_needed(cluster: LocalCluster) -> None:
+    before = requests(cluster)
+    done = cluster.meseta("run", "-q", "--request", "-n", "2", "--", "true")
+    assert done.returncode == 0
+    assert requests(cluster) > before
+
+
+def requests(cluster: LocalCluster) -> float:
+    """How often frameworks have said what they need."""
+    with urllib.request.urlopen(f"http://{cluster.master}/metrics/snapshot", timeout=LIMIT_S) as answer:
+        count: float = json.load(answer)["master/messages_resource_request"]
+    return count
 
 
 def test_logs_of_a_task_that_runs_and_that_has_ended(cluster: LocalCluster) -> None:

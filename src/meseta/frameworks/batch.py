@@ -33,7 +33,18 @@ class Batch:
         self._launched = asyncio.Event()
         """Nothing waits to be launched any more."""
         self._told = False
+        self._was_offered = False
         scheduler.on_update(on_update)
+
+    @property
+    def waiting(self) -> Sequence[Task]:
+        """Tasks that no offer was found for yet."""
+        return tuple(self._waiting)
+
+    @property
+    def was_offered(self) -> bool:
+        """Some offer came."""
+        return self._was_offered
 
     async def run(self) -> list[TaskUpdate]:
         """Launch all tasks and wait for their ends; return their last updates, in the order of launching.
@@ -60,6 +71,7 @@ class Batch:
     async def _take_offers(self) -> None:
         """Launch on what is offered. Offers that still come when all is launched are declined."""
         async for offer in self._scheduler.offers():
+            self._was_offered = True
             async with self._launches:
                 await self._launch(offer)
             if not self._waiting and not self._launched.is_set():

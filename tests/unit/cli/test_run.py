@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from meseta.cli.main import run
-from meseta.cli.run import exit_status
+from meseta.cli.run_session import exit_status, needed
+from meseta.sdk import Task
 from meseta.sdk.tasks import task_update
 from meseta.wire.gen import mesos_pb2
 
@@ -36,3 +37,26 @@ def test_environment_has_a_form(pair: str, capsys: pytest.CaptureFixture[str]) -
 def test_no_master_is_said_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["run", "--master", "127.0.0.1:1", "--", "true"]) == 69
     assert "no master answers" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("expression", "fault"),
+    [
+        ("cpus 4", "at character 6: expected a comparison"),
+        ("cpus >= 4 and", "at character 14"),
+        ("", "at character 1"),
+    ],
+)
+def test_a_bad_filter_is_said_before_anybody_is_asked(
+    expression: str, fault: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["run", "--master", "127.0.0.1:1", "--where", expression, "--", "true"]) == 2
+    said = capsys.readouterr().err
+    assert f"--where '{expression}' cannot be used: {fault}" in said
+    assert said.count("\n") == 1
+
+
+def test_what_tasks_need_together() -> None:
+    tasks = [Task(command="true", cpus=0.5, mem=64), Task(command="true", cpus=1, mem=64, gpus=1)]
+    assert needed(tasks) == {"cpus": 1.5, "mem": 128, "gpus": 1}
+    assert needed([]) == {}
