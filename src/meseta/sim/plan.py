@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from meseta.resources import Resources, parse_resources
 from meseta.sim.containers import Speed
@@ -138,6 +139,12 @@ def swarm_plan(
     length_s = chance.uniform(40.0, 90.0)
     cpus = chance.choice([2.0, 4.0, 8.0])
     calm = chance.random() < 0.5
+    operator_s = random.Random(f"{seed}/plan/operator").choice([0.0, 0.0, 2.0, 8.0])
+    revocation_s = random.Random(f"{seed}/plan/revocation").choice([0.0, 0.0, 1.0])
+    tempers = tuple(
+        _temper(random.Random(f"{seed}/temper/{number}"), number)
+        for number in range(framework_count if frameworks is None else frameworks)
+    )
     return Plan(
         seed=seed,
         duration_s=length_s if duration_s is None else duration_s,
@@ -145,10 +152,7 @@ def swarm_plan(
             _resources(chance.choice([cpus, cpus / 2]), 1024.0 * cpus)
             for _ in range(agent_count if agents is None else agents)
         ),
-        frameworks=tuple(
-            _temper(random.Random(f"{seed}/temper/{number}"), number)
-            for number in range(framework_count if frameworks is None else frameworks)
-        ),
+        frameworks=tuple(map(_crowding, tempers)) if revocation_s else tempers,
         masters=later.choice([1, 3]) if masters is None else masters,
         session_s=later.choice([1.0, 3.0, 8.0]),
         master=_master_settings(chance)
@@ -164,8 +168,8 @@ def swarm_plan(
         speed=Speed(spawn_s=chance.choice([0.002, 0.2]), failures=0.1 if "spawns" in names else 0.0),
         clock_drift=0.02 if "clocks" in names else 0.0,
         clock_skew_s=100.0 if "clocks" in names else 0.0,
-        operator_s=random.Random(f"{seed}/plan/operator").choice([0.0, 0.0, 2.0, 8.0]),
-        revocation_s=random.Random(f"{seed}/plan/revocation").choice([0.0, 0.0, 1.0]),
+        operator_s=operator_s or 4.0 * revocation_s,
+        revocation_s=revocation_s,
         upkeep_s=random.Random(f"{seed}/plan/upkeep").choice([0.0, 0.0, 3.0, 10.0]),
         faults=_fault_mix(chance, names, calm=calm),
         fault_names=names,
@@ -255,6 +259,11 @@ def _temper(chance: random.Random, number: int) -> Temper:
         expression=pick([False, True]),
         demands=pick([False, True]),
     )
+
+
+def _crowding(temper: Temper) -> Temper:
+    """Return a framework that fills the agents for long: where room is left nothing ends for guarantees."""
+    return replace(temper, cpus=1.0, mem=64.0, alive_max=20, services=0.5)
 
 
 def shown(plan: Plan) -> Iterator[str]:
