@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from meseta.allocator.allocator import AllocatorOptions
 from meseta.allocator.hierarchical import HierarchicalAllocator
 from meseta.allocator.policies.priority import PriorityAllocator
@@ -232,7 +234,7 @@ class MasterNode(Node[e.MasterEvent, x.MasterEffect]):
             self._requests += 1
             request = e.RequestId(self._requests)
             self._asked[request] = (exchange, post.number)
-            self.feed(routing.with_request(event, request))
+            self.feed(replace(event, request=request))
             return
         exchange.reply(Answer(post.number, ACCEPTED, ""))
         self.feed(event)

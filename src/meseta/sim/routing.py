@@ -16,7 +16,7 @@ from meseta.agent import events as to_agent
 from meseta.ids import NO_PID, FrameworkId, Pid
 from meseta.master import effects as master
 from meseta.master import events as to_master
-from meseta.records import ExecutorInfo, FrameworkCapability, FrameworkInfo, TaskInfo
+from meseta.records import ExecutorInfo, FrameworkCapability, TaskInfo
 from meseta.sdk import events as sdk
 
 # ── from the master to agents ─────────────────────────────────────────────────────────────────────────
@@ -367,15 +367,3 @@ CALLS: dict[type, Callable[[Any], Ask]] = {
     sdk.Teardown: lambda call: Ask(to_master.TeardownRequested, {}),
 }
 """By the type of the session's call."""
-
-
-def with_request(
-    event: to_master.FrameworkUpdateRequested, request: to_master.RequestId
-) -> to_master.FrameworkUpdateRequested:
-    """Return an UPDATE_FRAMEWORK that is answered under `request`."""
-    return replace(event, request=request)
-
-
-def named(info: FrameworkInfo, framework_id: FrameworkId) -> FrameworkInfo:
-    """Return the description of a framework that has its id."""
-    return replace(info, id=framework_id)

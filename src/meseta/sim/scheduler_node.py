@@ -11,6 +11,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
+from msgspec.structs import replace
+
 from meseta.ids import FrameworkId
 from meseta.records import FrameworkInfo
 from meseta.sdk import events as sdk
@@ -202,7 +204,9 @@ class SchedulerNode(Node[sdk.Event, sdk.Effect]):
             partial(self._on_record, attempt),
             partial(self._on_stream_lost, attempt),
         )
-        info = self._info if effect.framework_id is None else routing.named(self._info, effect.framework_id)
+        info = self._info
+        if effect.framework_id is not None:
+            info = replace(info, id=effect.framework_id)
         self._stream.request(Subscribe(info, effect.suppressed_roles, effect.standby))
 
     def _close_stream(self, effect: sdk.CloseStream) -> None:
