@@ -145,11 +145,14 @@ def _check_task_states(state: State) -> None:
 def _check_revocations(state: State) -> None:
     revocations = state.revocations
     for (framework_id, task_id), role in revocations.victims.items():
-        assert role in revocations.by_role, f"{task_id} is to end for role {role}, which has no round"
+        round = revocations.by_role.get(role)
+        assert round is not None, f"{task_id} is to end for role {role}, which has no round"
+        assert (framework_id, task_id) in round.victims, f"{task_id} is not in the round of role {role}"
         framework = state.frameworks.get(framework_id)
         assert framework is not None, f"{task_id} is to end and its framework {framework_id} is not there"
         assert task_id in framework.tasks, f"{task_id} of {framework} is to end and not known"
     for role, round in revocations.by_role.items():
+        assert all(revocations.victims.get(key) == role for key in round.victims), f"victims of {role} differ"
         timed = ("revoke", role) in state.deadlines
         assert timed != round.killed, f"nothing ends the round of role {role}"
     for agent in state.agents.values():

@@ -28,21 +28,20 @@ policy looks for one agent first.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from meseta.allocator.amounts import Amounts, Sums, add, amounts_text, exceeds, less, subtract, take
 from meseta.allocator.quota import contested, top_of
 from meseta.allocator.victims import Runner, Shortage, fault_of, needed_of
-from meseta.ids import AgentId, ExecutorId, FrameworkId, TaskId
+from meseta.ids import FrameworkId, TaskId
 from meseta.master.config import RevocationTerms
 from meseta.master.demand import demand_by_role
 from meseta.master.effects import KillTask, Revoked
 from meseta.master.rescinding import rescind_offers
-from meseta.master.state import AgentState, Executor, FrameworkState, Offer, Round, State, Task
+from meseta.master.state import AgentState, FrameworkState, Offer, Round, State, Task
 from meseta.master.sums import RoleSums, role_sums
+from meseta.master.units import Unit, units_of
 from meseta.master.views import free_on_agent
-from meseta.records import ExecutorType
-from meseta.resources import EMPTY, Resources
+from meseta.resources import EMPTY
 
 NOTHING = RoleSums()
 Spare = dict[str, Sums]
@@ -64,7 +63,7 @@ def on_revocation_check_due(state: State, key: None, now: float) -> None:
     """Help roles that have missed some of their guarantees for a while; end rounds that are over."""
     watch_guarantees(state, now)
     rounds = state.revocations
-    for role in [role for role in rounds.by_role if not _running(state, role)]:
+    for role in [role for role, round in rounds.by_role.items() if not _running(state, round)]:
         rounds.end(role)
         state.deadlines.cancel(("revoke", role))
     if not rounds.by_role and not any(quota.guarantees for quota in state.quotas.values()):
@@ -132,7 +131,7 @@ def _help(state: State, missing: Mapping[str, Sums], now: float) -> None:
     """Make free what roles miss: of offers first, then of tasks."""
     sums = role_sums(state)
     left = _rescind(state, missing, sums, now)
-    units = _units(state, _candidates(state), now) if left else []
+    units = units_of(state, _candidates(state), now) if left else []
     for role, amounts in left.items():
         _choose(state, role, amounts, sums, units, now)
 
@@ -165,20 +164,30 @@ def _choose(
     """Have victims chosen for what a role misses, and begin its round."""
     terms = state.config.revocation
     assert terms is not None
-    units = [unit for unit in units if unit.runner.role != role and not _is_leaving(state, unit)]
+    units = [unit for unit in units if unit.runner.role != role and not _is_to_end(state, unit)]
     shortage = Shortage(missing, _total(state), _spare(state, sums, now))
     victims = set(map(id, _ask(state, terms, shortage, [unit.runner for unit in units])))
     chosen = [task for unit in units if id(unit.runner) in victims for task in unit.tasks]
     if not chosen:
         return
-    round = Round(state.wall(now) + terms.grace_s)
-    state.revocations.begin(role, round, chosen)
+    round = state.revocations.begin(role, state.wall(now) + terms.grace_s, chosen)
     state.deadlines.arm(("revoke", role), now + terms.grace_s)
     state.note(
         f"Role '{role}' misses {amounts_text(missing)} of its guarantee: {len(chosen)} tasks of other roles"
         f" are to end within {terms.grace_s:g}secs"
     )
     _tell(state, role, chosen, round.deadline_s)
+
+
+def _candidates(state: State) -> Iterator[Task]:
+    """Yield the tasks whose end would make something free."""
+    for agent in _usable(state):
+        for tasks in agent.tasks.values():
+            yield from (task for task in tasks.values() if task.holds_resources)
+
+
+def _is_to_end(state: State, unit: Unit) -> bool:
+    return any((task.framework_id, task.task_id) in state.revocations.victims for task in unit.tasks)
 
 
 def _ask(state: State, terms: RevocationTerms, shortage: Shortage, runners: list[Runner]) -> list[Runner]:
@@ -227,7 +236,6 @@ def _spare(
     but_for: str | None = None,
 ) -> Spare:
     """Return what each role with a guarantee has above it, less what is to end for roles (`but_for` one)."""
-    victims = state.revocations.victims
     spare: Spare = {}
     for role, quota in state.quotas.items():
         mine = sums.get(role, NOTHING)
@@ -235,71 +243,12 @@ def _spare(
         if with_offers:
             add(has, contested(mine.offered))
         spare[role] = {name: has.get(name, 0) - amount for name, amount in quota.guarantees.items()}
-    leaving = [task for task in _victims(state) if victims[task.framework_id, task.task_id] != but_for]
-    for unit in _units(state, leaving, now):
+    rounds = state.revocations.by_role.items()
+    leaving = [task for whose, round in rounds if whose != but_for for task in _running(state, round)]
+    for unit in units_of(state, leaving, now):
         bounds = spare.get(unit.runner.role, {})
         subtract(bounds, {name: unit.runner.amounts.get(name, 0) for name in bounds})
     return {role: {name: max(0, amount) for name, amount in left.items()} for role, left in spare.items()}
-
-
-# Units --------------------------------------------------------------------------------------------------
-
-
-class Unit(NamedTuple):
-    """What ends together, as the policy sees it: under the name of the first of its tasks."""
-
-    runner: Runner
-    tasks: list[Task]
-
-
-def _candidates(state: State) -> Iterator[Task]:
-    """Yield the tasks whose end would make something free."""
-    for agent in _usable(state):
-        for tasks in agent.tasks.values():
-            yield from (task for task in tasks.values() if task.holds_resources)
-
-
-def _is_leaving(state: State, unit: Unit) -> bool:
-    """Tell whether a unit is to end already."""
-    victims = state.revocations.victims
-    return any((task.framework_id, task.task_id) in victims for task in unit.tasks)
-
-
-def _units(state: State, tasks: Iterable[Task], now: float) -> list[Unit]:
-    """Return tasks as units: those of one pod executor together, with what that executor holds."""
-    units: list[Unit] = []
-    pods: dict[tuple[AgentId, FrameworkId, ExecutorId], list[Task]] = {}
-    for task in tasks:
-        if task.executor_id is not None and _pod(state, task) is not None:
-            pods.setdefault((task.agent_id, task.framework_id, task.executor_id), []).append(task)
-        else:
-            units.append(_unit(state, [task], EMPTY, now))
-    for members in pods.values():
-        pod = _pod(state, members[0])
-        units.append(_unit(state, members, pod.resources if pod is not None else EMPTY, now))
-    return units
-
-
-def _pod(state: State, task: Task) -> Executor | None:
-    """Return the executor of the pods that a task is of; None for tasks that end alone."""
-    executors = state.agents[task.agent_id].executors.get(task.framework_id, {})
-    executor = executors.get(task.executor_id) if task.executor_id is not None else None
-    return executor if executor is not None and executor.info.type is ExecutorType.DEFAULT else None
-
-
-def _unit(state: State, tasks: list[Task], beside: Resources, now: float) -> Unit:
-    first = tasks[0]
-    amounts = contested(sum((task.resources for task in tasks), beside))
-    running_s = max(_running_s(state, task, now) for task in tasks)
-    role = top_of(first.role)
-    return Unit(Runner(first.framework_id, first.task_id, first.agent_id, role, amounts, running_s), tasks)
-
-
-def _running_s(state: State, task: Task, now: float) -> float:
-    """Return for how long a task has run; 0 for one that is being killed: its work is lost already."""
-    killed = (task.framework_id, task.task_id) in state.agents[task.agent_id].killed
-    since = task.statuses[0].timestamp if task.statuses else None
-    return max(0.0, state.wall(now) - since) if since is not None and not killed else 0.0
 
 
 # Rounds -------------------------------------------------------------------------------------------------
@@ -316,7 +265,7 @@ def on_revocation_due(state: State, role: str, now: float) -> None:
         return
     round.killed = True
     spare = _spare(state, role_sums(state), now, but_for=role)
-    units = _units(state, _running(state, role), now)
+    units = units_of(state, _running(state, round), now)
     able = [unit.runner for unit in units if _may_end(state, unit.runner, spare)]
     able.sort(key=lambda runner: -runner.running_s)  # The longest work goes on first.
     needed = set(map(id, needed_of(missing, able)))
@@ -343,13 +292,13 @@ def _kill(state: State, role: str, tasks: Iterable[Task]) -> None:
 def _let_go(state: State, role: str, tasks: Iterable[Task]) -> None:
     """Let tasks run on of which their frameworks had been told that they are to end."""
     for task in tasks:
-        state.revocations.victims.pop((task.framework_id, task.task_id))
+        state.revocations.forget((task.framework_id, task.task_id))
     _tell(state, role, tasks, None)
 
 
 def _withdraw(state: State, role: str) -> None:
     """End a round before anything was killed, and tell the frameworks that had been told of it."""
-    running = list(_running(state, role))
+    running = _running(state, state.revocations.by_role[role])
     state.revocations.end(role)
     state.deadlines.cancel(("revoke", role))
     state.note(f"Role '{role}' misses nothing of its guarantee any more: no task has to end for it")
@@ -358,10 +307,9 @@ def _withdraw(state: State, role: str) -> None:
 
 def remind(state: State, framework: FrameworkState) -> None:
     """Tell a scheduler that has just subscribed what the one before it was told."""
-    rounds = state.revocations
-    for role, round in rounds.by_role.items():
-        mine = [task for task in _running(state, role) if task.framework_id == framework.id]
+    for role, round in state.revocations.by_role.items():
         if not round.killed:
+            mine = [task for task in _running(state, round) if task.framework_id == framework.id]
             _tell(state, role, mine, round.deadline_s)
 
 
@@ -376,15 +324,7 @@ def _tell(state: State, role: str, tasks: Iterable[Task], deadline_s: float | No
             state.tell(framework, Revoked(role, tuple(ids), deadline_s))
 
 
-def _victims(state: State) -> Iterator[Task]:
-    """Yield the tasks that are to end and have not."""
-    for framework_id, task_id in state.revocations.victims:
-        task = state.frameworks[framework_id].tasks[task_id]
-        if task.holds_resources:
-            yield task
-
-
-def _running(state: State, role: str) -> list[Task]:
+def _running(state: State, round: Round) -> list[Task]:
     """Return the tasks that are to end for a role and have not."""
-    victims = state.revocations.victims
-    return [task for task in _victims(state) if victims[task.framework_id, task.task_id] == role]
+    tasks = [state.frameworks[framework_id].tasks[task_id] for framework_id, task_id in round.victims]
+    return [task for task in tasks if task.holds_resources]

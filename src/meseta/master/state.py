@@ -70,6 +70,8 @@ from meseta.records import (
 )
 from meseta.resources import Resources
 
+TaskKey = tuple[FrameworkId, TaskId]
+
 ENDED_STATES = TERMINAL_STATES | {TaskState.TASK_UNREACHABLE}
 """States in which a task holds no resources."""
 
@@ -275,9 +277,9 @@ class AgentState:
     inverse_offers: dict[OfferId, InverseOffer] = field(default_factory=dict)
     operations: dict[bytes, Operation] = field(default_factory=dict)
     """By uuid."""
-    killed: set[tuple[FrameworkId, TaskId]] = field(default_factory=set)
+    killed: set[TaskKey] = field(default_factory=set)
     """Tasks that a framework wants killed; the agent is told again when it registers again."""
-    revoked: dict[tuple[FrameworkId, TaskId], str] = field(default_factory=dict)
+    revoked: dict[TaskKey, str] = field(default_factory=dict)
     """Those of them that are killed for a role's guarantee, and for which role."""
     deactivation: Deactivation | None = None
     """What an operator wants; the same record as in `Wishes.deactivated`."""
@@ -406,6 +408,8 @@ class Round(msgspec.Struct):
 
     deadline_s: float
     """When they are killed, in seconds since the epoch."""
+    victims: dict[TaskKey, None]
+    """Those that are not forgotten."""
     killed: bool = False
 
 
@@ -416,7 +420,7 @@ class Revocations:
         self.short: frozenset[str] = frozenset()
         """Top-level roles that missed something at the last check."""
         self.by_role: dict[str, Round] = {}
-        self.victims: dict[tuple[FrameworkId, TaskId], str] = {}
+        self.victims: dict[TaskKey, str] = {}
         """For which role a task is to end, until it is forgotten or its round is over."""
         self._helped_last = ""
 
@@ -426,15 +430,22 @@ class Revocations:
         self._helped_last = in_turn[-1]
         return in_turn
 
-    def begin(self, role: str, round: Round, tasks: Iterable[Task]) -> None:
+    def begin(self, role: str, deadline_s: float, tasks: Iterable[Task]) -> Round:
         """Begin a role's round."""
+        round = Round(deadline_s, {(task.framework_id, task.task_id): None for task in tasks})
         self.by_role[role] = round
-        self.victims.update({(task.framework_id, task.task_id): role for task in tasks})
+        self.victims.update(dict.fromkeys(round.victims, role))
+        return round
+
+    def forget(self, key: TaskKey) -> None:
+        """Let a task, if it is a victim, be none any more: it is over, or may run on."""
+        role = self.victims.pop(key, None)
+        if role is not None:
+            del self.by_role[role].victims[key]
 
     def end(self, role: str) -> None:
         """End a role's round."""
-        del self.by_role[role]
-        for key in [key for key, whose in self.victims.items() if whose == role]:
+        for key in self.by_role.pop(role).victims:
             del self.victims[key]
 
 
@@ -485,7 +496,7 @@ class State:
         """Agents of the registry that have not registered again since the master started."""
         self.unreachable_agents: dict[AgentId, float] = {}
         """Since when (epoch), oldest first; bounded."""
-        self.unreachable_tasks: dict[AgentId, tuple[tuple[FrameworkId, TaskId], ...]] = {}
+        self.unreachable_tasks: dict[AgentId, tuple[TaskKey, ...]] = {}
         """What was on each unreachable agent; the tasks themselves are in their frameworks' accounts."""
         self.removed_agents: dict[AgentId, None] = {}
         """Agents that have left, oldest first; bounded."""

@@ -135,7 +135,7 @@ def remove_task(state: State, framework: FrameworkState, task: Task, *, unreacha
     _discard(agent.tasks, framework.id, task.task_id)
     agent.killed.discard(key)
     agent.revoked.pop(key, None)
-    state.revocations.victims.pop(key, None)
+    state.revocations.forget(key)
     if agent.deactivation is not None:
         state.wishes.emptied[agent.id] = None
     if unreachable:

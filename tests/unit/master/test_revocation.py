@@ -18,6 +18,7 @@ from meseta.records import (
     ExecutorType,
     Filters,
     FrameworkOptions,
+    Launch,
     LaunchGroup,
     TaskGroupInfo,
     TaskReason,
@@ -394,3 +395,27 @@ def test_a_framework_without_roles_can_ask_for_resources() -> None:
     framework_id = play.subscribe(NEEDY, roles=())
     request(play, framework_id, cpus=1)
     assert not play.state.frameworks[framework_id].demand
+
+
+def test_a_pod_that_goes_on_with_other_tasks_frees_nothing_of_its_own() -> None:
+    play = Playground(revocation=RevocationTerms())
+    agent_id = play.register(cpus=6)
+    greedy = play.subscribe(GREEDY, roles=("batch",), options=FrameworkOptions(revocation_notices=True))
+    (offer,) = play.offers(greedy)
+    pod = executor("e1", type=ExecutorType.DEFAULT, cpus=2)
+    first = LaunchGroup(executor=pod, group=TaskGroupInfo(tasks=(task("a", agent_id, cpus=1, mem=32),)))
+    alone = Launch(tasks=(task("b", agent_id, cpus=1, mem=32), task("c", agent_id, cpus=2, mem=32)))
+    play.accept(greedy, [offer], first, alone, refuse_s=0.0)
+    needy = play.subscribe(NEEDY, roles=("web",))
+    guarantee(play, config("web", cpus=4))
+    request(play, needy, cpus=4)
+    (notice,) = told(play.run(11.0), GREEDY, effects.Revoked)
+    assert set(notice.task_ids) == {"a", "b"}
+    ids = tuple(play.state.frameworks[needy].offers)
+    play.call(events.OffersDeclined, needy, offer_ids=ids, filters=Filters(refuse_s=5.0))
+    (offer,) = play.offers(greedy, 2.0)  # Of memory.
+    second = LaunchGroup(executor=pod, group=TaskGroupInfo(tasks=(task("d", agent_id, cpus=0, mem=32),)))
+    play.accept(greedy, [offer], second)
+    play.update(greedy, agent_id, "c", TaskState.TASK_FINISHED)
+    kills = told_agent(play.run(30.0), pid_of("a1"), effects.KillTask)
+    assert {kill.task_id for kill in kills} == {"a", "b"}, "the pod keeps two of the three CPUs that it has"
