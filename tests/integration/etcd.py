@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -67,6 +67,17 @@ class Server:
         """Let it go on."""
         self.process.send_signal(signal.SIGCONT)
 
+    def serves(self) -> bool:
+        """Whether it knows who leads: only then it answers."""
+        client = Etcd(parse_address(f"etcd://{self.address}/any"), 5.0)
+        try:
+            client.read(b"any")
+        except EtcdError:
+            return False
+        finally:
+            client.close()
+        return True
+
 
 class Ensemble:
     """Servers that form one etcd."""
@@ -85,19 +96,19 @@ class Ensemble:
         """A client of its own, for looking."""
         return Etcd(parse_address(f"etcd://{self.hosts}/any"), 5.0)
 
+    def wait_for_all(self) -> None:
+        """Wait until every server serves."""
+        self._wait_until(lambda: all(server.serves() for server in self.servers))
+
     def wait_for_quorum(self) -> None:
         """Wait until clients are served."""
+        self._wait_until(lambda: any(server.serves() for server in self.servers))
+
+    def _wait_until(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
-        while True:
-            client = self.client()
-            try:
-                client.read(b"any")
-                return
-            except EtcdError:
-                assert time.monotonic() < deadline, "etcd does not start"
-                time.sleep(0.05)
-            finally:
-                client.close()
+        while not condition():
+            assert time.monotonic() < deadline, "etcd does not start"
+            time.sleep(0.05)
 
 
 @contextmanager

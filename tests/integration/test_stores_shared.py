@@ -97,9 +97,11 @@ class SharedSuite(StoreSuite):
         for server in own.servers:
             server.start()
         store.commit({"b": b"2"})
+        own.wait_for_all()
         own.servers[0].pause()
         store.commit({"c": b"3"})
         own.servers[0].resume()
+        own.wait_for_all()
         own.servers[1].kill()
         store.commit({"d": b"4", "a": None})
         store.close()
@@ -130,7 +132,7 @@ class SharedSuite(StoreSuite):
             while not done.wait(0.3):
                 own.servers[number % 3].kill()
                 own.servers[number % 3].start()
-                done.wait(2.0)
+                own.wait_for_all()
                 number += 1
 
         thread = threading.Thread(target=trouble)

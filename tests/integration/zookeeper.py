@@ -5,6 +5,7 @@ They are those of the Debian package `zookeeper`. Where it is missing, tests tha
 
 from __future__ import annotations
 
+import random
 import shutil
 import signal
 import socket
@@ -21,6 +22,8 @@ JAR = Path("/usr/share/java/zookeeper.jar")
 MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
 START_TIMEOUT_S = 60.0
 TICK_MS = 200
+PORTS = range(10_000, 32_768)
+"""Linux takes others for connections, and for port 0."""
 JAVA = [
     "java",
     *("-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"),
@@ -64,10 +67,20 @@ class Server:
 
     def leads(self) -> bool:
         """Whether it leads the others."""
+        return b"Mode: leader" in self._say("srvr")
+
+    def serves(self) -> bool:
+        """Whether it serves clients: then it leads, or follows who does."""
+        try:
+            return b"Mode: " in self._say("srvr")
+        except OSError:
+            return False
+
+    def _say(self, word: str) -> bytes:
         host, port = self.address.split(":")
         with socket.create_connection((host, int(port)), timeout=10) as connection:
-            connection.sendall(b"srvr")
-            return b"Mode: leader" in connection.recv(4096)
+            connection.sendall(word.encode())
+            return connection.recv(4096)
 
     def pause(self) -> None:
         """Let it do nothing until it is continued: its clients see silence."""
@@ -102,6 +115,17 @@ class Ensemble:
             client.stop()
             client.close()
 
+    def wait_for_all(self) -> None:
+        """Wait until every server serves.
+
+        A majority may do before. But then the third has to find them, and if one of them hangs just now it
+        is for these two that a majority is missing: ZooKeeper may need a minute to get over that.
+        """
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not all(server.serves() for server in self.servers):
+            assert time.monotonic() < deadline, "a server does not join the others"
+            time.sleep(0.05)
+
     def wait_for_quorum(self) -> None:
         """Wait until clients are served."""
         deadline = time.monotonic() + START_TIMEOUT_S
@@ -135,12 +159,19 @@ def zookeeper(directory: Path, count: int = 1) -> Iterator[Ensemble]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of loopback that are free now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+    """Ports of loopback that are free now, and that no connection nor port 0 is given later on.
+
+    A server that is started again must find its port free.
+    """
+    candidates = iter(random.SystemRandom().sample(PORTS, 100 * count))
+    return [next(filter(is_free, candidates)) for _ in range(count)]
+
+
+def is_free(port: int) -> bool:
+    """Whether a server may listen there."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
