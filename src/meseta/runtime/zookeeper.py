@@ -24,7 +24,7 @@ from kazoo.handlers.threading import SequentialThreadingHandler
 from kazoo.security import CREATOR_ALL_ACL, OPEN_ACL_UNSAFE, READ_ACL_UNSAFE
 
 from meseta.errors import ConfigError
-from meseta.runtime.worker import Worker
+from meseta.runtime.worker import Errands
 
 SCHEME = "zk://"
 RECONNECT = {"max_tries": -1, "delay": 0.1, "backoff": 2, "max_delay": 1.0}
@@ -105,9 +105,7 @@ class ZooKeeper:
         """How long the server keeps the session without a sign of life: it has the last word on it."""
         self._on_connected = on_connected
         self._on_disconnected = on_disconnected
-        self._loop = asyncio.get_running_loop()
-        self._worker = Worker("zookeeper")
-        self._is_closed = False
+        self._errands = Errands("zookeeper", KazooException)
         self._client = self._make_client(session_timeout_s)
 
     def start(self) -> None:
@@ -125,16 +123,11 @@ class ZooKeeper:
         A connection that breaks is among the failures, and there may be none for as long as there is no
         connection. Other exceptions are bugs.
         """
+        self._errands.do(lambda: work(self._client), on_done, on_failed)
 
-        def attempt() -> None:
-            try:
-                result = work(self._client)
-            except KazooException as fault:
-                self.tell(on_failed, fault)
-            else:
-                self.tell(on_done, result)
-
-        self._worker.do(attempt)
+    def tell(self, callback: Callable[..., None], *arguments: object) -> None:
+        """Call something on the loop, from any thread; nothing is called after `close`."""
+        self._errands.tell(callback, *arguments)
 
     async def close(self) -> None:
         """End the session, so that its nodes go; without a connection the server ends it later."""
@@ -144,14 +137,9 @@ class ZooKeeper:
 
     def close_soon(self) -> asyncio.Future[None]:
         """End the session, and tell when that is done."""
-        self._is_closed = True
-        closed: asyncio.Future[None] = self._loop.create_future()
-        # Not in our worker: what it does may wait for a connection, and fails only by this.
-        closer = Worker("zookeeper end")
-        closer.do(lambda: self._close(closed))
-        closer.end()
-        self._worker.end()
-        return closed
+        self._errands.close(lambda: None)
+        # Not in our own thread: what it does may wait for a connection, and fails only by this.
+        return Errands("zookeeper end", KazooException).close(self._close)
 
     def _make_client(self, session_timeout_s: float) -> Any:
         address = self.address
@@ -189,23 +177,7 @@ class ZooKeeper:
         elif state == KazooState.SUSPENDED:
             self.tell(self._on_disconnected)
 
-    def tell(self, callback: Callable[..., None], *arguments: object) -> None:
-        """Call something on the loop, from any thread; nothing is called after `close`."""
-        with suppress(RuntimeError):  # With the end of the process there may be no loop any more.
-            self._loop.call_soon_threadsafe(self._call, callback, *arguments)
-
-    def _call(self, callback: Callable[..., None], *arguments: object) -> None:
-        if not self._is_closed:
-            callback(*arguments)
-
-    def _close(self, closed: asyncio.Future[None]) -> None:
+    def _close(self) -> None:
         with suppress(Exception):  # Whatever is wrong with it, we are leaving.
             self._client.stop()
             self._client.close()
-        with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(_settle, closed)
-
-
-def _settle(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)

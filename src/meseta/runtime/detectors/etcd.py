@@ -19,7 +19,6 @@ import threading
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TypeVar
 
 import structlog
 
@@ -41,7 +40,7 @@ from meseta.runtime.etcd import (
     key_range,
     put,
 )
-from meseta.runtime.worker import Worker
+from meseta.runtime.worker import Errands, Teller
 from meseta.wire.master_info import MasterInfo, info_of_json
 
 RETRY_S = 0.5
@@ -52,7 +51,6 @@ CLOSE_TIMEOUT_S = 5.0
 SESSION = 1
 """etcd knows nobody but by leases, so one session is all there is; it is never lost, only an entry is."""
 
-ResultT = TypeVar("ResultT")
 log = structlog.get_logger()
 
 
@@ -172,7 +170,7 @@ class Watcher:
         self._entries_max = entries_max
         self._on_seen = on_seen
         self._on_failed = on_failed
-        self._loop = asyncio.get_running_loop()
+        self._teller = Teller()
         self._is_stopped = threading.Event()
 
     def start(self) -> None:
@@ -181,6 +179,7 @@ class Watcher:
 
     def stop(self) -> None:
         """Look no more; nothing is called after that."""
+        self._teller.close()
         self._is_stopped.set()
         self._etcd.interrupt()
 
@@ -191,22 +190,14 @@ class Watcher:
             try:
                 entries, revision = self._etcd.read(self._prefix, end, **order)
             except EtcdError as fault:
-                self._tell(self._on_failed, fault)
+                self._teller.tell(self._on_failed, fault)
                 self._is_stopped.wait(RETRY_S)
                 continue
-            self._tell(self._on_seen, entries, revision)
+            self._teller.tell(self._on_seen, entries, revision)
             only_deletions = bool(entries)
             self._etcd.watch(self._prefix, end, revision, self._interval_s, only_deletions=only_deletions)
             self._is_stopped.wait(PAUSE_S)
         self._etcd.close()
-
-    def _tell(self, callback: Callable[..., None], *arguments: object) -> None:
-        with suppress(RuntimeError):  # With the end of the process there may be no loop any more.
-            self._loop.call_soon_threadsafe(self._call, callback, *arguments)
-
-    def _call(self, callback: Callable[..., None], *arguments: object) -> None:
-        if not self._is_stopped.is_set():
-            callback(*arguments)
 
 
 # ── to be one who may lead ────────────────────────────────────────────────────────────────────────────
@@ -226,13 +217,12 @@ class EtcdGroup:
         """The revision that created our entry, and the one that changed it last."""
         self._changed = 0
         self._revision_seen = 0
-        self._is_open = self._is_confirming = self._is_closed = False
+        self._is_open = self._is_confirming = False
 
     def open(self, feed: Callable[[e.Event], None]) -> None:
         """Seek etcd."""
         self._feed = feed
-        self._loop = asyncio.get_running_loop()
-        self._worker = Worker("etcd")
+        self._errands = Errands("etcd", EtcdError)
         self._watcher = Watcher(
             self._address, self._lease_s / 3, CANDIDATES_MAX, self._on_seen, self._on_unseen
         )
@@ -246,7 +236,7 @@ class EtcdGroup:
                 log.warning(f"{self._address} does not let this master contend: {fault}")
             self._feed(e.EnrolmentFailed(session=SESSION, reason=str(fault)))
 
-        self._do(self._make_entry, self._on_enrolled, fail)
+        self._errands.do(self._make_entry, self._on_enrolled, fail)
 
     def confirm(self, session: int, asked_at: float) -> None:
         """Perform `ConfirmLease`. One question at a time: a late answer is worth less than the next."""
@@ -263,18 +253,14 @@ class EtcdGroup:
         def fail(fault: EtcdError) -> None:
             self._is_confirming = False
 
-        self._do(lambda: self._renew(number), confirmed, fail)
+        self._errands.do(lambda: self._renew(number), confirmed, fail)
 
     async def close(self) -> None:
         """Remove our entry."""
-        self._is_closed = True
         self._watcher.stop()
-        left: asyncio.Future[None] = self._loop.create_future()
-        self._worker.do(lambda: self._leave(left))
-        self._worker.end()
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                await left
+                await self._errands.close(self._leave)
 
     def _on_enrolled(self, made: tuple[int, tuple[Entry, ...], int]) -> None:
         self._number, entries, revision = made
@@ -297,31 +283,7 @@ class EtcdGroup:
     def _on_unseen(self, fault: EtcdError) -> None:
         log.warning(f"the other masters are not seen: {fault}")
 
-    # ── in the worker's thread ────────────────────────────────────────────────────────────────────────
-
-    def _do(
-        self,
-        work: Callable[[], ResultT],
-        on_done: Callable[[ResultT], None],
-        on_failed: Callable[[EtcdError], None],
-    ) -> None:
-        def attempt() -> None:
-            try:
-                result = work()
-            except EtcdError as fault:
-                self._tell(on_failed, fault)
-            else:
-                self._tell(on_done, result)
-
-        self._worker.do(attempt)
-
-    def _tell(self, callback: Callable[..., None], *arguments: object) -> None:
-        with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._call, callback, *arguments)
-
-    def _call(self, callback: Callable[..., None], *arguments: object) -> None:
-        if not self._is_closed:
-            callback(*arguments)
+    # ── in a thread ────────────────────────────────────────────────────────────────────────
 
     def _make_entry(self) -> tuple[int, tuple[Entry, ...], int]:
         """Make our entry, or find it; the answer to an earlier attempt may be lost. Then see all."""
@@ -357,14 +319,7 @@ class EtcdGroup:
                 self._changed = held.mod_revision
         return 0
 
-    def _leave(self, left: asyncio.Future[None]) -> None:
+    def _leave(self) -> None:
         with suppress(EtcdError):
             self._etcd.call("kv/deleterange", key_range(self._key))
         self._etcd.close()
-        with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(_settle, left)
-
-
-def _settle(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)

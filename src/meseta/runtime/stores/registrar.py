@@ -23,7 +23,7 @@ from meseta.errors import StoreError, WireError
 from meseta.master.events import Ticket
 from meseta.master.registry import ForgetAgents, Mutation, Recovered
 from meseta.runtime.stores.store import Store
-from meseta.runtime.worker import Worker
+from meseta.runtime.worker import Errands
 from meseta.wire.registry import changes_of, read_registry
 
 QUEUE_MAX = 100_000
@@ -61,7 +61,7 @@ class Registrar:
         self._on_lost = on_lost
         self._timeouts = timeouts
         self._loop = asyncio.get_running_loop()
-        self._worker = Worker("registry")
+        self._errands = Errands("registry", Exception)
         self._tickets: list[Ticket] = []
         self._changes: dict[str, bytes | None] = {}
         """What the next commit is to hold. Of a record's changes the last one stays: a commit is one step."""
@@ -75,11 +75,9 @@ class Registrar:
         Raises:
             StoreError: the store cannot be used; says why and what to do.
         """
-        loaded: asyncio.Future[Recovered] = self._loop.create_future()
-        self._worker.do(lambda: self._load(loaded))
         try:
             async with asyncio.timeout(self._timeouts.fetch_s):
-                return await loaded
+                return await self._errands.ask(self._load)
         except TimeoutError:
             raise StoreError(
                 f"the registry {self._store.name} was not read within {self._timeouts.fetch_s:g}secs: see "
@@ -103,12 +101,9 @@ class Registrar:
     async def close(self) -> None:
         """Report nothing more, and let others have the store once the commit under way is done."""
         self._stop()
-        closed: asyncio.Future[None] = self._loop.create_future()
-        self._worker.do(lambda: self._close_store(closed))
-        self._worker.end()
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                await closed
+                await self._errands.close(self._store.close)
 
     def _submit(self) -> None:
         if self._is_closed:
@@ -116,16 +111,15 @@ class Registrar:
         tickets, self._tickets = self._tickets, []
         changes, self._changes = self._changes, {}
         self._alarm = self._loop.call_later(self._timeouts.store_s, self._on_stuck)
-        self._worker.do(lambda: self._commit(changes, tickets))
+        self._errands.do(
+            lambda: self._store.commit(changes), lambda _: self._on_committed(tickets), self._on_refused
+        )
 
-    def _on_committed(self, tickets: list[Ticket], fault: BaseException | None) -> None:
+    def _on_committed(self, tickets: list[Ticket]) -> None:
         if self._is_closed:
             return
         assert self._alarm is not None, "each commit has its alarm"
         self._alarm.cancel()
-        if fault is not None:
-            self._lose(fault)
-            return
         for ticket in tickets:
             if self._is_closed:
                 return
@@ -134,6 +128,10 @@ class Registrar:
             self._loop.call_soon(self._submit)
         else:
             self._is_submitted = False
+
+    def _on_refused(self, fault: BaseException) -> None:
+        if not self._is_closed:
+            self._lose(fault)
 
     def _on_stuck(self) -> None:
         self._lose(
@@ -156,46 +154,14 @@ class Registrar:
 
     # ── in the thread ─────────────────────────────────────────────────────────────────────────────────
 
-    def _tell(self, callback: Callable[..., None], *arguments: object) -> None:
-        """Call something in the loop; with the end of the master there may be none any more."""
-        with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(callback, *arguments)
-
-    def _load(self, loaded: asyncio.Future[Recovered]) -> None:
+    def _load(self) -> Recovered:
         try:
-            recovered = self._forget_oldest(read_registry(self._store.open()))
+            return self._forget_oldest(read_registry(self._store.open()))
         except WireError as fault:
-            error = StoreError(f"the registry {self._store.name} cannot be used: {fault}")
-            self._tell(_settle, loaded, None, error)
-        except Exception as fault:
-            self._tell(_settle, loaded, None, fault)
-        else:
-            self._tell(_settle, loaded, recovered, None)
+            raise StoreError(f"the registry {self._store.name} cannot be used: {fault}") from None
 
     def _forget_oldest(self, recovered: Recovered) -> Recovered:
         surplus = recovered.unreachable[:-UNREACHABLE_MAX]
         if surplus:
             self._store.commit(changes_of(ForgetAgents(tuple(id for id, _ in surplus))))
         return replace(recovered, unreachable=recovered.unreachable[len(surplus) :])
-
-    def _commit(self, changes: dict[str, bytes | None], tickets: list[Ticket]) -> None:
-        try:
-            self._store.commit(changes)
-        except Exception as fault:
-            self._tell(self._on_committed, tickets, fault)
-        else:
-            self._tell(self._on_committed, tickets, None)
-
-    def _close_store(self, closed: asyncio.Future[None]) -> None:
-        self._store.close()
-        self._tell(_settle, closed, None, None)
-
-
-def _settle(future: asyncio.Future[object], result: object, fault: BaseException | None) -> None:
-    """Complete a future, unless nobody waits for it any more."""
-    if future.done():
-        return
-    if fault is not None:
-        future.set_exception(fault)
-    else:
-        future.set_result(result)
