@@ -70,13 +70,14 @@ class Simulation:
         """`check_every`: check each machine's invariants after every so many of its steps."""
         self.plan = plan
         self.world = World(plan.seed, trace)
-        observers: list[Observer] = []
-        self.cluster = Cluster(plan, self.world, observers)
+        self.observers: list[Observer] = []
+        """See every step of every process."""
+        self.cluster = Cluster(plan, self.world, self.observers)
         self.faults = Faults(self.cluster)
         self.operator = Operator(self.cluster)
         self.upkeep = Upkeep(self.cluster)
         self.marks = Marks()
-        observers += [
+        self.observers += [
             Accounts(check_every).observe,
             Offers().observe,
             Limits().observe,
