@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -115,6 +115,8 @@ class Twins:
         self.infos: dict[str, FrameworkInfo] = {}
         self.held: list[Choice] = []
         self.serial = 0
+        self.chosen = 0
+        """How often both have chosen somebody, and the same."""
 
     def step(self) -> None:
         steps = (
@@ -160,6 +162,7 @@ class Twins:
         ours = self.ours.allocate(self.now, EVERYTHING)
         first, order = self.whole(self.orders[0]), self.whole(self.orders[-1])
         assert [_choice(one) for one in ours] == self.textbook.allocate(self.now, order, first)
+        self.chosen += len(ours)
         for one in ours:
             self.ours.accept(one.framework_id, one.agent_id, one.role, one.resources)
         self.held += [_choice(one) for one in ours]
@@ -280,6 +283,41 @@ def test_same_choices_as_the_textbook(block: int, few: int, monkeypatch: pytest.
         for _ in range(150):
             twins.step()
         check(twins.ours)
+
+
+SMALL_INSTANCES = 2400
+SMALL_CHUNK = 300
+
+
+@pytest.mark.parametrize("first", range(0, SMALL_INSTANCES, SMALL_CHUNK))
+def test_same_choices_as_the_textbook_on_many_small_clusters(
+    first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each from the start: a role tree with weights and quota, agents, and a few rounds of give and take."""
+    orders: list[list[str]] = []
+    monkeypatch.setattr(hierarchical, "draw", partial(recorded_draw, orders))
+    chosen = with_quota = 0
+    for seed in range(first, first + SMALL_CHUNK):
+        twins = Twins(1_000_000 + seed, orders)
+        for step in small_script(twins):
+            step()
+        chosen += twins.chosen
+        with_quota += bool(twins.textbook.quotas)
+    assert chosen > 4 * SMALL_CHUNK, "too little was chosen to show anything"
+    assert with_quota > SMALL_CHUNK / 2
+
+
+def small_script(twins: Twins) -> Iterable[Callable[[], None]]:
+    """Yield what to do to a small cluster: fill it, then change it a little before each allocation."""
+    chance = twins.chance
+    yield from [twins.add_framework] * chance.randint(1, 6)
+    yield from [twins.add_agent] * chance.randint(1, 6)
+    yield from [twins.weigh, twins.set_quota] * chance.randint(0, 2)
+    yield twins.allocate
+    changes = (twins.give_back, twins.give_back, twins.suppress, twins.revive, twins.toggle, twins.set_quota)
+    for _ in range(4):
+        yield from chance.choices(changes, k=chance.randint(1, 4))
+        yield twins.allocate
 
 
 class AnyCalls(RuleBasedStateMachine):
