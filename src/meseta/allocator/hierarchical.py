@@ -330,6 +330,8 @@ class HierarchicalAllocator:
         assert "/" not in role, f"{role} is not a top-level role"
         self.ledger.set_quota(role, Quota(dict(guarantees), dict(limits)))
         self._held.grow(ALL, self._now)
+        for agent_id in self._holding.holders:  # Without quota nobody notes from whom they are held back.
+            self._touch(self.ledger.agents[agent_id])
 
     # Maintenance and recovery.
 

@@ -95,6 +95,16 @@ def test_the_agent_that_lacks_least_is_held_back() -> None:
     assert list(cluster.allocator.holders) == ["b"]
 
 
+def test_what_is_held_back_is_given_for_a_guarantee_that_comes_later() -> None:
+    cluster, (_, on_b) = full_cluster()
+    cluster.turns(TIMEOUT_S - 1.0)
+    cluster.give_back(on_b, TASK, accepted=True)
+    assert cluster.turns(1.0) == []
+    assert list(cluster.allocator.holders) == ["b"]
+    cluster.allocator.update_quota("small", {"cpus": 8000})
+    assert [turn[:2] for turn in cluster.turns(1.0)] == [("small", "small")]
+
+
 def test_nothing_is_held_back_for_those_whom_no_agent_could_serve() -> None:
     cluster = Cluster(starvation_timeout_s=TIMEOUT_S)
     cluster.agent("a", AGENT)
