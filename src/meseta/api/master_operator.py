@@ -1,15 +1,15 @@
 """POST /api/v1 of the master: the operator API.
 
-Reads are answered from the state at once, events go to `OperatorStreams`, TEARDOWN and operations on
-resources to the machine. What the master cannot do yet is answered 501, as by a Mesos that does not know the
-call.
+Reads are answered from the state at once, events go to `OperatorStreams`, what is to change to the machine.
+What the master cannot do is answered 501, as by a Mesos that does not know the call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
-from meseta.api import operator_roles
+from meseta.api.asking import Asked, ask
 from meseta.api.context import MasterContext
 from meseta.api.explaining import explain_call
 from meseta.api.negotiation import (
@@ -23,7 +23,8 @@ from meseta.api.negotiation import (
 from meseta.api.operator_agents import AGENT_CALLS
 from meseta.api.operator_calls import CommonCalls, answered, read_call, type_name
 from meseta.api.operator_maintenance import MAINTENANCE_CALLS
-from meseta.api.operator_operations import CALLS, operation_of_call
+from meseta.api.operator_operations import OPERATION_CALLS
+from meseta.api.operator_roles import ROLE_CALLS
 from meseta.api.subscribers import OperatorStreams
 from meseta.errors import WireError
 from meseta.ids import FrameworkId
@@ -51,8 +52,19 @@ _READS: dict[str, Callable[[MasterAnswers], bytes]] = {
     "GET_MAINTENANCE_SCHEDULE": MasterAnswers.maintenance_schedule,
 }
 
-_ASKING = {**AGENT_CALLS, **MAINTENANCE_CALLS, **operator_roles.CALLS}
-"""Calls that are answered when the registry has written what they ask for."""
+
+def _teardown(call: ma.Call) -> Asked:
+    return partial(FrameworkTeardownRequested, framework_id=FrameworkId(call.teardown.framework_id.value))
+
+
+_ASKING: dict[str, Callable[[ma.Call], Asked]] = {
+    "TEARDOWN": _teardown,
+    **OPERATION_CALLS,
+    **AGENT_CALLS,
+    **MAINTENANCE_CALLS,
+    **ROLE_CALLS,
+}
+"""Calls that the master answers when it has done what they ask for."""
 
 
 class MasterOperatorApi:
@@ -94,28 +106,10 @@ class MasterOperatorApi:
     def _call(self, call: ma.Call, responder: Responder, *, as_json: bool) -> None:
         if call.type == ma.Call.SUBSCRIBE:
             self.streams.subscribe(responder, as_json=as_json)
-        elif call.type == ma.Call.TEARDOWN:
-            self._teardown(call, responder)
-        elif type_name(call) in CALLS:
-            asked = operation_of_call(call, type_name(call))
-            self._context.feed(asked(request=self._context.replies.later(responder)))
-        elif type_name(call) in _ASKING:
-            self._ask(call, responder)
+        elif (asking := _ASKING.get(type_name(call))) is not None:
+            ask(self._context, responder, partial(asking, call))
         else:
             responder.send(self._answer(call, self._answers[as_json]))
-
-    def _ask(self, call: ma.Call, responder: Responder) -> None:
-        try:
-            asked = _ASKING[type_name(call)](call)
-        except WireError as fault:
-            responder.send(plain(400, str(fault)))
-            return
-        self._context.feed(asked(request=self._context.replies.later(responder)))
-
-    def _teardown(self, call: ma.Call, responder: Responder) -> None:
-        request = self._context.replies.later(responder)
-        framework_id = FrameworkId(call.teardown.framework_id.value)
-        self._context.feed(FrameworkTeardownRequested(request=request, framework_id=framework_id))
 
     def _answer(self, call: ma.Call, answers: MasterAnswers) -> Response:
         common = self._common.answer(answers.form, call)

@@ -6,28 +6,26 @@ All of them but those about the process itself are the leader's to answer: anoth
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from meseta.api.allocator_v0 import allocator_routes
+from meseta.api.asking import Asked, Read, ask, asking, form_of
 from meseta.api.build import version_head
 from meseta.api.context import MasterContext
 from meseta.api.daemon_v0 import daemon_routes
 from meseta.api.explaining import explain_page
-from meseta.api.negotiation import NOT_IMPLEMENTED, plain, refuse_method
-from meseta.api.operator_maintenance import machines_handler, schedule_writer
+from meseta.api.negotiation import plain, refuse_method
+from meseta.api.operator_maintenance import down_of_body, schedule_of_body, up_of_body
 from meseta.api.operator_operations import ENDPOINTS, operation_of_form
-from meseta.api.operator_roles import Writer, quota_writer, weights_writer
+from meseta.api.operator_roles import quota_of_body, removal_of_path, weights_of_body
 from meseta.api.queries import Query, encoded_answer, parse_int
 from meseta.api.router import Handler, Route
 from meseta.errors import WireError
 from meseta.ids import FrameworkId
-from meseta.master.events import (
-    FrameworkTeardownRequested,
-    MaintenanceStartRequested,
-    MaintenanceStopRequested,
-)
+from meseta.master.events import FrameworkTeardownRequested
 from meseta.records import Domain
-from meseta.runtime.http1 import NOT_FOUND, Request, Response, parse_query
+from meseta.runtime.http1 import NOT_FOUND, Request, Response
 from meseta.runtime.streams import Responder
 from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.v0_json import values
@@ -59,17 +57,15 @@ def master_routes(context: MasterContext, operator: Handler) -> list[Route]:
         "frameworks": v0.read(lambda query: v0.pages.frameworks(query.get("framework_id"))),
         "tasks": v0.read(v0.tasks),
         "roles": v0.read(lambda query: v0.pages.roles()),
-        "weights": v0.kept(lambda query: v0.pages.weights(), weights_writer, "PUT"),
-        "quota": v0.kept(lambda query: v0.pages.quota(), quota_writer, "POST", "DELETE"),
-        "maintenance/schedule": v0.kept(
-            lambda query: v0.pages.maintenance_schedule(), schedule_writer, "POST"
-        ),
+        "weights": v0.kept(lambda query: v0.pages.weights(), PUT=weights_of_body),
+        "quota": v0.kept(lambda query: v0.pages.quota(), POST=quota_of_body, DELETE=removal_of_path),
+        "maintenance/schedule": v0.kept(lambda query: v0.pages.maintenance_schedule(), POST=schedule_of_body),
         "maintenance/status": v0.read(lambda query: v0.pages.maintenance_status(), "GET"),
-        "machine/down": machines_handler(context, MaintenanceStartRequested),
-        "machine/up": machines_handler(context, MaintenanceStopRequested),
-        "teardown": v0.teardown,
+        "machine/down": asking(context, down_of_body),
+        "machine/up": asking(context, up_of_body),
+        "teardown": asking(context, _teardown_of_form),
         "explain": v0.explain,
-        **{name: v0.operation(name) for name in ENDPOINTS},
+        **{name: asking(context, partial(operation_of_form, name)) for name in ENDPOINTS},
     }
     return [
         *(Route(f"{PROCESS}/{name}", led(context, handler)) for name, handler in leaders.items()),
@@ -137,28 +133,27 @@ class _Endpoints:
         self.pages = MasterV0(context.state)
 
     def read(self, page: Callable[[Query], bytes], *methods: str) -> Handler:
-        """Return the handler of a page. Where `methods` are named only these are allowed; GET reads."""
+        """Return the handler of a page. Where `methods` are named only these are allowed."""
 
         def handle(request: Request, responder: Responder, rest: str) -> None:
-            query = Query(request)
             if methods and request.method not in methods:
                 responder.send(refuse_method(request, *methods))
-            elif methods and request.method != "GET":
-                responder.send(NOT_IMPLEMENTED)
-            else:
-                responder.send(encoded_answer(page(query), query))
+                return
+            query = Query(request)
+            responder.send(encoded_answer(page(query), query))
 
         return handle
 
-    def kept(self, page: Callable[[Query], bytes], write: Writer, *methods: str) -> Handler:
-        """Return the handler of what GET reads and `methods` change."""
-        read = self.read(page, "GET", *methods)
+    def kept(self, page: Callable[[Query], bytes], **reads: Read) -> Handler:
+        """Return the handler of what GET shows, and other methods change: `reads`, by their names."""
+        show = self.read(page, "GET", *reads)
 
         def handle(request: Request, responder: Responder, rest: str) -> None:
-            if request.method in methods:
-                write(self._context, request, responder)
+            read = reads.get(request.method)
+            if read is not None:
+                ask(self._context, responder, partial(read, request))
             else:
-                read(request, responder, rest)
+                show(request, responder, rest)
 
         return handle
 
@@ -198,21 +193,6 @@ class _Endpoints:
             task_id=query.get("task_id"),
         )
 
-    def teardown(self, request: Request, responder: Responder, rest: str) -> None:
-        """/teardown"""
-        if request.method != "POST":
-            responder.send(refuse_method(request))
-            return
-        form = parse_query(request.body.decode(errors="replace"))
-        if form is None:
-            responder.send(plain(400, "Unable to decode query string"))
-        elif "frameworkId" not in form:
-            responder.send(plain(400, "Missing 'frameworkId' query parameter in the request body"))
-        else:
-            number = self._context.replies.later(responder)
-            framework_id = FrameworkId(form["frameworkId"])
-            self._context.feed(FrameworkTeardownRequested(request=number, framework_id=framework_id))
-
     def explain(self, request: Request, responder: Responder, rest: str) -> None:
         """/explain"""
         if request.method == "GET":
@@ -220,25 +200,12 @@ class _Endpoints:
         else:
             responder.send(refuse_method(request, "GET"))
 
-    def operation(self, endpoint: str) -> Handler:
-        """Return the handler of /reserve, /unreserve, /create-volumes or /destroy-volumes."""
 
-        def handle(request: Request, responder: Responder, rest: str) -> None:
-            if request.method != "POST":
-                responder.send(refuse_method(request))
-                return
-            form = parse_query(request.body.decode(errors="replace"))
-            if form is None:
-                responder.send(plain(400, "Unable to decode query string"))
-                return
-            try:
-                asked = operation_of_form(endpoint, form)
-            except WireError as fault:
-                responder.send(plain(400, str(fault)))
-                return
-            self._context.feed(asked(request=self._context.replies.later(responder)))
-
-        return handle
+def _teardown_of_form(request: Request) -> Asked:
+    form = form_of(request)
+    if "frameworkId" not in form:
+        raise WireError("Missing 'frameworkId' query parameter in the request body")
+    return partial(FrameworkTeardownRequested, framework_id=FrameworkId(form["frameworkId"]))
 
 
 def _number(query: Query, name: str, default: int) -> int:

@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from meseta.api.asking import Asked
 from meseta.ids import AgentId
 from meseta.master.events import (
     AgentDeactivationRequested,
     AgentDrainRequested,
     AgentGoneRequested,
     AgentReactivationRequested,
-    MasterEvent,
 )
 from meseta.wire.gen import master_pb2 as ma
 
 _NS = 1e9
-
-Asked = Callable[..., MasterEvent]
-"""Makes the event when it is given the `request` that is to be answered."""
 
 
 def _gone(call: ma.Call) -> Asked:

@@ -6,19 +6,19 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import msgspec
-
+from meseta.api.asking import Asked, form_of
 from meseta.errors import WireError
 from meseta.ids import AgentId
 from meseta.master.events import OperationRequested
+from meseta.runtime.http1 import Request
 from meseta.wire.gen import master_pb2 as ma
 from meseta.wire.gen import mesos_pb2 as m
-from meseta.wire.json import JsonError, from_dict
+from meseta.wire.json import JsonError, from_dict, value_of
 from meseta.wire.operations import lift_resource_operation, operation_message
 
 _O = m.Offer.Operation
 
-CALLS: dict[str, tuple[m.Offer.Operation.Type, tuple[str, ...]]] = {
+_CALLS: dict[str, tuple[m.Offer.Operation.Type, tuple[str, ...]]] = {
     "RESERVE_RESOURCES": (_O.RESERVE, ("resources", "source")),
     "UNRESERVE_RESOURCES": (_O.UNRESERVE, ("resources",)),
     "CREATE_VOLUMES": (_O.CREATE, ("volumes",)),
@@ -38,20 +38,21 @@ ENDPOINTS: dict[str, tuple[m.Offer.Operation.Type, tuple[str, ...]]] = {
 
 _OPTIONAL = "source"
 
-Asked = Callable[..., OperationRequested]
-"""Makes the event when it is given the `request` that is to be answered."""
 
-
-def operation_of_call(call: ma.Call, name: str) -> Asked:
-    """Return what a call of `CALLS` asks for."""
-    kind, fields = CALLS[name]
+def _operation(name: str, call: ma.Call) -> Asked:
+    kind, fields = _CALLS[name]
     contents = getattr(call, name.lower())
     parts = {field: getattr(contents, field) for field in fields}
     return _asked(kind, contents.agent_id.value, parts)
 
 
-def operation_of_form(endpoint: str, form: dict[str, str]) -> Asked:
+OPERATION_CALLS: dict[str, Callable[[ma.Call], Asked]] = {name: partial(_operation, name) for name in _CALLS}
+"""Calls of the operator API, and what they ask for."""
+
+
+def operation_of_form(endpoint: str, request: Request) -> Asked:
     """Return what a form asks for. Raises WireError in Mesos's words."""
+    form = form_of(request)
     kind, fields = ENDPOINTS[endpoint]
     if "slaveId" not in form:
         raise WireError("Missing 'slaveId' query parameter in the request body")
@@ -72,8 +73,8 @@ def _resources_of(form: dict[str, str], field: str, kind: m.Offer.Operation.Type
     prefix = "Error parsing" if kind == _O.RESERVE else "Error in parsing"
     where = f"{prefix} '{field}' query parameter in the request body"
     try:
-        values = msgspec.json.decode(form[field])
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        values = value_of(form[field].encode())
+    except ValueError as error:
         raise WireError(f"{where}: {error}") from None
     if not isinstance(values, list):
         raise WireError(f"{where}: not a JSON array")

@@ -6,31 +6,23 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
-import msgspec
 from google.protobuf.message import Message
 
-from meseta.api.context import MasterContext
-from meseta.api.negotiation import plain
+from meseta.api.asking import Asked
 from meseta.errors import WireError
 from meseta.master.events import (
-    MasterEvent,
     QuotaRemovalRequested,
     QuotaSetRequested,
     QuotaUpdateRequested,
     WeightsUpdateRequested,
 )
 from meseta.runtime.http1 import Request, decode_path
-from meseta.runtime.streams import Responder
 from meseta.wire.gen import master_pb2 as ma
 from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.gen import quota_pb2 as q
-from meseta.wire.json import JSON_BYTES_MAX, JsonError, from_dict
+from meseta.wire.json import JsonError, from_dict, value_of
 from meseta.wire.quota import lift_config, lift_guarantee, request_fault
 
-Asked = Callable[..., MasterEvent]
-"""Makes the event when it is given the `request` that is to be answered."""
-Writer = Callable[[MasterContext, Request, Responder], None]
-"""Answers a request that changes something."""
 MessageT = TypeVar("MessageT", bound=Message)
 
 
@@ -55,7 +47,7 @@ def _update_weights(call: ma.Call) -> Asked:
     return _asked_weights(list(call.update_weights.weight_infos))
 
 
-CALLS: dict[str, Callable[[ma.Call], Asked]] = {
+ROLE_CALLS: dict[str, Callable[[ma.Call], Asked]] = {
     "UPDATE_QUOTA": _update_quota,
     "SET_QUOTA": _set_quota,
     "REMOVE_QUOTA": _remove_quota,
@@ -79,40 +71,21 @@ def _asked_weights(infos: list[m.WeightInfo]) -> Asked:
 # Endpoints --------------------------------------------------------------------------------------------
 
 
-def quota_writer(context: MasterContext, request: Request, responder: Responder) -> None:
-    """Answer POST and DELETE /quota."""
-    _ask(context, responder, _removal_of_path if request.method == "DELETE" else _quota_of_body, request)
-
-
-def weights_writer(context: MasterContext, request: Request, responder: Responder) -> None:
-    """Answer PUT /weights."""
-    _ask(context, responder, _weights_of_body, request)
-
-
-def _ask(
-    context: MasterContext, responder: Responder, read: Callable[[Request], Asked], request: Request
-) -> None:
-    try:
-        asked = read(request)
-    except WireError as fault:
-        responder.send(plain(400, str(fault)))
-        return
-    context.feed(asked(request=context.replies.later(responder)))
-
-
-def _quota_of_body(request: Request) -> Asked:
+def quota_of_body(request: Request) -> Asked:
+    """Read POST /quota. Raises WireError in Mesos's words, as all that follow."""
     value = _json_of(request, "set quota request", dict)
     return _asked_quota(_message(q.QuotaRequest, value, request, "Failed to validate set quota request JSON"))
 
 
-def _weights_of_body(request: Request) -> Asked:
+def weights_of_body(request: Request) -> Asked:
+    """Read PUT /weights."""
     values = _json_of(request, "update weights request", list)
     where = "Failed to convert weights JSON array to protobuf"
     return _asked_weights([_message(m.WeightInfo, value, request, where) for value in values])
 
 
-def _removal_of_path(request: Request) -> Asked:
-    """Read /quota/<role> or /master/quota/<role>; a role may have slashes."""
+def removal_of_path(request: Request) -> Asked:
+    """Read DELETE /quota/<role> or /master/quota/<role>; a role may have slashes."""
     segments = [segment for segment in (decode_path(request.path) or "").split("/") if segment]
     if segments[0] != "master":
         segments.insert(0, "master")
@@ -127,10 +100,8 @@ def _removal_of_path(request: Request) -> Asked:
 def _json_of(request: Request, what: str, kind: type) -> Any:
     where = f"Failed to parse {what} JSON '{_text(request)}'"
     try:
-        if len(request.body) > JSON_BYTES_MAX:
-            raise ValueError(f"more than the limit of {JSON_BYTES_MAX} bytes")
-        value = msgspec.json.decode(request.body)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        value = value_of(request.body)
+    except ValueError as error:
         raise WireError(f"{where}: {error}") from None
     if not isinstance(value, kind):
         raise WireError(f"{where}: Unexpected JSON type parsed")

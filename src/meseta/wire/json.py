@@ -60,15 +60,24 @@ def to_json(message: Message) -> bytes:
 def from_json(cls: type[MessageT], data: bytes, bytes_max: int = JSON_BYTES_MAX) -> MessageT:
     """Read a message of type `cls` from JSON text. Raises JsonError, for any bytes."""
     try:
-        if len(data) > bytes_max:
-            raise ValueError(f"{len(data)} bytes are more than the limit of {bytes_max}")
-        if data.count(b",") > JSON_COMMAS_MAX:
-            raise ValueError(f"more than the limit of {JSON_COMMAS_MAX} commas")
-        value = msgspec.json.decode(data)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        value = value_of(data, bytes_max)
+    except ValueError as error:
         text = f"Failed to parse body into JSON: {error}"
         raise JsonError(text, text) from None
     return from_dict(cls, value)
+
+
+def value_of(data: bytes, bytes_max: int = JSON_BYTES_MAX) -> object:
+    """Return the value that JSON text stands for. Raises ValueError, for any bytes that are none."""
+    if len(data) > bytes_max:
+        raise ValueError(f"{len(data)} bytes are more than the limit of {bytes_max}")
+    if data.count(b",") > JSON_COMMAS_MAX:
+        raise ValueError(f"more than the limit of {JSON_COMMAS_MAX} commas")
+    try:
+        value: object = msgspec.json.decode(data)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ValueError(str(error)) from None
+    return value
 
 
 def from_dict(cls: type[MessageT], value: object) -> MessageT:
