@@ -117,6 +117,7 @@ def test_tasks_that_run_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(agent.HANDLERS, agent_events.RunTaskReceived, repeat)
     found = failure()
     assert isinstance(found, SafetyViolation)
+    assert "is started on" in str(found)
 
 
 def test_a_registry_that_loses_a_write(monkeypatch: pytest.MonkeyPatch) -> None:
