@@ -79,7 +79,7 @@ class Crowd:
         frameworks = [*self._frameworks(), *state.completed_frameworks]
         return {
             "mesos.v1.FrameworkID": [id.encode() for id in frameworks],
-            "mesos.v1.AgentID": [id.encode() for id in [*state.agents, *state.unreachable_agents]],
+            "mesos.v1.AgentID": [id.encode() for id in [*state.agents, *state.past.unreachable]],
             "mesos.v1.OfferID": [id.encode() for id in state.offers],
             "mesos.v1.TaskID": [*(id.encode() for id in tasks), b"new", b"newer"],
             "mesos.v1.ExecutorID": [b"e1", b"e2"],
@@ -157,7 +157,7 @@ class Crowd:
         self._fill_abilities(message)
         if self.random.random() < 0.3:
             fill_resources(message.checkpointed_resources, self._some_reserved(), Format.POST, None)
-        agents = [*self.world.state.agents, *self.world.state.unreachable_agents, "m-S99", "m-S7\n"]
+        agents = [*self.world.state.agents, *self.world.state.past.unreachable, "m-S99", "m-S7\n"]
         agent_id = message.slave.id.value = self.random.choice(agents)
         for framework_id in self.random.sample(self._frameworks(), min(2, len(self._frameworks()))):
             info = message.frameworks.add(user="u", name="n", roles=["web"])

@@ -16,11 +16,7 @@ from meseta.master.events import Persisted, RegistrationRequested, Reregistratio
 from meseta.master.forgetting import on_forgetting_written
 from meseta.master.gone import on_gone_written
 from meseta.master.maintenance import leave_if_down, on_maintenance_written, refuse_down
-from meseta.master.quota import on_quota_written
-from meseta.master.recovery import on_recovered_agent_departed
-from meseta.master.registry import AdmitAgent
-from meseta.master.returning import readmit
-from meseta.master.state import (
+from meseta.master.pending import (
     PendingAgent,
     PendingDeactivation,
     PendingDeparture,
@@ -28,9 +24,12 @@ from meseta.master.state import (
     PendingMaintenance,
     PendingQuota,
     PendingWeights,
-    State,
-    new_agent,
 )
+from meseta.master.quota import on_quota_written
+from meseta.master.recovery import on_recovered_agent_departed
+from meseta.master.registry import AdmitAgent
+from meseta.master.returning import readmit
+from meseta.master.state import State, new_agent
 from meseta.master.vetting import is_refused
 from meseta.master.weights import on_weights_written
 
@@ -101,10 +100,10 @@ def admit(state: State, event: RegistrationRequested) -> None:
 
 def _next_id(state: State) -> AgentId:
     """Return an id that is free: agents may come back with any id, also one that is yet to be given."""
-    past = (state.recovered_agents, state.unreachable_agents, state.removed_agents, state.gone_agents)
+    past = (state.recovered_agents, state.past.unreachable, state.past.removed, state.past.gone)
     while True:
-        id = agent_id(state.config.id, state.agents_admitted)
-        state.agents_admitted += 1
+        id = agent_id(state.config.id, state.issued.agents)
+        state.issued.agents += 1
         if not any(id in known for known in (state.agents, state.reregistering, *past)):
             return id
 

@@ -21,13 +21,13 @@ from meseta.master.events import (
 )
 from meseta.master.feedback import forget_operations, reconcile_reported
 from meseta.master.frameworks import disconnect_framework
+from meseta.master.pending import PendingDeparture
 from meseta.master.registry import Deactivation, RemoveAgent
 from meseta.master.removals import give_up, keep
 from meseta.master.rescinding import rescind_offers, withdraw_inverse_offers
 from meseta.master.state import (
     AgentState,
     FrameworkState,
-    PendingDeparture,
     State,
     Task,
     machine_of,
@@ -48,8 +48,8 @@ def add_agent(state: State, agent: AgentState, used: dict[FrameworkId, RoleResou
     state.agents[agent.id] = agent
     claim_pid(state, agent, now)
     keep(state, agent.id)
-    state.unreachable_agents.pop(agent.id, None)
-    state.removed_agents.pop(agent.id, None)
+    state.past.unreachable.pop(agent.id, None)
+    state.past.removed.pop(agent.id, None)
     state.recovered_agents.pop(agent.id, None)
     state.allocator.add_agent(agent.id, agent.info, agent.capabilities, agent.total, used)
     describe_offered(state, agent)
@@ -273,12 +273,12 @@ def on_agent_departed(state: State, pending: PendingDeparture, now: float) -> No
         state.counters[pending.counter] += 1
     if pending.unreachable_since is not None:
         state.counters["master/slave_unreachable_completed"] += 1
-        remember_agent(state, state.unreachable_agents, agent.id, pending.unreachable_since, now)
+        remember_agent(state, state.past.unreachable, agent.id, pending.unreachable_since, now)
         tasks = tuple((framework_id, id) for framework_id, by_id in agent.tasks.items() for id in by_id)
-        state.unreachable_tasks[agent.id] = tasks
+        state.past.tasks[agent.id] = tasks
     else:
         if pending.gone_since is None:
-            remember(state.removed_agents, agent.id, None, state.config.past_agents_max)
+            remember(state.past.removed, agent.id, None, state.config.past_agents_max)
         set_deactivation(state, agent.id, None)
     _remove_agent(state, agent, pending, now)
 

@@ -32,7 +32,7 @@ def decide(state: State, now: float) -> list[Allocation]:
     except Exception as error:
         if _is_built_in(state) and not isinstance(error, PolicyError):
             raise
-        state.allocator_retry_s = now + RETRY_S
+        state.allocator_health.retry_s = now + RETRY_S
         _blame(state, f"raised {error!r} when it was to decide; it is asked again in {RETRY_S:g} s")
         return []
     return decided if _is_built_in(state) else _sound(state, decided, now)
@@ -45,7 +45,7 @@ def decide_inverse(state: State, now: float) -> list[InverseAllocation]:
     except Exception as error:
         if _is_built_in(state):
             raise
-        state.allocator_retry_s = now + RETRY_S
+        state.allocator_health.retry_s = now + RETRY_S
         _blame(
             state, f"raised {error!r} when it was to make inverse offers; it is asked again in {RETRY_S:g} s"
         )
@@ -59,12 +59,12 @@ def next_decision(state: State) -> float | None:
     except Exception as error:
         if _is_built_in(state):
             raise
-        if not state.allocator_is_mute:
+        if not state.allocator_health.is_mute:
             _blame(state, f"raised {error!r} when it was asked for its deadline")
-        state.allocator_is_mute = True
+        state.allocator_health.is_mute = True
         return None
-    state.allocator_is_mute = False
-    return due if due is None else max(due, state.allocator_retry_s)
+    state.allocator_health.is_mute = False
+    return due if due is None else max(due, state.allocator_health.retry_s)
 
 
 def explain(state: State, framework_id: FrameworkId, question: Question, now: float) -> Explanation:

@@ -23,15 +23,9 @@ from meseta.master.events import (
 )
 from meseta.master.gone import mark_gone
 from meseta.master.maintenance import drain_fault
+from meseta.master.pending import Pending, PendingDeactivation, PendingDeparture, PendingForgetting
 from meseta.master.registry import Deactivate, Deactivation, Drain, DrainState, Reactivate
-from meseta.master.state import (
-    AgentState,
-    Pending,
-    PendingDeactivation,
-    PendingDeparture,
-    PendingForgetting,
-    State,
-)
+from meseta.master.state import AgentState, State
 
 # From operators ---------------------------------------------------------------------------------------
 
@@ -96,7 +90,7 @@ def _removes(pending: Pending, id: AgentId) -> bool:
 
 
 def _is_known(state: State, id: AgentId) -> bool:
-    return any(id in known for known in (state.agents, state.recovered_agents, state.unreachable_agents))
+    return any(id in known for known in (state.agents, state.recovered_agents, state.past.unreachable))
 
 
 def _newest(state: State, id: AgentId) -> Deactivation | None:

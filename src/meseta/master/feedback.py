@@ -213,10 +213,10 @@ def _unknown(state: State, operation_id: OperationId, agent_id: AgentId | None) 
     elif agent_id in state.recovered_agents:
         known = OperationState.OPERATION_RECOVERING
         message = "Reconciliation: Agent is recovered but has not re-registered"
-    elif agent_id in state.unreachable_agents:
+    elif agent_id in state.past.unreachable:
         known = OperationState.OPERATION_UNREACHABLE
         message = "Reconciliation: Agent is unreachable"
-    elif agent_id in state.gone_agents:
+    elif agent_id in state.past.gone:
         known = OperationState.OPERATION_GONE_BY_OPERATOR
         message = "Reconciliation: Agent marked gone by operator"
     else:

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 
 from meseta.ids import AgentId
 from meseta.master.agents import set_deactivation
+from meseta.master.pending import PendingForgetting
 from meseta.master.registry import ForgetAgents
-from meseta.master.state import PendingForgetting, State
+from meseta.master.state import State
 from meseta.master.tasks import forget_unreachable
 
 
@@ -27,7 +28,7 @@ def on_forgetting_due(state: State, key: None, now: float) -> None:
     if any(isinstance(pending, PendingForgetting) for pending in state.pending.values()):
         return
     busy = {*state.reregistering, *state.wishes.marking_gone}
-    old = (*_old(state, state.unreachable_agents, now), *_old(state, state.gone_agents, now))
+    old = (*_old(state, state.past.unreachable, now), *_old(state, state.past.gone, now))
     ids = tuple(id for id in old if id not in busy)
     if ids:
         state.persist(ForgetAgents(ids), PendingForgetting(ids))
@@ -45,8 +46,8 @@ def _old(state: State, past: Mapping[AgentId, float], now: float) -> Iterator[Ag
 def on_forgetting_written(state: State, pending: PendingForgetting) -> None:
     """Forget them here, too."""
     for id in pending.agent_ids:
-        state.gone_agents.pop(id, None)
-        if state.unreachable_agents.pop(id, None) is None:
+        state.past.gone.pop(id, None)
+        if state.past.unreachable.pop(id, None) is None:
             continue
         set_deactivation(state, id, None)
         for framework, task in forget_unreachable(state, id):

@@ -111,8 +111,8 @@ def _subscribe_new(state: State, event: SubscribeRequested, info: FrameworkInfo,
 def _next_id(state: State) -> FrameworkId:
     """Return an id that is free: schedulers may name any id, also one that this master has yet to give."""
     while True:
-        id = framework_id(state.config.id, state.frameworks_admitted)
-        state.frameworks_admitted += 1
+        id = framework_id(state.config.id, state.issued.frameworks)
+        state.issued.frameworks += 1
         if id not in state.frameworks and id not in state.completed_frameworks:
             return id
 

@@ -11,8 +11,9 @@ from meseta.ids import AgentId
 from meseta.master.agents import gone_state, on_agent_departed, set_deactivation
 from meseta.master.effects import Failed, Reply, SendToAgent, Shutdown
 from meseta.master.events import AgentGoneRequested, RequestId, ReregistrationRequested
+from meseta.master.pending import PendingDeparture
 from meseta.master.registry import MarkGone
-from meseta.master.state import FrameworkState, PendingDeparture, State, Task, remember_agent
+from meseta.master.state import FrameworkState, State, Task, remember_agent
 from meseta.master.statuses import make_update
 from meseta.master.tasks import bury_unreachable_task, forget_unreachable, tell_of_task
 
@@ -22,13 +23,13 @@ MESSAGE = "Agent has been marked gone"
 def on_agent_gone_requested(state: State, event: AgentGoneRequested, now: float) -> None:
     """Have it written that an agent is gone, and answer then. Again is no error."""
     id = event.agent_id
-    if id in state.gone_agents:
+    if id in state.past.gone:
         state.effects.append(Reply(event.request, 200))
         return
     busy = _transition(state, id)
     if busy is not None:
         state.effects.append(Reply(event.request, 503, f"Agent '{id}' is {busy}"))
-    elif any(id in known for known in (state.agents, state.recovered_agents, state.unreachable_agents)):
+    elif any(id in known for known in (state.agents, state.recovered_agents, state.past.unreachable)):
         mark_gone(state, id, now, event.request)
     else:
         state.effects.append(Reply(event.request, 404, f"Agent '{id}' not found"))
@@ -73,11 +74,11 @@ def on_gone_written(state: State, pending: PendingDeparture, now: float) -> None
         for framework in state.frameworks.values():
             state.tell(framework, Failed(framework.id, id))
     else:
-        state.unreachable_agents.pop(id, None)
+        state.past.unreachable.pop(id, None)
         for framework, task in forget_unreachable(state, id):
             _bury(state, framework, task, now)
     set_deactivation(state, id, None)
-    remember_agent(state, state.gone_agents, id, pending.gone_since, now)
+    remember_agent(state, state.past.gone, id, pending.gone_since, now)
     state.note(f"Agent {id} is marked gone")
     if pending.request is not None:
         state.effects.append(Reply(pending.request, 200))
@@ -103,7 +104,7 @@ def _bury(state: State, framework: FrameworkState, task: Task, now: float) -> No
 def refuse_gone(state: State, event: ReregistrationRequested) -> bool:
     """Tell whether an agent that wants back is gone, or about to be; shut down one that is."""
     assert event.info.id is not None
-    if event.info.id in state.gone_agents:
+    if event.info.id in state.past.gone:
         state.warn(f"Refusing registration of agent {event.info.id} at {event.sender}: it is marked gone")
         state.effects.append(SendToAgent(event.sender, Shutdown(MESSAGE)))
         return True

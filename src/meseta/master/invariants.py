@@ -67,10 +67,10 @@ def _check_framework(state: State, framework: FrameworkState) -> None:
 def _check_agent(state: State, agent: AgentState) -> None:
     if agent.connected:
         assert state.agent_pids.get(agent.pid) == agent.id, f"{agent} is not found by its pid"
-    assert agent.id not in state.unreachable_agents, f"{agent} is there and unreachable"
+    assert agent.id not in state.past.unreachable, f"{agent} is there and unreachable"
     assert agent.id not in state.recovered_agents, f"{agent} is there and awaited"
     assert agent.connected or not agent.offers, f"{agent} is disconnected and offered"
-    assert agent.id not in state.gone_agents, f"{agent} is there and gone"
+    assert agent.id not in state.past.gone, f"{agent} is there and gone"
     assert agent.deactivation is state.wishes.deactivated.get(agent.id), f"{agent} has another deactivation"
     assert agent.active == (agent.connected and agent.deactivation is None), f"{agent} is wrongly active"
     for framework_id, tasks in agent.tasks.items():

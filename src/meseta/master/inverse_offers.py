@@ -23,8 +23,8 @@ def make_inverse_offers(state: State, now: float) -> None:
         if framework is None or not framework.active or agent is None or not agent.active:
             state.allocator.update_inverse_offer(asked.agent_id, asked.framework_id, None, None, now)
             continue
-        id = offer_id(state.config.id, state.offers_made)
-        state.offers_made += 1
+        id = offer_id(state.config.id, state.issued.offers)
+        state.issued.offers += 1
         offer = InverseOffer(id, framework.id, agent.id)
         state.inverse_offers[id] = framework.inverse_offers[id] = agent.inverse_offers[id] = offer
         if state.config.offer_timeout_s is not None:

@@ -22,9 +22,10 @@ from meseta.master.events import (
     RequestId,
     ReregistrationRequested,
 )
+from meseta.master.pending import PendingMaintenance
 from meseta.master.registry import UpdateMaintenance
 from meseta.master.rescinding import rescind_offers, withdraw_inverse_offers
-from meseta.master.state import AgentState, PendingMaintenance, State, machine_of
+from meseta.master.state import AgentState, State, machine_of
 from meseta.records import MachineId, MachineKey, Schedule, Window
 
 DOWN = "Operator initiated 'Machine DOWN'"

@@ -52,8 +52,8 @@ def make_offers(state: State, now: float) -> None:
 
 def _make_offer(state: State, framework: FrameworkState, allocation: Allocation, now: float) -> OfferRecord:
     agent = state.agents[allocation.agent_id]
-    id = offer_id(state.config.id, state.offers_made)
-    state.offers_made += 1
+    id = offer_id(state.config.id, state.issued.offers)
+    state.issued.offers += 1
     offer = Offer(id, framework.id, allocation.role, agent.id, allocation.resources)
     state.offers[id] = framework.offers[id] = agent.offers[id] = offer
     if state.config.offer_timeout_s is not None:

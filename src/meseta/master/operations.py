@@ -186,8 +186,8 @@ def send_operation(
     if agent.resource_version is None or "RESOURCE_PROVIDER" not in agent.capabilities:
         state.tell_agent(agent, CheckpointResources(agent.total.checkpointed()))
         return
-    uuid = named_uuid(f"{state.config.id}-operation-{state.operations_made}")
-    state.operations_made += 1
+    uuid = named_uuid(f"{state.config.id}-operation-{state.issued.operations}")
+    state.issued.operations += 1
     framework_id = None if framework is None else framework.id
     status = OperationStatus(state=OperationState.OPERATION_PENDING, operation_id=info.id, agent_id=agent.id)
     add_operation(state, agent, Operation(uuid, info, framework_id, agent.id, status))

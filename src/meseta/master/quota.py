@@ -27,10 +27,11 @@ from meseta.master.events import (
     QuotaSetRequested,
     QuotaUpdateRequested,
 )
+from meseta.master.pending import PendingQuota
 from meseta.master.quota_validation import config_fault, quota_of
 from meseta.master.registry import UpdateQuota
 from meseta.master.rescinding import rescind_offers
-from meseta.master.state import Offer, PendingQuota, State
+from meseta.master.state import Offer, State
 from meseta.master.sums import role_sums
 from meseta.resources import Resources
 from meseta.roles import STAR

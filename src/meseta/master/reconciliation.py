@@ -54,10 +54,10 @@ def _unknown(
     since = None
     if agent_id is not None and agent_id in state.agents:
         task_state, message = TaskState.TASK_GONE, "Reconciliation: Task is unknown to the agent"
-    elif agent_id is not None and agent_id in state.unreachable_agents:
+    elif agent_id is not None and agent_id in state.past.unreachable:
         task_state, message = TaskState.TASK_UNREACHABLE, "Reconciliation: Task is unreachable"
-        since = state.unreachable_agents[agent_id]
-    elif agent_id is not None and agent_id in state.gone_agents:
+        since = state.past.unreachable[agent_id]
+    elif agent_id is not None and agent_id in state.past.gone:
         task_state, message = TaskState.TASK_GONE_BY_OPERATOR, "Reconciliation: Task is gone"
     else:
         task_state, message = TaskState.TASK_UNKNOWN, "Reconciliation: Task is unknown"

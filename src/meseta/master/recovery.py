@@ -8,24 +8,25 @@ from __future__ import annotations
 
 from meseta.master.effects import Failed
 from meseta.master.forgetting import watch_past
+from meseta.master.pending import AskedOfRegistry, PendingDeparture
 from meseta.master.registry import Recovered
 from meseta.master.removals import give_up_recovered
 from meseta.master.revocation import watch_guarantees
-from meseta.master.state import AskedOfRegistry, PendingDeparture, State, remember_agent
+from meseta.master.state import State, remember_agent
 
 
 def recover(state: State, recovered: Recovered, now: float) -> None:
     """Take over what the registry holds, and wait for its agents."""
     watch_past(state, now)
     watch_guarantees(state, now)
-    state.unreachable_agents.update(recovered.unreachable)
-    state.gone_agents.update(recovered.gone)
+    state.past.unreachable.update(recovered.unreachable)
+    state.past.gone.update(recovered.gone)
     state.wishes.plan(recovered.schedule)
     for info in recovered.agents:
         assert info.id is not None, "the registry holds agents with their ids"
         state.recovered_agents[info.id] = info
     for id, deactivation in recovered.deactivated:
-        if id in state.recovered_agents or id in state.unreachable_agents:
+        if id in state.recovered_agents or id in state.past.unreachable:
             state.wishes.deactivated[id] = deactivation
     _set_up_roles(state, recovered)
     state.allocator.await_agents(len(state.recovered_agents), now)
@@ -55,7 +56,7 @@ def on_recovered_agent_departed(state: State, pending: PendingDeparture, now: fl
     state.reregistering.pop(pending.agent_id, None)
     if pending.unreachable_since is not None:
         state.counters["master/slave_unreachable_completed"] += 1
-        remember_agent(state, state.unreachable_agents, pending.agent_id, pending.unreachable_since, now)
+        remember_agent(state, state.past.unreachable, pending.agent_id, pending.unreachable_since, now)
     state.counters["master/recovery_slave_removals"] += 1
     state.counters["master/slave_removals"] += 1
     state.counters["master/slave_removals/reason_unhealthy"] += 1

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from meseta.ids import AgentId
 from meseta.master.effects import Resign
+from meseta.master.pending import PendingDeparture
 from meseta.master.registry import MarkUnreachable
-from meseta.master.state import PendingDeparture, State
+from meseta.master.state import State
 
 UNHEALTHY = "master/slave_removals/reason_unhealthy"
 

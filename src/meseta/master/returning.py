@@ -31,17 +31,9 @@ from meseta.master.frameworks import recover_framework
 from meseta.master.gone import refuse_gone
 from meseta.master.history import forget_returned, recall_completed
 from meseta.master.maintenance import leave_if_down, refuse_down
+from meseta.master.pending import PendingAgent
 from meseta.master.registry import MarkReachable, UpdateAgentInfo
-from meseta.master.state import (
-    AgentState,
-    Executor,
-    FrameworkState,
-    PendingAgent,
-    State,
-    Task,
-    address_of,
-    new_agent,
-)
+from meseta.master.state import AgentState, Executor, FrameworkState, State, Task, address_of, new_agent
 from meseta.master.statuses import latest_update
 from meseta.master.tasks import (
     add_executor,
@@ -139,9 +131,7 @@ def _why_told(state: State, id: AgentId) -> str | None:
     if id in state.recovered_agents:
         return None
     return (
-        "Unreachable agent re-reregistered"
-        if id in state.unreachable_agents
-        else "Unknown agent reregistered"
+        "Unreachable agent re-reregistered" if id in state.past.unreachable else "Unknown agent reregistered"
     )
 
 

@@ -36,8 +36,9 @@ from meseta.ids import FrameworkId, TaskId
 from meseta.master.config import RevocationTerms
 from meseta.master.demand import demand_by_role
 from meseta.master.effects import KillTask, Revoked
+from meseta.master.plans import Round
 from meseta.master.rescinding import rescind_offers
-from meseta.master.state import AgentState, FrameworkState, Offer, Round, State, Task
+from meseta.master.state import AgentState, FrameworkState, Offer, State, Task
 from meseta.master.sums import RoleSums, role_sums
 from meseta.master.units import Unit, units_of
 from meseta.master.views import free_on_agent
@@ -170,7 +171,7 @@ def _choose(
     chosen = [task for unit in units if id(unit.runner) in victims for task in unit.tasks]
     if not chosen:
         return
-    round = state.revocations.begin(role, state.wall(now) + terms.grace_s, chosen)
+    round = state.revocations.begin(role, state.wall(now) + terms.grace_s, [task.key for task in chosen])
     state.deadlines.arm(("revoke", role), now + terms.grace_s)
     state.note(
         f"Role '{role}' misses {amounts_text(missing)} of its guarantee: {len(chosen)} tasks of other roles"
@@ -187,7 +188,7 @@ def _candidates(state: State) -> Iterator[Task]:
 
 
 def _is_to_end(state: State, unit: Unit) -> bool:
-    return any((task.framework_id, task.task_id) in state.revocations.victims for task in unit.tasks)
+    return any(task.key in state.revocations.victims for task in unit.tasks)
 
 
 def _ask(state: State, terms: RevocationTerms, shortage: Shortage, runners: list[Runner]) -> list[Runner]:
@@ -281,18 +282,18 @@ def _may_end(state: State, victim: Runner, spare: Spare) -> bool:
 
 def _kill(state: State, role: str, tasks: Iterable[Task]) -> None:
     for task in tasks:
-        agent, key = state.agents[task.agent_id], (task.framework_id, task.task_id)
-        agent.killed.add(key)
-        agent.revoked[key] = role
+        agent = state.agents[task.agent_id]
+        agent.killed.add(task.key)
+        agent.revoked[task.key] = role
         state.counters["master/tasks_revoked"] += 1
         if agent.connected:
-            state.tell_agent(agent, KillTask(task.framework_id, task.task_id))
+            state.tell_agent(agent, KillTask(*task.key))
 
 
 def _let_go(state: State, role: str, tasks: Iterable[Task]) -> None:
     """Let tasks run on of which their frameworks had been told that they are to end."""
     for task in tasks:
-        state.revocations.forget((task.framework_id, task.task_id))
+        state.revocations.forget(task.key)
     _tell(state, role, tasks, None)
 
 

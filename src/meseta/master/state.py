@@ -13,11 +13,8 @@ Code outside of this package may read any of this and must change none of it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
-
-import msgspec
 
 from meseta.allocator.allocator import Allocator
 from meseta.allocator.quota import Quota
@@ -43,15 +40,15 @@ from meseta.master.effects import (
 from meseta.master.events import (
     Peer,
     RegistrationRequested,
-    RequestId,
     ReregistrationRequested,
     SubscribeRequested,
     Ticket,
 )
+from meseta.master.pending import AskedOfRegistry, Pending
+from meseta.master.plans import Removals, Revocations, TaskKey, Wishes
 from meseta.master.registry import Deactivation, Mutation
 from meseta.records import (
     ENDED_OPERATIONS,
-    NO_MAINTENANCE,
     TERMINAL_STATES,
     AgentInfo,
     ExecutorInfo,
@@ -61,16 +58,12 @@ from meseta.records import (
     OfferConstraints,
     OperationStatus,
     ResourceOperation,
-    Schedule,
     TaskInfo,
     TaskRecord,
     TaskState,
     TaskStatus,
-    Unavailability,
 )
 from meseta.resources import Resources
-
-TaskKey = tuple[FrameworkId, TaskId]
 
 ENDED_STATES = TERMINAL_STATES | {TaskState.TASK_UNREACHABLE}
 """States in which a task holds no resources."""
@@ -116,6 +109,11 @@ class Task:
         self.sent_state: TaskState | None = None
         """State and uuid of the newest update that was sent to the framework and wants an acknowledgement."""
         self.sent_uuid: bytes | None = None
+
+    @property
+    def key(self) -> TaskKey:
+        """What is unique: ids of tasks are, within their framework."""
+        return self.framework_id, self.task_id
 
     @property
     def holds_resources(self) -> bool:
@@ -290,163 +288,37 @@ class AgentState:
         return f"{self.id} at {self.pid} ({self.info.hostname})"
 
 
-class PendingAgent(msgspec.Struct, frozen=True):
-    """What to do when the registry has written that an agent is admitted or described anew."""
-
-    request: RegistrationRequested | ReregistrationRequested
-    info: AgentInfo
-    """With its id."""
-
-
-class PendingDeparture(msgspec.Struct, frozen=True):
-    """What to do when the registry has written that an agent is unreachable, has left, or is gone."""
-
-    agent_id: AgentId
-    cause: str
-    unreachable_since: float | None
-    """None: the agent has left for good."""
-    counter: str | None = None
-    replacement: RegistrationRequested | None = None
-    """A new agent at the same address, to be admitted next."""
-    gone_since: float | None = None
-    """An operator says that it is gone."""
-    request: RequestId | None = None
-    """An operator waits for the answer."""
-
-
-class PendingDeactivation(msgspec.Struct, frozen=True):
-    """What to do when the registry has written what an operator wants of an agent."""
-
-    agent_id: AgentId
-    deactivation: Deactivation | None
-    request: RequestId | None = None
-    """An operator waits for the answer."""
-
-
-class PendingMaintenance(msgspec.Struct, frozen=True):
-    """Which schedule counts when the registry has written it."""
-
-    schedule: Schedule
-    request: RequestId | None = None
-    """An operator waits for the answer."""
-
-
-class PendingForgetting(msgspec.Struct, frozen=True):
-    """Which unreachable and gone agents to forget when the registry has."""
-
-    agent_ids: tuple[AgentId, ...]
-
-
-class PendingQuota(msgspec.Struct, frozen=True):
-    """What to do when the registry has written quotas."""
-
-    request: RequestId
-    quotas: dict[str, Quota]
-
-
-class PendingWeights(msgspec.Struct, frozen=True):
-    """What to do when the registry has written weights."""
-
-    request: RequestId
-    weights: dict[str, float]
-    """Those that change."""
-
-
-Pending = (
-    PendingAgent
-    | PendingDeparture
-    | PendingDeactivation
-    | PendingForgetting
-    | PendingMaintenance
-    | PendingQuota
-    | PendingWeights
-)
-
-
-@dataclass(slots=True)
-class AskedOfRegistry:
-    """What the registry will hold of roles when it has written all that it was asked to."""
-
-    quotas: dict[str, Quota] = field(default_factory=dict)
-    weights: dict[str, float] = field(default_factory=dict)
-
-
-class Wishes:
-    """What operators want of agents and machines, and what is under way for that."""
+class PastAgents:
+    """Agents that were here and are not; of each kind the oldest first, and not too many."""
 
     def __init__(self) -> None:
-        self.marking_gone: set[AgentId] = set()
-        """Agents of which the registry is being told that they are gone."""
-        self.deactivated: dict[AgentId, Deactivation] = {}
-        """Agents that are there, awaited or unreachable, of which nothing is to be offered."""
-        self.emptied: dict[AgentId, None] = {}
-        """Deactivated agents that may have become empty in this event."""
-        self.schedule = NO_MAINTENANCE
-        """When machines are to be down."""
-        self.planned: dict[MachineKey, Unavailability] = {}
-        """The same by machine."""
-        self.down: set[MachineKey] = set()
-        """Machines whose agents are refused."""
-
-    def plan(self, schedule: Schedule) -> None:
-        """Let a maintenance schedule count."""
-        self.schedule = schedule
-        self.planned = schedule.planned()
-        self.down = {machine.key for machine in schedule.down}
+        self.unreachable: dict[AgentId, float] = {}
+        """Since when (epoch)."""
+        self.tasks: dict[AgentId, tuple[TaskKey, ...]] = {}
+        """What was on each unreachable agent; the tasks themselves are in their frameworks' accounts."""
+        self.gone: dict[AgentId, float] = {}
+        """Those that an operator has marked gone, and since when (epoch)."""
+        self.removed: dict[AgentId, None] = {}
+        """Those that have left."""
 
 
-class Removals:
-    """Agents that wait to be given up for unreachable, oldest first, and why; when the next may be."""
+class Issued:
+    """How many numbers of each kind this master has given away: the next ids are made of them."""
+
+    __slots__ = ("agents", "frameworks", "offers", "operations", "tickets")
 
     def __init__(self) -> None:
-        self.waiting: dict[AgentId, str] = {}
-        self.next_s = 0.0
+        self.agents = self.frameworks = self.offers = self.operations = self.tickets = 0
 
 
-class Round(msgspec.Struct):
-    """Tasks are to end for a role."""
-
-    deadline_s: float
-    """When they are killed, in seconds since the epoch."""
-    victims: dict[TaskKey, None]
-    """Those that are not forgotten."""
-    killed: bool = False
-
-
-class Revocations:
-    """Which roles miss some of their guarantees, and which tasks are to end for them."""
+class ModuleHealth:
+    """What an allocation module has done wrong of late."""
 
     def __init__(self) -> None:
-        self.short: frozenset[str] = frozenset()
-        """Top-level roles that missed something at the last check."""
-        self.by_role: dict[str, Round] = {}
-        self.victims: dict[TaskKey, str] = {}
-        """For which role a task is to end, until it is forgotten or its round is over."""
-        self._helped_last = ""
-
-    def turns(self, roles: Iterable[str], at_most: int) -> list[str]:
-        """Return those of some roles whose turn it is to be helped; the others have theirs after them."""
-        in_turn = sorted(roles, key=lambda role: (role <= self._helped_last, role))[:at_most]
-        self._helped_last = in_turn[-1]
-        return in_turn
-
-    def begin(self, role: str, deadline_s: float, tasks: Iterable[Task]) -> Round:
-        """Begin a role's round."""
-        round = Round(deadline_s, {(task.framework_id, task.task_id): None for task in tasks})
-        self.by_role[role] = round
-        self.victims.update(dict.fromkeys(round.victims, role))
-        return round
-
-    def forget(self, key: TaskKey) -> None:
-        """Let a task, if it is a victim, be none any more: it is over, or may run on."""
-        role = self.victims.pop(key, None)
-        if role is not None:
-            del self.by_role[role].victims[key]
-
-    def end(self, role: str) -> None:
-        """End a role's round."""
-        for key in self.by_role.pop(role).victims:
-            del self.victims[key]
+        self.retry_s = 0.0
+        """Before this time it is not asked, because it has raised."""
+        self.is_mute = False
+        """Whether it raised when it was last asked for its deadline."""
 
 
 class State:
@@ -464,10 +336,7 @@ class State:
         self.approvers = approvers
         self.epoch_offset_s = epoch_offset_s
         """Add it to `now` to get seconds since the epoch."""
-        self.allocator_retry_s = 0.0
-        """Before this time the allocation module is not asked, because it has raised."""
-        self.allocator_is_mute = False
-        """Whether it raised when it was last asked for its deadline."""
+        self.allocator_health = ModuleHealth()
         self.deadlines = Deadlines()
         self.effects: list[MasterEffect] = []
         self.counters = new_counters()
@@ -494,14 +363,7 @@ class State:
 
         self.recovered_agents: dict[AgentId, AgentInfo] = {}
         """Agents of the registry that have not registered again since the master started."""
-        self.unreachable_agents: dict[AgentId, float] = {}
-        """Since when (epoch), oldest first; bounded."""
-        self.unreachable_tasks: dict[AgentId, tuple[TaskKey, ...]] = {}
-        """What was on each unreachable agent; the tasks themselves are in their frameworks' accounts."""
-        self.removed_agents: dict[AgentId, None] = {}
-        """Agents that have left, oldest first; bounded."""
-        self.gone_agents: dict[AgentId, float] = {}
-        """Agents that an operator has marked gone, and since when (epoch), oldest first; bounded."""
+        self.past = PastAgents()
         self.removals = Removals()
         self.wishes = Wishes()
         self.revocations = Revocations()
@@ -514,12 +376,7 @@ class State:
         """What waits for the registry."""
         self.registering: dict[Pid, Ticket] = {}
         self.reregistering: dict[AgentId, Ticket] = {}
-
-        self.agents_admitted = 0
-        self.frameworks_admitted = 0
-        self.offers_made = 0
-        self.operations_made = 0
-        self.tickets_issued = 0
+        self.issued = Issued()
 
     def wall(self, now: float) -> float:
         """Return `now` as seconds since the epoch."""
@@ -541,8 +398,8 @@ class State:
 
     def persist(self, mutation: Mutation, pending: Pending) -> Ticket:
         """Ask for a registry write and remember what follows from it."""
-        self.tickets_issued += 1
-        ticket = Ticket(self.tickets_issued)
+        self.issued.tickets += 1
+        ticket = Ticket(self.issued.tickets)
         self.pending[ticket] = pending
         self.effects.append(Persist(mutation, ticket))
         return ticket

@@ -131,7 +131,7 @@ def remove_task(state: State, framework: FrameworkState, task: Task, *, unreacha
     assert not task.holds_resources, f"{task} is removed while it holds resources"
     del framework.tasks[task.task_id]
     state.task_states[task.state] -= 1
-    agent, key = state.agents[task.agent_id], (framework.id, task.task_id)
+    agent, key = state.agents[task.agent_id], task.key
     _discard(agent.tasks, framework.id, task.task_id)
     agent.killed.discard(key)
     agent.revoked.pop(key, None)
@@ -162,7 +162,7 @@ def end_task(
 def forget_unreachable(state: State, id: AgentId) -> list[tuple[FrameworkState, Task]]:
     """Forget which tasks were on an unreachable agent; return those still in their frameworks' accounts."""
     known: list[tuple[FrameworkState, Task]] = []
-    for framework_id, task_id in state.unreachable_tasks.pop(id, ()):
+    for framework_id, task_id in state.past.tasks.pop(id, ()):
         framework = state.frameworks.get(framework_id)
         task = framework.unreachable_tasks.get(task_id) if framework is not None else None
         if framework is not None and task is not None and task.agent_id == id:

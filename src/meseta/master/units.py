@@ -58,6 +58,6 @@ def _unit(state: State, tasks: list[Task], beside: Resources, now: float) -> Uni
 
 def _running_s(state: State, task: Task, now: float) -> float:
     """Return for how long a task has run; 0 for one that is being killed: its work is lost already."""
-    killed = (task.framework_id, task.task_id) in state.agents[task.agent_id].killed
+    killed = task.key in state.agents[task.agent_id].killed
     since = task.statuses[0].timestamp if task.statuses else None
     return max(0.0, state.wall(now) - since) if since is not None and not killed else 0.0

@@ -83,7 +83,7 @@ def _agent_gauges(state: State) -> Iterator[tuple[str, float]]:
     yield "master/slaves_disconnected", len(agents) - connected
     yield "master/slaves_active", active
     yield "master/slaves_inactive", len(agents) - active
-    yield "master/slaves_unreachable", len(state.unreachable_agents)
+    yield "master/slaves_unreachable", len(state.past.unreachable)
 
 
 def _framework_gauges(state: State) -> Iterator[tuple[str, float]]:

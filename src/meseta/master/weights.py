@@ -11,10 +11,11 @@ import math
 from meseta.master.approval import UPDATE_WEIGHT
 from meseta.master.effects import Reply
 from meseta.master.events import WeightsUpdateRequested
+from meseta.master.pending import PendingWeights
 from meseta.master.quota import is_known_role
 from meseta.master.registry import UpdateWeights
 from meseta.master.rescinding import rescind_offers
-from meseta.master.state import PendingWeights, State
+from meseta.master.state import State
 from meseta.resources.describe import scalar_text
 from meseta.roles import role_fault
 

@@ -197,8 +197,8 @@ def _registry_faults(cluster: Cluster, state: State) -> Iterator[str]:
         yield f"the master waits for {awaited}"
     for what, there, here in (
         ("agents", held.agents, admitted),
-        ("unreachable agents", held.unreachable, state.unreachable_agents),
-        ("gone agents", held.gone, state.gone_agents),
+        ("unreachable agents", held.unreachable, state.past.unreachable),
+        ("gone agents", held.gone, state.past.gone),
         ("deactivated agents", held.deactivated, state.wishes.deactivated),
         ("maintenance", held.schedule, state.wishes.schedule),
         ("weights", held.weights or state.weights, state.weights),

@@ -147,7 +147,7 @@ class Upkeep:
     # ── helpers ───────────────────────────────────────────────────────────────────────────────────────
 
     def _any_agent(self, state: State) -> AgentId:
-        known = [*state.agents, *state.unreachable_agents, *state.recovered_agents]
+        known = [*state.agents, *state.past.unreachable, *state.recovered_agents]
         return self._chance.choice(known) if known else AgentId("nobody")
 
     def _machines(self) -> list[MachineId]:

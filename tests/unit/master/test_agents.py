@@ -188,7 +188,7 @@ def test_unanswered_pings_make_an_agent_unreachable() -> None:
     assert told(done, STREAM, effects.Failed) == [effects.Failed(framework_id, agent_id)]
     framework = play.state.frameworks[framework_id]
     assert (list(framework.tasks), list(framework.unreachable_tasks)) == ([], ["t1"])
-    assert play.state.unreachable_agents == {agent_id: EPOCH + 75}
+    assert play.state.past.unreachable == {agent_id: EPOCH + 75}
     done = play.call(events.ReconcileRequested, framework_id, tasks=((TaskId("x"), agent_id),))
     assert states(done) == [("x", "TASK_UNREACHABLE")]
     play.register("a2")
@@ -209,7 +209,7 @@ def test_an_unreachable_agent_comes_back_with_its_tasks() -> None:
     assert status.reason.name == "REASON_AGENT_REREGISTERED"
     framework = play.state.frameworks[framework_id]
     assert (list(framework.tasks), list(framework.unreachable_tasks)) == (["t1"], [])
-    assert play.state.unreachable_agents == {}
+    assert play.state.past.unreachable == {}
     assert play.state.agents[agent_id].tasks[framework_id]
 
 
@@ -343,7 +343,7 @@ def test_an_agent_whose_address_another_has_taken_is_not_pinged_there() -> None:
     play.feed(reregister(id="old-S0"))
     pings = told_agent(play.run(80), A1, effects.Ping)
     assert set(pings) == {effects.Ping(connected=True)}
-    assert list(play.state.unreachable_agents) == ["m-S0", "old-S0"]
+    assert list(play.state.past.unreachable) == ["m-S0", "old-S0"]
 
 
 def test_a_framework_that_is_long_forgotten_is_shut_down_on_a_known_agent() -> None:
@@ -482,7 +482,7 @@ def test_agents_of_the_registry_that_do_not_come_back_are_unreachable() -> None:
     done = play.run(601)
     assert persisted(done, MarkUnreachable) == [MarkUnreachable(AgentId("old-S0"), EPOCH + 600)]
     assert told(done, STREAM, effects.Failed) == [effects.Failed(framework_id, AgentId("old-S0"))]
-    assert list(play.state.unreachable_agents) == ["old-S1", "old-S0"]
+    assert list(play.state.past.unreachable) == ["old-S1", "old-S0"]
     assert play.state.counters["master/recovery_slave_removals"] == 1
 
 
@@ -497,7 +497,7 @@ def test_an_agent_that_unregisters_is_gone() -> None:
     (update,) = told(done, STREAM, effects.Updated)
     assert update.update.status.message == "Agent a1 removed: the agent unregistered"
     assert effects.Unlink(A1) in done
-    assert play.state.removed_agents == {agent_id: None}
+    assert play.state.past.removed == {agent_id: None}
     assert play.offers(framework_id, seconds=100) == ()
 
 
@@ -592,7 +592,7 @@ def test_an_end_that_is_acknowledged_already_does_not_come_back_with_its_agent()
     play.update(framework_id, agent_id, "t1", TaskState.TASK_FINISHED, uuid=end)
     play.acknowledge(framework_id, agent_id, "t1")
     play.run(100.0)
-    assert agent_id in play.state.unreachable_agents
+    assert agent_id in play.state.past.unreachable
     finished = record(state=TaskState.TASK_FINISHED, status_update_uuid=end)
     other = record("t2", TaskState.TASK_FINISHED, status_update_uuid=b"o" * 16)
     play.feed(reregister(finished, other))

@@ -102,7 +102,7 @@ def test_a_drained_agent_is_marked_gone() -> None:
     assert agent_id in play.state.agents
     done = end(play, framework_id, agent_id)
     assert told_agent(done, pid_of("a1"), effects.Shutdown)
-    assert agent_id in play.state.gone_agents
+    assert agent_id in play.state.past.gone
     assert not play.state.wishes.deactivated
 
 
@@ -174,7 +174,7 @@ def test_a_disconnected_agent_is_told_when_it_is_back() -> None:
     drain(play, agent_id)
     play.feed(events.PeerExited(address="10.0.1.1:5051"))
     play.run(700)
-    assert agent_id in play.state.unreachable_agents
+    assert agent_id in play.state.past.unreachable
     assert wanted(play, agent_id) == Deactivation(Drain())
     assert replies(drain(play, agent_id, max_grace_period_s=1.0)) == [(200, "")]
     done = play.feed(back(agent_id))

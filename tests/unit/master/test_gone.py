@@ -69,7 +69,7 @@ def test_tasks_end_and_the_agent_is_shut_down(
     assert told(done, STREAM, effects.Failed)
     assert told_agent(done, pid_of("a1"), effects.Shutdown)
     assert agent_id not in play.state.agents
-    assert play.state.gone_agents == {agent_id: EPOCH + play.now}
+    assert play.state.past.gone == {agent_id: EPOCH + play.now}
 
 
 def test_a_gone_agent_does_not_come_back() -> None:
@@ -88,13 +88,13 @@ def test_unreachable_tasks_are_buried() -> None:
     framework_id, agent_id = play.running()
     play.feed(events.PeerExited(address="10.0.1.1:5051"))
     play.run(700)
-    assert agent_id in play.state.unreachable_agents
+    assert agent_id in play.state.past.unreachable
     done = gone(play, agent_id)
     assert states(done) == [("t1", "TASK_GONE_BY_OPERATOR")]
     framework = play.state.frameworks[framework_id]
     assert not framework.unreachable_tasks
     assert framework.completed_tasks[-1].state is TaskState.TASK_GONE_BY_OPERATOR
-    assert agent_id not in play.state.unreachable_agents
+    assert agent_id not in play.state.past.unreachable
 
 
 def test_an_agent_that_is_awaited_can_be_marked() -> None:
@@ -144,8 +144,8 @@ def test_the_registry_is_rid_of_old_agents() -> None:
     done = play.run(61)
     (effect,) = [e for e in done if isinstance(e, effects.Persist)]
     assert effect.mutation == ForgetAgents((AgentId("old-S2"), AgentId("old-S3"), AgentId("old-S0")))
-    assert list(play.state.gone_agents) == ["old-S1"]
-    assert list(play.state.unreachable_agents) == ["old-S4"]
+    assert list(play.state.past.gone) == ["old-S1"]
+    assert list(play.state.past.unreachable) == ["old-S4"]
     play.run(3600)
-    assert not play.state.gone_agents
-    assert not play.state.unreachable_agents
+    assert not play.state.past.gone
+    assert not play.state.past.unreachable

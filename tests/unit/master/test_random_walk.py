@@ -44,7 +44,7 @@ from tests.unit.master.master_kit import (
 )
 
 STEPS = 1000
-NUMBERED = ("agents_admitted", "frameworks_admitted", "offers_made", "operations_made")
+NUMBERED = ("agents", "frameworks", "offers", "operations")
 ABLE = frozenset({"MULTI_ROLE", "AGENT_DRAINING"})
 ENDS = (TaskState.TASK_FINISHED, TaskState.TASK_FAILED, TaskState.TASK_KILLED)
 ALIVE = (TaskState.TASK_STARTING, TaskState.TASK_RUNNING, TaskState.TASK_KILLING)
@@ -342,7 +342,7 @@ class Walk:
     def operate(self) -> None:
         """Let an operator ask for something about agents or machines."""
         state, chance = self.state, self.random
-        known = [*state.agents, *state.unreachable_agents, *state.gone_agents, AgentId("nobody")]
+        known = [*state.agents, *state.past.unreachable, *state.past.gone, AgentId("nobody")]
         machines = tuple(
             MachineId(name, pid_of(name).rpartition("@")[2].partition(":")[0])
             for name in (f"a{number}" for number in range(5))
@@ -397,7 +397,7 @@ class Walk:
         self.play = Playground(recovered=read_registry(self.registry), **self.config)
         self.play.persists, self.state = old.persists, self.play.state
         for name in NUMBERED:  # A real one has an id of its own, and so have all things that it numbers.
-            setattr(self.state, name, getattr(old.state, name))
+            setattr(self.state.issued, name, getattr(old.state.issued, name))
 
     def finish(self) -> None:
         """Let the registry write all."""
@@ -419,8 +419,8 @@ def check_registry(walk: Walk) -> None:
     """The next master will know of agents, machines and roles what this one knows."""
     state, found = walk.state, read_registry(walk.registry)
     assert {info.id for info in found.agents} == {*state.agents, *state.recovered_agents}
-    assert dict(found.unreachable) == state.unreachable_agents
-    assert dict(found.gone) == state.gone_agents
+    assert dict(found.unreachable) == state.past.unreachable
+    assert dict(found.gone) == state.past.gone
     assert dict(found.deactivated) == state.wishes.deactivated
     assert found.schedule == state.wishes.schedule
     assert dict(found.quotas) == state.quotas == state.asked.quotas
@@ -429,7 +429,7 @@ def check_registry(walk: Walk) -> None:
     assert not state.registering
     assert not state.reregistering
     assert not state.wishes.marking_gone
-    assert set(state.unreachable_tasks) <= set(state.unreachable_agents)
+    assert set(state.past.tasks) <= set(state.past.unreachable)
 
 
 @pytest.mark.parametrize("seed", range(12))

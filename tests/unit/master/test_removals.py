@@ -58,7 +58,7 @@ def test_after_a_failover_too() -> None:
         play.run(40)
         for name in ("a1", "a2"):
             play.feed(events.PongReceived(sender=pid_of(name)))
-    assert "old-S3" in play.state.unreachable_agents
+    assert "old-S3" in play.state.past.unreachable
     assert {"old-S1", "old-S2"} <= set(play.state.agents)
 
 

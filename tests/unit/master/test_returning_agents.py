@@ -93,7 +93,7 @@ def test_a_task_that_did_not_come_back_is_unreachable_no_more() -> None:
     assert TaskId("t1") in play.state.frameworks[framework_id].unreachable_tasks
     play.feed(returning(agent_id))
     assert not play.state.frameworks[framework_id].unreachable_tasks
-    assert not play.state.unreachable_tasks
+    assert not play.state.past.tasks
     asked = play.call(events.ReconcileRequested, framework_id, tasks=((TaskId("t1"), agent_id),))
     assert states(asked) == [("t1", "TASK_GONE")]
 

@@ -91,7 +91,7 @@ class MasterV0:
         return {
             "activated_slaves": float(active),
             "deactivated_slaves": float(len(agents) - active),
-            "unreachable_slaves": float(len(self._state.unreachable_agents)),
+            "unreachable_slaves": float(len(self._state.past.unreachable)),
         }
 
     def summary(self, head: Json) -> bytes:
