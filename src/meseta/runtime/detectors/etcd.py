@@ -23,10 +23,9 @@ from contextlib import suppress
 import structlog
 
 from meseta.election import events as e
-from meseta.errors import WireError
 from meseta.machine import Entropy
 from meseta.runtime.detectors.detector import OnDetected, Warn
-from meseta.runtime.detectors.patience import Patience
+from meseta.runtime.detectors.service import ServiceDetector
 from meseta.runtime.etcd import (
     Address,
     Entry,
@@ -41,7 +40,7 @@ from meseta.runtime.etcd import (
     put,
 )
 from meseta.runtime.worker import Errands, Teller
-from meseta.wire.master_info import MasterInfo, info_of_json
+from meseta.wire.master_info import info_of_json
 
 RETRY_S = 0.5
 PAUSE_S = 0.05
@@ -62,8 +61,8 @@ def masters_prefix(address: Address) -> bytes:
 # ── who leads ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-class EtcdDetector:
-    """Tells who leads. If etcd cannot be reached for as long as a lease lasts, nobody is known to."""
+class EtcdDetector(ServiceDetector):
+    """Tells who leads."""
 
     def __init__(
         self,
@@ -73,15 +72,8 @@ class EtcdDetector:
         on_detected: OnDetected,
         warn: Warn,
     ) -> None:
+        super().__init__(address, session_timeout_s, entropy, on_detected, warn)
         self._address = address
-        self._session_timeout_s = session_timeout_s
-        self._on_detected = on_detected
-        self._warn = warn
-        self._patience = Patience(entropy, self._repeat)
-        self._number: int | None = None
-        self._has_told = False
-        self._leader: MasterInfo | None = None
-        self._forgetting: asyncio.TimerHandle | None = None
         self._watcher: Watcher | None = None
 
     def start(self) -> None:
@@ -89,64 +81,23 @@ class EtcdDetector:
         self._watcher = Watcher(self._address, self._session_timeout_s, 1, self._on_seen, self._on_failed)
         self._watcher.start()
 
-    def on_lost(self) -> None:
-        """The leader cannot be reached: say again who it is, after a while."""
-        self._patience.wait()
-
-    def on_reached(self) -> None:
-        """The leader answers."""
-        self._patience.reset()
-
-    def stop(self) -> None:
-        """Tell nothing more."""
-        self._patience.stop()
-        self._remember()
+    def _leave(self) -> None:
         if self._watcher is not None:
             self._watcher.stop()
             self._watcher = None
 
     def _on_seen(self, entries: tuple[Entry, ...], revision: int) -> None:
-        self._remember()
-        number = entries[0].create_revision if entries else None
-        if self._has_told and number == self._number:
+        self._trust()
+        if not entries:
+            self._see_nobody()
             return
-        self._number = number
-        self._tell(self._read(entries[0]) if entries else None)
-
-    def _read(self, entry: Entry) -> MasterInfo | None:
-        try:
-            return info_of_json(entry.value)
-        except WireError as fault:
-            key = entry.key.decode(errors="replace")
-            self._warn(f"{key} in {self._address} does not say which master it is: {fault}")
-            return None
+        first = entries[0]
+        self._see(
+            first.create_revision, first.key.decode(errors="replace"), lambda: info_of_json(first.value)
+        )
 
     def _on_failed(self, fault: EtcdError) -> None:
-        if self._forgetting is None:
-            self._warn(f"the leading master is not looked for: {fault}")
-            loop = asyncio.get_running_loop()
-            self._forgetting = loop.call_later(self._session_timeout_s, self._forget)
-
-    def _remember(self) -> None:
-        if self._forgetting is not None:
-            self._forgetting.cancel()
-            self._forgetting = None
-
-    def _forget(self) -> None:
-        self._warn(f"{self._address} cannot be reached: the leading master is not known")
-        self._number = None
-        self._tell(None)
-
-    def _tell(self, leader: MasterInfo | None) -> None:
-        self._has_told = True
-        self._leader = leader
-        self._patience.stop()
-        self._patience.reset()
-        self._on_detected(leader)
-
-    def _repeat(self) -> None:
-        if self._leader is not None:
-            self._on_detected(self._leader)
+        self._doubt(f"the leading master is not looked for: {fault}")
 
 
 class Watcher:

@@ -32,7 +32,7 @@ from meseta.election import events as e
 from meseta.errors import WireError
 from meseta.machine import Entropy
 from meseta.runtime.detectors.detector import OnDetected, Warn
-from meseta.runtime.detectors.patience import Patience
+from meseta.runtime.detectors.service import ServiceDetector
 from meseta.runtime.zookeeper import Address, ZooKeeper
 from meseta.wire.master_info import MasterInfo, info_of_json, info_of_pid, info_of_protobuf
 
@@ -76,8 +76,8 @@ def read_entry(entry: Entry, data: bytes) -> MasterInfo:
 # ── who leads ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-class ZooKeeperDetector:
-    """Tells who leads. Without a connection for as long as a session lasts, nobody is known to."""
+class ZooKeeperDetector(ServiceDetector):
+    """Tells who leads."""
 
     def __init__(
         self,
@@ -87,61 +87,30 @@ class ZooKeeperDetector:
         on_detected: OnDetected,
         warn: Warn,
     ) -> None:
+        super().__init__(address, session_timeout_s, entropy, on_detected, warn)
         self._address = address
-        self._session_timeout_s = session_timeout_s
-        self._on_detected = on_detected
-        self._warn = warn
-        self._patience = Patience(entropy, self._repeat)
-        self._has_told = False
-        self._entry: Entry | None = None
-        self._leader: MasterInfo | None = None
-        self._forgetting: asyncio.TimerHandle | None = None
         self._zookeeper: ZooKeeper | None = None
 
     def start(self) -> None:
         """Look for the leading master."""
-        self._loop = asyncio.get_running_loop()
         self._zookeeper = ZooKeeper(
             self._address, self._session_timeout_s, self._on_connected, self._on_disconnected
         )
         self._folder = Folder(self._zookeeper, self._find_leader, self._on_found, self._warn)
-        self._forgetting = self._loop.call_later(self._session_timeout_s, self._forget)
+        self._doubt()
         self._zookeeper.start()
 
-    def on_lost(self) -> None:
-        """The leader cannot be reached: say again who it is, after a while."""
-        self._patience.wait()
-
-    def on_reached(self) -> None:
-        """The leader answers."""
-        self._patience.reset()
-
-    def stop(self) -> None:
-        """Tell nothing more."""
-        self._patience.stop()
-        self._remember()
+    def _leave(self) -> None:
         if self._zookeeper is not None:
             self._zookeeper.close_soon()
             self._zookeeper = None
 
     def _on_connected(self, session: int) -> None:
-        self._remember()
+        self._trust()
         self._folder.look()
 
     def _on_disconnected(self) -> None:
-        if self._forgetting is None:
-            self._warn(f"the connection to {self._address} is lost")
-            self._forgetting = self._loop.call_later(self._session_timeout_s, self._forget)
-
-    def _remember(self) -> None:
-        if self._forgetting is not None:
-            self._forgetting.cancel()
-            self._forgetting = None
-
-    def _forget(self) -> None:
-        self._warn(f"{self._address} cannot be reached: the leading master is not known")
-        self._entry = None
-        self._tell(None)
+        self._doubt(f"the connection to {self._address} is lost")
 
     def _find_leader(self, client: Any, entries: list[Entry]) -> tuple[Entry, bytes] | None:
         """Called in the worker. The first may go while we look; those who watch look again then."""
@@ -153,28 +122,10 @@ class ZooKeeperDetector:
         return None
 
     def _on_found(self, found: tuple[Entry, bytes] | None) -> None:
-        entry = None if found is None else found[0]
-        if self._has_told and entry == self._entry:
-            return
-        self._entry = entry
-        leader = None
-        if found is not None:
-            try:
-                leader = read_entry(*found)
-            except WireError as fault:
-                self._warn(f"{self._address}/{found[0].name} does not say which master it is: {fault}")
-        self._tell(leader)
-
-    def _tell(self, leader: MasterInfo | None) -> None:
-        self._has_told = True
-        self._leader = leader
-        self._patience.stop()
-        self._patience.reset()
-        self._on_detected(leader)
-
-    def _repeat(self) -> None:
-        if self._leader is not None:
-            self._on_detected(self._leader)
+        if found is None:
+            self._see_nobody()
+        else:
+            self._see(found[0], found[0].name, lambda: read_entry(*found))
 
 
 # ── to be one who may lead ────────────────────────────────────────────────────────────────────────────
