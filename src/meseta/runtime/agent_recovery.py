@@ -3,7 +3,8 @@
 A directory without its main file is one that the earlier life did not get to finish: it is skipped. A record
 cut off at the end of `task.updates` is removed, so that the next one is appended in its place. What is
 damaged in any other way stops the start, with the name of the file: tasks may depend on it. Without
-`--strict` it is passed over, with the task, executor or framework that it describes.
+`--strict` it is passed over, with the task, executor or framework that it describes. Text files have no
+length: after a reboot, which may have been a power cut, nobody is called by a pid that one of them holds.
 """
 
 from __future__ import annotations
@@ -84,9 +85,10 @@ def recover(
     if record is None:
         return _anew(work_dir, agent, containers)
     known = _read(read_agent, record, os.path.join(directory, AGENT_INFO))
+    rebooted = read_text(os.path.join(work_dir, paths.BOOT_ID)) not in (None, boot_id)
     fault = incompatibility(policy, known, agent)
     if fault is not None:
-        if read_text(os.path.join(work_dir, paths.BOOT_ID)) not in (None, boot_id):
+        if rebooted:
             return _anew(work_dir, agent, containers)
         raise ConfigError(
             f"{fault}. To start it as a new agent, which ends the tasks of the old one, remove "
@@ -98,7 +100,7 @@ def recover(
         total=_total(work_dir, agent.resources),
         operations=_operations(work_dir),
         draining=_draining(work_dir, known.id),
-        frameworks=tuple(_frameworks(directory, tolerate)),
+        frameworks=tuple(_frameworks(directory, tolerate, rebooted=rebooted)),
         containers=containers,
         garbage=tuple(leftovers(work_dir, known.id)),
     )
@@ -137,47 +139,58 @@ def _operations(work_dir: str) -> tuple[RecoveredOperation, ...]:
     return () if record is None else _read(read_operations, record, path)
 
 
-def _frameworks(agent_dir: str, tolerate: Tolerate) -> Iterator[RecoveredFramework]:
+def _frameworks(agent_dir: str, tolerate: Tolerate, *, rebooted: bool) -> Iterator[RecoveredFramework]:
     def read(directory: str) -> RecoveredFramework | None:
         path = os.path.join(directory, FRAMEWORK_INFO)
         record = read_record(path)
         if record is None:
             return None
-        pid = read_text(os.path.join(directory, FRAMEWORK_PID))
         return RecoveredFramework(
             info=_read(read_framework, record, path),
-            pid=Pid(pid) if pid and pid != NO_PID else None,
-            executors=tuple(_executors(directory, tolerate)),
+            pid=None if rebooted else _pid(os.path.join(directory, FRAMEWORK_PID)),
+            executors=tuple(_executors(directory, tolerate, rebooted=rebooted)),
         )
 
     return _each(os.path.join(agent_dir, "frameworks"), read, tolerate)
 
 
-def _executors(framework_dir: str, tolerate: Tolerate) -> Iterator[RecoveredExecutor]:
+def _executors(framework_dir: str, tolerate: Tolerate, *, rebooted: bool) -> Iterator[RecoveredExecutor]:
     def read(directory: str) -> RecoveredExecutor | None:
         path = os.path.join(directory, EXECUTOR_INFO)
         record = read_record(path)
         run = os.path.realpath(os.path.join(directory, "runs", LATEST))
         if record is None or not os.path.isdir(run):
             return None
-        pid = read_text(os.path.join(run, LIBPROCESS_PID))
+        tasks = tuple(_each(os.path.join(run, "tasks"), _task, tolerate))
         return RecoveredExecutor(
             info=_read(read_executor, record, path),
             container_id=ContainerId(os.path.basename(run)),
-            command_task=read_text(os.path.join(directory, EXECUTOR_GENERATED)) == "1",
-            pid=Pid(pid) if pid else None,
+            command_task=_is_generated(read_text(os.path.join(directory, EXECUTOR_GENERATED)), tasks),
+            pid=None if rebooted else _pid(os.path.join(run, LIBPROCESS_PID)),
             http=os.path.exists(os.path.join(run, HTTP_MARKER)),
             completed=os.path.exists(os.path.join(run, EXECUTOR_SENTINEL)),
-            tasks=tuple(_each(os.path.join(run, "tasks"), _task, tolerate)),
+            tasks=tasks,
         )
 
     return _each(os.path.join(framework_dir, "executors"), read, tolerate)
 
 
+def _pid(path: str) -> Pid | None:
+    pid = read_text(path)
+    return Pid(pid) if pid and pid != NO_PID else None
+
+
+def _is_generated(mark: str | None, tasks: tuple[RecoveredTask, ...]) -> bool:
+    """Tell whether an executor was made for its task; if its mark was lost, by what the task came with."""
+    if mark == "":
+        return any(task.info.executor is None and task.group is None for task in tasks)
+    return mark == "1"
+
+
 def _task(directory: str) -> RecoveredTask | None:
     path = os.path.join(directory, TASK_INFO)
-    records = read_records(path).records
-    if not records:
+    records, _, truncated = read_records(path)
+    if truncated or not records:
         return None
     info = _read(read_task, records, path)
     path = os.path.join(directory, TASK_UPDATES)

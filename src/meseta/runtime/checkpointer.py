@@ -8,6 +8,9 @@ each other in one log are one write: an acknowledgement and the update behind it
 refuses (it is full, say), nothing is lost or reordered: the same write is tried again every second and
 everything behind it waits; updates that are not stored are not sent.
 
+What speaks of tasks is not synced: they end with the machine. Reservations and volumes outlive it, so their
+file is on the disk, power cut or not, before the end of an operation is told.
+
 What is deleted is first renamed out of the way, in its turn; the long work of removing a tree is done by
 another thread. What a killed agent had not got to is removed at the next start.
 """
@@ -27,7 +30,14 @@ from typing import NamedTuple, TypeVar
 
 import structlog
 
-from meseta.agent.effects import AgentCheckpoint, Checkpoint, RemovePath, RemoveVolume, UpdateCheckpoint
+from meseta.agent.effects import (
+    AgentCheckpoint,
+    Checkpoint,
+    RemovePath,
+    RemoveVolume,
+    ResourcesCheckpoint,
+    UpdateCheckpoint,
+)
 from meseta.errors import MesetaError
 from meseta.runtime.checkpoints import append, frame, replace_file
 from meseta.runtime.sandbox import point_latest
@@ -216,11 +226,13 @@ class Checkpointer:
     def _put(self, path: str, data: bytes, effect: Checkpoint) -> None:
         if isinstance(effect.record, UpdateCheckpoint):
             append(path, data)
-            return
-        try:
-            append(path, data, os.O_EXCL)
-        except FileExistsError:
-            replace_file(path, data)
+        elif isinstance(effect.record, ResourcesCheckpoint):
+            replace_file(path, data, durable=True)
+        else:
+            try:
+                append(path, data, os.O_EXCL)
+            except FileExistsError:
+                replace_file(path, data)
 
     def _rename_away(self, path: str) -> None:
         place = os.path.join(self._garbage, f"{self._started}-{next(self._numbers)}")

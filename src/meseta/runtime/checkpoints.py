@@ -44,24 +44,49 @@ def write_text(path: str, text: str) -> None:
         replace_file(path, text.encode())
 
 
-def replace_file(path: str, data: bytes) -> None:
+def replace_file(path: str, data: bytes, *, durable: bool = False) -> None:
     """Give the file at `path` new content, so that a reader sees the old one or the new one.
 
-    Missing directories are made. It is not synced: a crash of the machine ends every task anyway (and Mesos
-    does not by default). Raises `OSError`.
+    That holds after a power cut too; with `durable` it is the new one. (Mesos syncs neither.) Missing
+    directories are made. Raises `OSError`.
     """
     directory = os.path.dirname(path) or "."
-    os.makedirs(directory, exist_ok=True)
+    changed = _make_directories(directory)
     fd, temporary = tempfile.mkstemp(dir=directory)
     try:
         with open(fd, "wb") as file:
             file.write(data)
+            file.flush()
+            os.fsync(fd)
         os.rename(temporary, path)
     except BaseException as error:
         os.unlink(temporary)
         if isinstance(error, OSError):
             error.filename = path
         raise
+    for each in changed if durable else ():
+        _sync_directory(each)
+
+
+def _make_directories(directory: str) -> list[str]:
+    """Make what is missing; return, from the inside out, the directories that get a new entry with a file."""
+    changed = [directory]
+    while not os.path.isdir(changed[-1]):
+        changed.append(os.path.dirname(changed[-1]) or ".")
+    os.makedirs(directory, exist_ok=True)
+    return changed
+
+
+def _sync_directory(directory: str) -> None:
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # which says that this file system needs or knows no such thing
+            error.filename = directory
+            raise
+    finally:
+        os.close(fd)
 
 
 def append(path: str, data: bytes, flags: int = 0) -> None:

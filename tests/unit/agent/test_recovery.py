@@ -43,6 +43,7 @@ from meseta.agent.executors import command_executor_info
 from meseta.ids import ContainerId, Pid, TaskId, new_uuid
 from meseta.records import (
     ContainerStatus,
+    ExecutorInfo,
     HealthCheck,
     HealthCheckType,
     TaskReason,
@@ -204,6 +205,17 @@ def custom(book: Book, pid: Pid | None = None, http: bool = False) -> RecoveredE
     return RecoveredExecutor(
         info=custom_executor(), container_id=C1, command_task=False, pid=pid, http=http, tasks=(task,)
     )
+
+
+@pytest.mark.parametrize("info", [custom_executor(), pod_executor(), custom_executor("t1")])
+def test_an_executor_of_which_no_task_was_written_down_comes_to_nothing(
+    book: Book, info: ExecutorInfo
+) -> None:
+    command_task = info.executor_id == "t1"
+    recover(book, RecoveredExecutor(info=info, container_id=C1, command_task=command_task))
+    assert not book.agent.state.frameworks
+    come_back(book)
+    assert not book.updates()
 
 
 def test_a_v0_executor_is_asked_to_come_back(book: Book) -> None:

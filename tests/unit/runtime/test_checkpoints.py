@@ -48,6 +48,32 @@ def test_files_are_replaced_whole_and_private(tmp_path: Path) -> None:
     assert os.listdir(path.parent) == ["slave.info"]
 
 
+@pytest.mark.parametrize("durable", [False, True])
+def test_a_power_cut_leaves_the_old_file_or_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durable: bool
+) -> None:
+    done: list[str] = []
+    fsync, rename = os.fsync, os.rename
+
+    def noted_fsync(fd: int) -> None:
+        place = Path(os.readlink(f"/proc/self/fd/{fd}"))
+        done.append(f"sync {place.relative_to(tmp_path)}" if place.is_dir() else "sync file")
+        fsync(fd)
+
+    def noted_rename(old: str, new: str) -> None:
+        done.append("rename")
+        rename(old, new)
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(os, "rename", noted_rename)
+    checkpoints.replace_file(str(tmp_path / "a" / "b" / "state"), b"x", durable=durable)
+    directories = ["sync a/b", "sync a", "sync ."]
+    assert done == ["sync file", "rename", *(directories if durable else [])]
+    done.clear()
+    checkpoints.replace_file(str(tmp_path / "a" / "b" / "state"), b"y", durable=durable)
+    assert done == ["sync file", "rename", *(directories[:1] if durable else [])]
+
+
 def test_a_failed_replacement_leaves_the_old_file(tmp_path: Path) -> None:
     (tmp_path / "info" / "sub").mkdir(parents=True)
     with pytest.raises(OSError, match="directory"):
