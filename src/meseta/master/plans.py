@@ -61,6 +61,8 @@ class Revocations:
     def __init__(self) -> None:
         self.short: frozenset[str] = frozenset()
         """Top-level roles that missed something at the last check."""
+        self.helpless: frozenset[str] = frozenset()
+        """Those of them of which operators have been told that no task can end for them."""
         self.by_role: dict[str, Round] = {}
         self.victims: dict[TaskKey, str] = {}
         """For which role a task is to end, until it is forgotten or its round is over."""

@@ -68,7 +68,7 @@ def on_revocation_check_due(state: State, key: None, now: float) -> None:
         rounds.end(role)
         state.deadlines.cancel(("revoke", role))
     if not rounds.by_role and not any(quota.guarantees for quota in state.quotas.values()):
-        rounds.short = frozenset()
+        rounds.short = rounds.helpless = frozenset()
         return
     missing = _missing(state)
     for role, round in list(rounds.by_role.items()):
@@ -76,6 +76,7 @@ def on_revocation_check_due(state: State, key: None, now: float) -> None:
             _withdraw(state, role)
     lasting = [role for role in missing if role in rounds.short and role not in rounds.by_role]
     rounds.short = frozenset(missing)
+    rounds.helpless &= rounds.short
     if lasting:
         _help(state, {role: missing[role] for role in rounds.turns(lasting, HELPED_MAX)}, now)
 
@@ -170,6 +171,7 @@ def _choose(
     victims = set(map(id, _ask(state, terms, shortage, [unit.runner for unit in units])))
     chosen = [task for unit in units if id(unit.runner) in victims for task in unit.tasks]
     if not chosen:
+        _say_helpless(state, role, missing)
         return
     round = state.revocations.begin(role, state.wall(now) + terms.grace_s, [task.key for task in chosen])
     state.deadlines.arm(("revoke", role), now + terms.grace_s)
@@ -178,6 +180,17 @@ def _choose(
         f" are to end within {terms.grace_s:g}secs"
     )
     _tell(state, role, chosen, round.deadline_s)
+
+
+def _say_helpless(state: State, role: str, missing: Amounts) -> None:
+    """Tell operators, once, why nothing is done for a role."""
+    rounds = state.revocations
+    if role not in rounds.helpless:
+        rounds.helpless |= {role}
+        state.note(
+            f"Role '{role}' misses {amounts_text(missing)} of its guarantee, and no tasks were found to end for"
+            " it: others hold no more than their guarantees, or it is on agents of which nothing is offered"
+        )
 
 
 def _candidates(state: State) -> Iterator[Task]:

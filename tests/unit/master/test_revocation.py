@@ -419,3 +419,22 @@ def test_a_pod_that_goes_on_with_other_tasks_frees_nothing_of_its_own() -> None:
     play.update(greedy, agent_id, "c", TaskState.TASK_FINISHED)
     kills = told_agent(play.run(30.0), pid_of("a1"), effects.KillTask)
     assert {kill.task_id for kill in kills} == {"a", "b"}, "the pod keeps two of the three CPUs that it has"
+
+
+def test_operators_are_told_once_of_a_shortage_that_nobody_can_mend() -> None:
+    story = Story()
+    play = story.play
+    configs = (config("web", cpus=8), config("batch", cpus=8))
+    play.feed(events.QuotaUpdateRequested(request=RequestId(1), configs=configs, force=True))
+
+    def notes(done: list[Any]) -> list[str]:
+        texts = [effect.text for effect in done if isinstance(effect, effects.Log)]
+        return [text for text in texts if text.startswith("Role 'web' misses cpus:2")]
+
+    request(play, story.needy, cpus=2)
+    (note,) = notes(play.run(60.0))
+    assert "no tasks were found to end for it" in note
+    request(play, story.needy)
+    play.run(10.0)
+    request(play, story.needy, cpus=2)
+    assert len(notes(play.run(60.0))) == 1, "it is another shortage"
