@@ -189,7 +189,7 @@ def _say_helpless(state: State, role: str, missing: Amounts) -> None:
         rounds.helpless |= {role}
         state.note(
             f"Role '{role}' misses {amounts_text(missing)} of its guarantee, and no tasks were found to end"
-            " for it: others hold no more than their guarantees, or it is on agents of which nothing is offered"
+            " for it: others hold no more than their guarantees, or it is on agents that are not offered"
         )
 
 
