@@ -117,7 +117,7 @@ def lifted_call(call: scheduler_pb2.Call) -> object:
     if call.type == scheduler_pb2.Call.SUBSCRIBE:
         return scheduler_calls.subscription(call, SENDER, None, constraints_fault)
     if call.type == scheduler_pb2.Call.UPDATE_FRAMEWORK:
-        return scheduler_calls.framework_update(call, SENDER, None, constraints_fault)
+        return scheduler_calls.framework_update(call, SENDER, constraints_fault)
     return scheduler_calls.call_event(call, SENDER)
 
 

@@ -125,7 +125,7 @@ class SchedulerApi:
             return
         assert stream is not None, "a call that is not refused came with its framework's stream"
         if kind == UPDATE_FRAMEWORK:
-            update = framework_update(call, stream, None, self._constraints_fault)
+            update = framework_update(call, stream, self._constraints_fault)
             self._feed(msgspec.structs.replace(update, request=self._reply_later(responder)))
             return
         event = call_event(call, stream)

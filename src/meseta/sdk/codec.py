@@ -5,9 +5,13 @@ The sessions look at a few fields only; everything else of an event passes throu
 
 from __future__ import annotations
 
+from google.protobuf.message import Message
+
 from meseta.ids import AgentId, FrameworkId, TaskId
 from meseta.sdk import events, executor_events
+from meseta.sdk.faults import SdkError
 from meseta.wire.gen import executor_pb2, mesos_pb2, scheduler_pb2
+from meseta.wire.missing import missing_fields
 from meseta.wire.parsing import parse
 
 SchedulerCall = scheduler_pb2.Call
@@ -16,6 +20,13 @@ ExecutorCall = executor_pb2.Call
 ExecutorEvent = executor_pb2.Event
 
 DEFAULT_HEARTBEAT_S = 15.0
+
+
+def check_complete(message: Message, what: str) -> None:
+    """Raises SdkError for a message that lacks required fields; `what` is to say what it is."""
+    missing = missing_fields(message)
+    if missing:
+        raise SdkError(f"{what} cannot be sent: it is missing required fields: {missing}")
 
 
 def subscribe_call(info: mesos_pb2.FrameworkInfo, effect: events.OpenStream) -> SchedulerCall:

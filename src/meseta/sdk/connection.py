@@ -19,7 +19,14 @@ from meseta.runtime.detectors.detector import Detector
 from meseta.runtime.detectors.find import find_detector
 from meseta.runtime.driver import Driver
 from meseta.sdk import events
-from meseta.sdk.codec import SchedulerCall, SchedulerEvent, scheduler_call, scheduler_event, subscribe_call
+from meseta.sdk.codec import (
+    SchedulerCall,
+    SchedulerEvent,
+    check_complete,
+    scheduler_call,
+    scheduler_event,
+    subscribe_call,
+)
 from meseta.sdk.detect import Masters, leader_of, url_of
 from meseta.sdk.faults import CallLostError, CallRefusedError, NotSubscribedError, SdkError
 from meseta.sdk.outbound import Outbound
@@ -27,7 +34,6 @@ from meseta.sdk.session import SchedulerSession
 from meseta.sdk.transport import Transport
 from meseta.wire.gen import mesos_pb2
 from meseta.wire.master_info import MasterInfo
-from meseta.wire.missing import missing_fields
 
 LOG = logging.getLogger("meseta.sdk")
 PATH = "/api/v1/scheduler"
@@ -117,8 +123,7 @@ class SchedulerConnection:
     def submit(self, message: SchedulerCall) -> asyncio.Future[None]:
         """Make a call without waiting: the outcome comes in the future."""
         name = SchedulerCall.Type.Name(message.type)
-        if not message.IsInitialized():
-            raise SdkError(f"{name} was not made: it is missing required fields: {missing_fields(message)}")
+        check_complete(message, name)
         number, outcome = self._expect(name)
         self._feed(events.CallRequested(number=number, call=message))
         return outcome

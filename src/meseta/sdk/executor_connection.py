@@ -12,7 +12,7 @@ from meseta.ids import TaskId, new_uuid
 from meseta.records import TaskState, is_terminal
 from meseta.runtime.driver import Driver
 from meseta.sdk import executor_events as events
-from meseta.sdk.codec import ExecutorCall, ExecutorEvent, executor_event
+from meseta.sdk.codec import ExecutorCall, ExecutorEvent, check_complete, executor_event
 from meseta.sdk.environment import ExecutorEnvironment
 from meseta.sdk.executor_session import ExecutorSession
 from meseta.sdk.faults import SdkError
@@ -77,6 +77,7 @@ class ExecutorConnection:
         status.executor_id.value = self._environment.executor_id
         if self._environment.agent_id is not None:
             status.agent_id.value = self._environment.agent_id
+        check_complete(status, f"the status of task {status.task_id.value}")
         made = events.UpdateMade(
             task_id=TaskId(status.task_id.value),
             uuid=status.uuid,

@@ -10,7 +10,7 @@ from typing import Any
 
 from meseta.ids import FrameworkId
 from meseta.sdk.callbacks import Scheduler
-from meseta.sdk.codec import SchedulerCall, SchedulerEvent, token_of
+from meseta.sdk.codec import SchedulerCall, SchedulerEvent, check_complete, token_of
 from meseta.sdk.connection import SchedulerConnection
 from meseta.sdk.detect import find_masters
 from meseta.sdk.driver_threads import DriverThreads, Status
@@ -42,6 +42,7 @@ class MesosSchedulerDriver(DriverThreads):
         self._framework = mesos_pb2.FrameworkInfo()
         self._framework.CopyFrom(framework)
         self._framework.user = framework.user or getpass.getuser()
+        check_complete(self._framework, "the FrameworkInfo")
         self._masters = find_masters(master)
         self._implicit = implicitAcknowledgements
         self._credential = (credential.principal, credential.secret) if credential is not None else None

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from meseta.sdk.codec import check_complete
 from meseta.wire.gen import mesos_pb2
 
 NANOSECONDS = 1_000_000_000
@@ -212,7 +213,10 @@ def framework_info(
     revocation_notices: bool = False,
     demands: Mapping[str, Mapping[str, float]] | None = None,
 ) -> mesos_pb2.FrameworkInfo:
-    """Return what a framework says of itself: `base`, and what it leaves open from the arguments."""
+    """Return what a framework says of itself: `base`, and what it leaves open from the arguments.
+
+    Raises SdkError if `base` is incomplete.
+    """
     info = mesos_pb2.FrameworkInfo(
         name=name, user=user, failover_timeout=failover_timeout_s, checkpoint=checkpoint, principal=principal
     )
@@ -237,4 +241,5 @@ def framework_info(
             info.meseta.roles[role].demand[name] = amount
     if revocation_notices:
         info.meseta.revocation_notices = True
+    check_complete(info, "the FrameworkInfo")
     return info

@@ -42,6 +42,7 @@ from meseta.wire.lift import (
     lift_status,
     lift_task,
     optional,
+    seconds,
 )
 from meseta.wire.lower import drain_config, framework_message, internal_agent_message, update_message
 from meseta.wire.master_link import operation_of, task_of
@@ -160,9 +161,7 @@ def read_framework(record: bytes) -> FrameworkInfo:
 def read_drain(record: bytes) -> RecoveredDraining:
     """Return how the agent is to be emptied."""
     config = parse(m.DrainConfig, record)
-    has_grace = config.HasField("max_grace_period")
-    grace_s = config.max_grace_period.nanoseconds / 1e9 if has_grace else None
-    return RecoveredDraining(grace_s, config.mark_gone)
+    return RecoveredDraining(seconds(config, "max_grace_period"), config.mark_gone)
 
 
 def read_executor(record: bytes) -> ExecutorInfo:

@@ -77,6 +77,11 @@ def text(value: str) -> str:
     return value
 
 
+def seconds(holder: Any, field: str) -> float | None:
+    """Return a time or duration, if there is one in the field."""
+    return getattr(holder, field).nanoseconds / _NS if holder.HasField(field) else None
+
+
 def shared(kind: Callable[[str], IdT], value: str) -> IdT:
     """Return an id of which there are few, as an object that all who name it share: it is kept per task.
 
@@ -225,7 +230,6 @@ def lift_task(task: m.TaskInfo, *, with_command: bool) -> TaskInfo:
     resources = lift_resources(task.resources)
     raw = task.SerializeToString()
     has_command = task.HasField("command")
-    has_policy = task.HasField("kill_policy") and task.kill_policy.HasField("grace_period")
     return TaskInfo(
         task_id=TaskId(text(task.task_id.value)),
         name=text(task.name),
@@ -240,10 +244,10 @@ def lift_task(task: m.TaskInfo, *, with_command: bool) -> TaskInfo:
         if with_command and task.HasField("health_check")
         else None,
         container=task.container.SerializeToString() if task.HasField("container") else b"",
-        kill_grace_period_s=task.kill_policy.grace_period.nanoseconds / _NS if has_policy else None,
-        max_completion_s=task.max_completion_time.nanoseconds / _NS
-        if task.HasField("max_completion_time")
+        kill_grace_period_s=seconds(task.kill_policy, "grace_period")
+        if task.HasField("kill_policy")
         else None,
+        max_completion_s=seconds(task, "max_completion_time"),
         fault=faults.task_fault(task) or faults.roles_fault("task", resources.roles_fault),
         resources_fault=resources.fault,
         contents_fault=faults.task_contents_fault(task),
@@ -285,9 +289,7 @@ def lift_executor(executor: m.ExecutorInfo) -> ExecutorInfo:
         allocation_role=resources.role,
         name=executor.name,
         source=executor.source,
-        shutdown_grace_period_s=executor.shutdown_grace_period.nanoseconds / _NS
-        if executor.HasField("shutdown_grace_period")
-        else None,
+        shutdown_grace_period_s=seconds(executor, "shutdown_grace_period"),
         command=lift_command(executor.command) if executor.HasField("command") else None,
         container=executor.container.SerializeToString() if executor.HasField("container") else b"",
         fault=faults.executor_fault(executor) or faults.roles_fault("executor", resources.roles_fault),
@@ -381,7 +383,7 @@ def lift_status(status: m.TaskStatus) -> TaskStatus:
         timestamp=status.timestamp if has("timestamp") else None,
         uuid=status.uuid or None,
         healthy=status.healthy if has("healthy") else None,
-        unreachable_time=status.unreachable_time.nanoseconds / _NS if has("unreachable_time") else None,
+        unreachable_time=seconds(status, "unreachable_time"),
         data=data,
         raw=_without(status, "data") if data is not None else status.SerializeToString(),
     )

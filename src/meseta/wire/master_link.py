@@ -25,6 +25,7 @@ from meseta.wire.lift import (
     lift_status,
     lift_task,
     lift_task_group,
+    seconds,
     text,
 )
 from meseta.wire.lower import (
@@ -38,9 +39,6 @@ from meseta.wire.lower import (
 from meseta.wire.operations import lift_operations
 from meseta.wire.parsing import parse
 from meseta.wire.resources import fill_resources
-
-_NS = 1_000_000_000
-
 
 # ── from the master ───────────────────────────────────────────────────────────────────────────────────
 
@@ -157,12 +155,11 @@ def _resource_version(versions: Iterable[i.ResourceVersionUUID]) -> bytes | None
 
 def _kill_task(body: bytes, sender: Pid) -> e.AgentEvent:
     message = parse(i.KillTaskMessage, body)
-    has_grace = message.kill_policy.HasField("grace_period")
     return e.KillTaskReceived(
         sender=sender,
         framework_id=FrameworkId(text(message.framework_id.value)),
         task_id=TaskId(text(message.task_id.value)),
-        grace_period_s=message.kill_policy.grace_period.nanoseconds / _NS if has_grace else None,
+        grace_period_s=seconds(message.kill_policy, "grace_period"),
     )
 
 
@@ -247,10 +244,9 @@ def _reconcile_operations(body: bytes, sender: Pid) -> e.AgentEvent:
 
 def _drain(body: bytes, sender: Pid) -> e.AgentEvent:
     config = parse(i.DrainSlaveMessage, body).config
-    has_grace = config.HasField("max_grace_period")
     return e.DrainReceived(
         sender=sender,
-        max_grace_period_s=config.max_grace_period.nanoseconds / _NS if has_grace else None,
+        max_grace_period_s=seconds(config, "max_grace_period"),
         mark_gone=config.mark_gone,
     )
 

@@ -125,10 +125,9 @@ def subscription(
 def framework_update(
     call: Call,
     sender: e.Peer,
-    request: e.RequestId | None,
     constraints_fault: Callable[[Any], str | None],
 ) -> e.FrameworkUpdateRequested:
-    """Lift an UPDATE_FRAMEWORK call; its answer goes to `request`."""
+    """Lift an UPDATE_FRAMEWORK call."""
     update = call.update_framework
     constraints = lift_constraints(update.offer_constraints) if update.HasField("offer_constraints") else None
     return e.FrameworkUpdateRequested(
@@ -138,7 +137,6 @@ def framework_update(
         suppressed_roles=tuple(update.suppressed_roles),
         constraints=constraints,
         constraints_fault=constraints_fault(constraints) if constraints is not None else None,
-        request=request,
     )
 
 
@@ -341,7 +339,7 @@ def _driver_call(
     if call.type == s.Call.SUBSCRIBE:
         return subscription(call, sender, principal, constraints_fault)
     if call.type == s.Call.UPDATE_FRAMEWORK:
-        return framework_update(call, sender, None, constraints_fault)
+        return framework_update(call, sender, constraints_fault)
     return call_event(call, sender)
 
 
