@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from meseta.ids import AgentId
 from meseta.master import effects, events
-from meseta.master.registry import MarkUnreachable, Recovered
+from meseta.master.registry import MarkReachable, MarkUnreachable, Recovered
 from tests.unit.master.master_kit import Playground, agent_info, pid_of, register
 from tests.unit.master.test_draining import back
 
@@ -78,3 +78,16 @@ def test_the_limit_itself_is_allowed() -> None:
     done = play.run(601)
     assert "old-S2" in given_up(done)
     assert not [e for e in done if isinstance(e, effects.Resign)]
+
+
+def test_an_agent_that_comes_while_it_is_given_up_is_heard_when_that_is_written() -> None:
+    play = Playground(recovered=recovered(1))
+    play.persists = False
+    done = play.run(610)
+    assert given_up(done) == ["old-S1"]
+    (ticket,) = (effect.ticket for effect in done if isinstance(effect, effects.Persist))
+    assert play.feed(back(AgentId("old-S1"), name="a1")) == []
+    play.feed(events.Persisted(ticket=ticket))
+    (again,) = play.feed(back(AgentId("old-S1"), name="a1"))
+    assert isinstance(again, effects.Persist)
+    assert isinstance(again.mutation, MarkReachable)
