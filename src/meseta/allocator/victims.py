@@ -55,12 +55,14 @@ class VictimPolicy(Protocol):
 
 def least_work(shortage: Shortage, runners: Sequence[Runner]) -> list[Runner]:
     """Return victims that lose little work, all on one agent if that is enough. The default policy."""
+    in_order = sorted(runners, key=lambda one: _price(shortage, one))
     by_agent: dict[AgentId, list[Runner]] = {}
-    for runner in runners:
+    for runner in in_order:
         by_agent.setdefault(runner.agent_id, []).append(runner)
-    covers = [cover for group in by_agent.values() if (cover := _cover(shortage, group))]
+    enough = (group for group in by_agent.values() if not exceeds(shortage.missing, _brought_by(group), 0))
+    covers = [cover for group in enough if (cover := _cover(shortage, group))]
     if not covers:
-        return _cover(shortage, runners)
+        return _cover(shortage, in_order)
     return min(covers, key=lambda cover: (sum(_work(shortage, one) for one in cover), cover[0].agent_id))
 
 
@@ -84,12 +86,12 @@ def needed_of(missing: Amounts, runners: Sequence[Runner]) -> list[Runner]:
     return [one for one in runners if not take(bounds, one.amounts)]
 
 
-def _cover(shortage: Shortage, runners: Iterable[Runner]) -> list[Runner]:
-    """Return victims among these that are enough, none of them needless; [] if there are none."""
+def _cover(shortage: Shortage, in_order: Iterable[Runner]) -> list[Runner]:
+    """Return the first of these that are enough, without those that are needless; [] if all are too few."""
     left = less(shortage.missing, {})
     spare = _copy(shortage.spare)
     cover: list[Runner] = []
-    for runner in sorted(runners, key=lambda one: _price(shortage, one)):
+    for runner in in_order:
         if not left:
             break
         if _use(left, runner) > 0 and take(spare.get(runner.role, {}), runner.amounts):

@@ -48,7 +48,7 @@ NOTHING = RoleSums()
 Spare = dict[str, Sums]
 """By top-level role, and by name of what is guaranteed to it: what it may lose."""
 
-HELPED_MAX = 8
+HELPED_MAX = 4
 """Roles that are helped at one check; the others have their turns at the next ones."""
 PARTS = (1, 2, 4, 8)
 """What is tried of what a role misses, as divisors."""
