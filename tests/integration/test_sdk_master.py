@@ -52,7 +52,16 @@ async def cluster() -> AsyncIterator[MasterDaemon]:
 
 def test_tasks_run_from_offer_to_end() -> None:
     async def body() -> None:
-        async with cluster() as master, Scheduler(address(master), name="demo", roles=["eng"]) as scheduler:
+        async with (
+            cluster() as master,
+            Scheduler(
+                address(master),
+                name="demo",
+                roles=["eng"],
+                decline_unused=False,  # Else the same CPUs may be offered twice before the last come back.
+                hold_offers_s=LIMIT_S,
+            ) as scheduler,
+        ):
             updates = scheduler.updates()
             async for offer in scheduler.offers():
                 assert (offer.role, offer.hostname) == ("eng", "played")
