@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -327,64 +328,85 @@ class PendingUpdate(NamedTuple):
     executor_id: ExecutorId | None
 
 
+class Draining(NamedTuple):
+    """The agent is being emptied."""
+
+    max_grace_period_s: float | None
+    mark_gone: bool
+    since: float
+
+
+def _paused() -> Streams[Any, Any]:
+    """Return streams of updates to a master that is not known yet."""
+    return Streams(paused=True)
+
+
+@dataclass(slots=True, eq=False)
 class State:
     """All that an agent knows. `out` collects the effects of the event at hand."""
 
-    def __init__(self, config: AgentConfig, entropy: Entropy) -> None:
-        self.config = config
-        self.entropy = entropy
-        self.out: list[AgentEffect] = []
-        self.deadlines = Deadlines()
-        self.counters = Counters()
-        self.phase = Phase.RECOVERING
-        self.registered_at: float | None = None
+    config: AgentConfig
+    entropy: Entropy
+    out: list[AgentEffect] = field(default_factory=list)
+    deadlines: Deadlines = field(default_factory=Deadlines)
+    counters: Counters = field(default_factory=Counters)
+    now: float = 0.0
+    """Time of the event at hand."""
+    phase: Phase = Phase.RECOVERING
+    started_at: float = 0.0
+    registered_at: float | None = None
 
-        self.id: AgentId | None = None
-        self.total = config.resources
-        """Its resources after all operations."""
-        self.registered_totals: list[Resources] = []
-        """What they were when it asked to be taken back, since it knew for certain what was taken over."""
-        self.resource_version = new_uuid(entropy)
-        self.master: Pid | None = None
-        self.ping_timeout_s = 75.0
-        self.registration_range_s = 0.0
-        self.authenticated = False
-        self.authentication_range_s = 0.0
-        self.draining: Draining | None = None
-        self.disk_used = 0.0
+    id: AgentId | None = None
+    total: Resources = field(init=False)
+    """Its resources after all operations."""
+    registered_totals: list[Resources] = field(default_factory=list)
+    """What they were when it asked to be taken back, since it knew for certain what was taken over."""
+    resource_version: bytes = field(init=False)
+    master: Pid | None = None
+    ping_timeout_s: float = 75.0
+    registration_range_s: float = 0.0
+    authenticated: bool = False
+    authentication_range_s: float = 0.0
+    draining: Draining | None = None
+    disk_used: float = 0.0
 
-        self.frameworks: dict[FrameworkId, Framework] = {}
-        self.completed_frameworks: dict[FrameworkId, Framework] = {}
+    frameworks: dict[FrameworkId, Framework] = field(default_factory=dict)
+    completed_frameworks: dict[FrameworkId, Framework] = field(default_factory=dict)
+    containers: Containers = field(init=False)
+    owners: dict[ContainerId, Owner] = field(default_factory=dict)
+    streams: dict[int, Owner] = field(default_factory=dict)
+    """Executors by event stream."""
+    pids: dict[Pid, Owner] = field(default_factory=dict)
+    """Executors by libprocess pid."""
+    guests: dict[ContainerId, Guest] = field(default_factory=dict)
+    """Containers that executors and operators have launched through the API."""
+    checks: dict[int, ContainerId] = field(default_factory=dict)
+    next_check: int = 0
+    finished: list[Owner] = field(default_factory=list)
+    """Built-in executors that said that they are done; seen to when the event at hand is."""
+
+    updates: Streams[tuple[FrameworkId, TaskId], StatusUpdate] = field(default_factory=_paused)
+    reported_ends: dict[tuple[FrameworkId, TaskId], None] = field(default_factory=dict)
+    """Tasks that the master was told of as ended, since it took this agent back last."""
+    operations: dict[bytes, Operation] = field(default_factory=dict)
+    operation_updates: Streams[bytes, Operation] = field(default_factory=_paused)
+    writing: dict[int, PendingUpdate] = field(default_factory=dict)
+    """Updates by the ticket of their checkpoint."""
+    writing_operations: dict[int, Operation] = field(default_factory=dict)
+    """Operations by the ticket of the checkpoint that tells of their end."""
+    next_ticket: int = 0
+
+    garbage: dict[str, float] = field(default_factory=dict)
+    """Paths to delete, relative to the work directory, by the time since which they are unused."""
+    collected: int = 0
+    """How many paths were deleted so."""
+    exit_message: str = ""
+    exited: bool = False
+
+    def __post_init__(self) -> None:
+        self.total = self.config.resources
+        self.resource_version = new_uuid(self.entropy)
         self.containers = Containers(self.out_append)
-        self.owners: dict[ContainerId, Owner] = {}
-        self.streams: dict[int, Owner] = {}
-        """Executors by event stream."""
-        self.pids: dict[Pid, Owner] = {}
-        """Executors by libprocess pid."""
-        self.updates: Streams[tuple[FrameworkId, TaskId], StatusUpdate] = Streams(paused=True)
-        self.reported_ends: dict[tuple[FrameworkId, TaskId], None] = {}
-        """Tasks that the master was told of as ended, since it took this agent back last."""
-        self.operations: dict[bytes, Operation] = {}
-        self.operation_updates: Streams[bytes, Operation] = Streams(paused=True)
-        self.checks: dict[int, ContainerId] = {}
-        self.next_check = 0
-        self.writing: dict[int, PendingUpdate] = {}
-        """Updates by the ticket of their checkpoint."""
-        self.writing_operations: dict[int, Operation] = {}
-        """Operations by the ticket of the checkpoint that tells of their end."""
-        self.next_ticket = 0
-        self.guests: dict[ContainerId, Guest] = {}
-        """Containers that executors and operators have launched through the API."""
-        self.finished: list[Owner] = []
-        """Built-in executors that said that they are done; seen to when the event at hand is."""
-        self.now = 0.0
-        """Time of the event at hand."""
-        self.garbage: dict[str, float] = {}
-        """Paths to delete, relative to the work directory, by the time since which they are unused."""
-        self.collected = 0
-        """How many paths were deleted so."""
-        self.exit_message = ""
-        self.exited = False
 
     def out_append(self, effect: AgentEffect) -> None:
         """Ask for `effect`, after those asked for before."""
@@ -434,11 +456,3 @@ class State:
         """Return the agent's id; it must have one."""
         assert self.id is not None, "the agent is not registered"
         return self.id
-
-
-class Draining(NamedTuple):
-    """The agent is being emptied."""
-
-    max_grace_period_s: float | None
-    mark_gone: bool
-    since: float
