@@ -106,6 +106,16 @@ def test_questions_time_out_and_are_asked_again() -> None:
     assert not play.state.inverse_offers
 
 
+def test_users_of_an_agent_that_was_deactivated_meanwhile_are_asked_when_it_is_back() -> None:
+    play = Playground()
+    _, agent_id = play.running()
+    play.feed(events.AgentDeactivationRequested(request=REQUEST, agent_id=agent_id))
+    schedule(play, planned(M1))
+    assert not asked(play.run(10))
+    play.feed(events.AgentReactivationRequested(request=REQUEST, agent_id=agent_id))
+    assert asked(play.run(10))
+
+
 @pytest.mark.parametrize("how", ["teardown", "lost", "deactivated"])
 def test_nobody_is_asked_who_has_nothing_to_leave(how: str) -> None:
     play = Playground()
