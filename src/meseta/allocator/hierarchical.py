@@ -38,7 +38,7 @@ from meseta.allocator.explanation import Explainer
 from meseta.allocator.filters import Refusals, refuse_s
 from meseta.allocator.frameworks import FrameworkAccount
 from meseta.allocator.held import ALL, HeldBack
-from meseta.allocator.holding import Holding, is_suitable, nearest
+from meseta.allocator.holding import Holding, look_after
 from meseta.allocator.inverse import InverseOffers
 from meseta.allocator.ledger import Ledger
 from meseta.allocator.metrics import gauges
@@ -47,7 +47,7 @@ from meseta.allocator.quota import Quota
 from meseta.allocator.rounds import Round, Turns
 from meseta.allocator.shuffle import Shuffle
 from meseta.allocator.sorter import Client, RoleTree, Share
-from meseta.allocator.terms import Terms, terms_of
+from meseta.allocator.terms import TermsOfAll, terms_of
 from meseta.allocator.verdict import Reason, offerable
 from meseta.errors import PolicyError
 from meseta.ids import AgentId, FrameworkId
@@ -78,9 +78,7 @@ class HierarchicalAllocator:
         self.refusals = Refusals(options.allocation_interval_s)
         self._entropy = entropy
         self._turns = _turns(tree, entropy, options)
-        self._terms: dict[Client, Terms] = {}
-        self._ordinary = 0
-        """Bits of the clients that take offers from the global minimum on."""
+        self._terms = TermsOfAll(options.min_allocatable_resources)
         self._whitelist: frozenset[str] | None = None
         self._inverse = InverseOffers(options.allocation_interval_s)
         self._holding = Holding(0.0 if options.role_priorities else options.starvation_timeout_s)
@@ -313,7 +311,7 @@ class HierarchicalAllocator:
             self._serve_again(met, self._agenda.next_batch_s(now))
             return
         self._serve_again(met, now + self.options.recovery_window_s)
-        if refused_s is not None and client in self._terms:
+        if refused_s is not None and client in self._terms.by_client:
             self.refusals.add(client, agent_id, resources, now + refused_s)
             agent.blocked &= ~client.bit  # The new refusal may have replaced one that was the reason.
         self._agenda.touch(agent_id, now + self.options.recovery_window_s)
@@ -389,13 +387,15 @@ class HierarchicalAllocator:
         self._runs += 1
         self._end_refusals(now)
         self._look_again(now)
-        self._hold_back(now)
+        for agent in look_after(
+            self._holding, self.ledger, self._terms.by_client, self.refusals, self._is_whitelisted, now
+        ):
+            self._touch(agent)
         agents = self._take_agents(now, agents_max)
         if not agents:
             return []
-        ledger, minimum = self.ledger, self.options.min_allocatable_resources
-        holders = self._holding.holders
-        decisions = Round(ledger, self._terms, self.refusals, self._turns, self._ordinary, minimum, holders)
+        ledger = self.ledger
+        decisions = Round(ledger, self._terms, self.refusals, self._turns, self._holding.holders)
         if ledger.quotas.needy:
             for agent in agents:
                 decisions.give_guarantees(agent)
@@ -456,7 +456,7 @@ class HierarchicalAllocator:
             return Reason.AGENT_INACTIVE
         if not self._is_whitelisted(agent):
             return Reason.NOT_WHITELISTED
-        terms, refusals, quotas = self._terms[client], self.refusals, self.ledger.quotas
+        terms, refusals, quotas = self._terms.by_client[client], self.refusals, self.ledger.quotas
         if client.top in quotas.needy:
             offer = offerable(agent, client, terms, refusals, quotas, guaranteed=True)
             if not isinstance(offer, Reason):
@@ -507,29 +507,6 @@ class HierarchicalAllocator:
             agent = self.ledger.agents[agent_id]
             agent.blocked &= ~bits
             self._touch(agent)
-
-    def _hold_back(self, now: float) -> None:
-        """Hold agents back for those who have waited too long, and others no longer."""
-        holding, terms, agents = self._holding, self._terms, self.ledger.agents
-        refusals, quotas = self.refusals, self.ledger.quotas
-        for agent_id, client in list(holding.holders.items()):
-            agent = agents[agent_id]
-            able = self._is_whitelisted(agent) and not client.bit & self.ledger.demands.met
-            if not (able and is_suitable(agent, client, terms[client], refusals, quotas)):
-                holding.forget_agent(agent_id, now)
-                self._touch(agent)
-        for client in holding.take_due(now):
-            if (held := holding.release(client)) is not None:
-                self._touch(agents[held])
-            elif not holding.is_full() and not client.bit & self.ledger.demands.met:
-                others = (
-                    agent
-                    for agent in agents.values()
-                    if agent.id not in holding.holders and self._is_whitelisted(agent)
-                )
-                found = nearest(others, client, terms[client], refusals, quotas)
-                if found is not None:
-                    holding.hold(client, found.id, now)
 
     def _end_waits(self, decided: Collection[Allocation]) -> None:
         """Note who waits no longer, as something is offered to it."""
@@ -583,8 +560,11 @@ class HierarchicalAllocator:
         for role in info.roles:
             client = self.ledger.client(framework, role)
             self.ledger.set_demand(client, info.options.demands.get(role))
-            minimum = self.options.role_min_offer_size.get(role, self.options.min_allocatable_resources)
-            self._set_terms(client, terms_of(info, role, minimum, constraints))
+            minimum = self.options.role_min_offer_size.get(role, self._terms.usual)
+            if self._terms.set(client, terms_of(info, role, minimum, constraints)):
+                self.ledger.unblock(client)
+                if client.mask:
+                    self._agenda.touch_all(self._now)
         for client in list(framework.clients.values()):
             if client.role not in framework.roles:
                 self._forget(client)
@@ -592,30 +572,18 @@ class HierarchicalAllocator:
         self._serve_again(met, self._now)
         self._set_wants(framework)
 
-    def _set_terms(self, client: Client, terms: Terms) -> None:
-        known = self._terms.get(client)
-        self._terms[client] = terms
-        self._ordinary &= ~client.bit
-        if terms.minimum == self.options.min_allocatable_resources:
-            self._ordinary |= client.bit
-        if known is not None and known != terms:
-            self.ledger.unblock(client)
-            if client.mask:
-                self._agenda.touch_all(self._now)
-
     def _forget(self, client: Client) -> None:
         """Drop what is remembered of a client but for its holdings."""
         self.refusals.remove_client(client)
         self.ledger.demands.forget(client)
         self._free(self._holding.unwatch(client))
-        self._terms.pop(client, None)
-        self._ordinary &= ~client.bit
+        self._terms.forget(client)
 
     def _set_wants(self, framework: FrameworkAccount) -> None:
         """Let those clients of a framework have turns that want offers."""
         for role, client in framework.clients.items():
             wants = framework.wants(role)
-            if wants and self._is_picky(client):
+            if wants and self._terms.is_picky(client):
                 self._holding.watch(client, self._now)
             else:
                 self._free(self._holding.unwatch(client))
@@ -625,11 +593,6 @@ class HierarchicalAllocator:
                 self._agenda.touch_all(self._now)
             elif not wants and client.mask:
                 self.ledger.tree.unwant(client)
-
-    def _is_picky(self, client: Client) -> bool:
-        """Tell whether a client asks for more of an agent than others do."""
-        terms = self._terms[client]
-        return terms.wanted is not None or not client.bit & self._ordinary
 
     def _drop_refusals(self, client: Client) -> None:
         """End all refusals of a client."""

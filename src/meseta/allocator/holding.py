@@ -14,13 +14,14 @@ at most `LOOKS_MAX`, and a client gets one per timeout.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from math import inf
 
 from meseta.allocator.agents import AgentAccount
 from meseta.allocator.amounts import amount
 from meseta.allocator.constraints import is_excluded
 from meseta.allocator.filters import Refusals
+from meseta.allocator.ledger import Ledger
 from meseta.allocator.offer_filter import Amount, Both, Either, Rest
 from meseta.allocator.quota import Quotas
 from meseta.allocator.sorter import Client
@@ -123,6 +124,39 @@ class Holding:
     def _set_due(self, client: Client, when: float) -> None:
         self._due[client] = when
         self._next = when if self._next is None else min(when, self._next)
+
+
+def look_after(
+    holding: Holding,
+    ledger: Ledger,
+    terms: Mapping[Client, Terms],
+    refusals: Refusals,
+    is_allowed: Callable[[AgentAccount], bool],
+    now: float,
+) -> list[AgentAccount]:
+    """Hold agents back for those who have waited too long. Return those that are held back no longer.
+
+    Nothing is held back on agents that are not allowed, nor for those whose demand is met.
+    """
+    agents, quotas, met = ledger.agents, ledger.quotas, ledger.demands.met
+    free = []
+    for agent_id, client in list(holding.holders.items()):
+        agent = agents[agent_id]
+        able = is_allowed(agent) and not client.bit & met
+        if not (able and is_suitable(agent, client, terms[client], refusals, quotas)):
+            holding.forget_agent(agent_id, now)
+            free.append(agent)
+    for client in holding.take_due(now):
+        if (held := holding.release(client)) is not None:
+            free.append(agents[held])
+        elif not holding.is_full() and not client.bit & met:
+            others = (
+                agent for agent in agents.values() if agent.id not in holding.holders and is_allowed(agent)
+            )
+            found = nearest(others, client, terms[client], refusals, quotas)
+            if found is not None:
+                holding.hold(client, found.id, now)
+    return free
 
 
 def nearest(

@@ -18,7 +18,7 @@ from meseta.allocator.allocator import Allocation
 from meseta.allocator.filters import Refusals
 from meseta.allocator.ledger import Ledger
 from meseta.allocator.sorter import Client
-from meseta.allocator.terms import Minimum, Terms
+from meseta.allocator.terms import TermsOfAll
 from meseta.allocator.verdict import QUOTA_REASONS, Reason, offerable
 from meseta.ids import AgentId
 from meseta.resources import EMPTY, Resources
@@ -33,9 +33,7 @@ class Round:
     __slots__ = (
         "_holders",
         "_ledger",
-        "_minimum",
         "_needy",
-        "_ordinary",
         "_refusals",
         "_shut",
         "_terms",
@@ -47,24 +45,17 @@ class Round:
     def __init__(
         self,
         ledger: Ledger,
-        terms: Mapping[Client, Terms],
+        terms: TermsOfAll,
         refusals: Refusals,
         turns: Turns,
-        ordinary: int,
-        minimum: Minimum,
         holders: Mapping[AgentId, Client],
     ) -> None:
-        """`ordinary` are the bits of the clients that take offers from `minimum` on.
-
-        `holders` are those to whom alone what is free on some agents is offered.
-        """
+        """`holders` are those to whom alone what is free on some agents is offered."""
         self._holders = holders
         self._ledger = ledger
         self._turns = turns
         self._terms = terms
         self._refusals = refusals
-        self._ordinary = ordinary
-        self._minimum = minimum
         self.decided: list[Allocation] = []
         self.taken: dict[AgentId, Resources] = {}
         """Shared resources that have been offered: each only once in a round."""
@@ -82,7 +73,7 @@ class Round:
         for client in self._turns(self._needy & ~lasting & ~self._ledger.demands.met):
             if client.top not in quotas.needy:
                 continue
-            terms = self._terms[client]
+            terms = self._terms.by_client[client]
             taken = self._taken(agent)
             offer = offerable(agent, client, terms, self._refusals, quotas, taken, guaranteed=True)
             if not isinstance(offer, Reason):
@@ -106,7 +97,7 @@ class Round:
             candidates &= holder.bit
         if held:
             candidates &= ~held
-        terms, refusals, quotas = self._terms, self._refusals, self._ledger.quotas
+        terms, refusals, quotas = self._terms.by_client, self._refusals, self._ledger.quotas
         for client in self._turns(candidates):
             taken = self._taken(agent) if self.taken else EMPTY
             offer = offerable(agent, client, terms[client], refusals, quotas, taken)
@@ -147,11 +138,11 @@ class Round:
 
     def _shut_out(self, role: str) -> None:
         """Mask out those for whom quota leaves nothing any more."""
-        quotas = self._ledger.quotas
-        if quotas.shuts_out(role, self._minimum):
-            self._shut |= self._bits(role) & self._ordinary
-        if self._shut != self._ordinary and quotas.shuts_out_all(self._minimum):
-            self._shut = self._ordinary
+        quotas, usual, ordinary = self._ledger.quotas, self._terms.usual, self._terms.ordinary
+        if quotas.shuts_out(role, usual):
+            self._shut |= self._bits(role) & ordinary
+        if self._shut != ordinary and quotas.shuts_out_all(usual):
+            self._shut = ordinary
 
     def _bits(self, role: str) -> int:
         """Return the bits of the clients of a top-level role that want offers."""

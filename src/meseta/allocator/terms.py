@@ -9,6 +9,7 @@ import msgspec
 
 from meseta.allocator.amounts import amount
 from meseta.allocator.offer_filter import OfferFilter, compile_filter
+from meseta.allocator.sorter import Client
 from meseta.records import FrameworkCapability, FrameworkInfo, OfferConstraints
 from meseta.resources import Resources
 
@@ -36,6 +37,37 @@ class Terms(msgspec.Struct, frozen=True):
     minimum: Minimum
     constraints: OfferConstraints | None
     wanted: OfferFilter | None
+
+
+class TermsOfAll:
+    """The terms of all clients, and which of them are the usual ones."""
+
+    __slots__ = ("by_client", "ordinary", "usual")
+
+    def __init__(self, usual: Minimum) -> None:
+        self.usual = usual
+        """The minimum of clients for which none is given."""
+        self.ordinary = 0
+        """Bits of the clients that take offers from the usual minimum on."""
+        self.by_client: dict[Client, Terms] = {}
+
+    def set(self, client: Client, terms: Terms) -> bool:
+        """Replace a client's terms, and tell whether it had others."""
+        known = self.by_client.get(client)
+        self.forget(client)
+        self.by_client[client] = terms
+        if terms.minimum == self.usual:
+            self.ordinary |= client.bit
+        return known is not None and known != terms
+
+    def forget(self, client: Client) -> None:
+        """Forget a client, if it is known."""
+        self.by_client.pop(client, None)
+        self.ordinary &= ~client.bit
+
+    def is_picky(self, client: Client) -> bool:
+        """Tell whether a client asks for more of an agent than others do."""
+        return self.by_client[client].wanted is not None or not client.bit & self.ordinary
 
 
 def terms_of(info: FrameworkInfo, role: str, minimum: Minimum, constraints: OfferConstraints | None) -> Terms:
