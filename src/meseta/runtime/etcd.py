@@ -8,16 +8,15 @@ by comparing what they change.
 
 from __future__ import annotations
 
-import http.client
-import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from meseta.errors import ConfigError, MesetaError
+from meseta.runtime.blocking_http import Connection
 
 SCHEME = "etcd://"
 PORT = 2379
@@ -172,7 +171,7 @@ class Etcd:
         self.address = address
         self._timeout_s = timeout_s
         self._at = 0
-        self._connection: http.client.HTTPConnection | None = None
+        self._connection: Connection | None = None
         self._token: str | None = None
         self._is_ended = threading.Event()
 
@@ -212,7 +211,7 @@ class Etcd:
                 status, text = self._post(method, body)
                 if status == 200:
                     return decode(text)
-            except (OSError, http.client.HTTPException, ValueError) as fault:
+            except (OSError, ValueError) as fault:
                 reason = fault
                 self._turn()
                 continue
@@ -230,12 +229,11 @@ class Etcd:
         request = {**key_range(key, end), "start_revision": revision + 1}
         if only_deletions:
             request["filters"] = ["NOPUT"]
-        with suppress(OSError, http.client.HTTPException, ValueError, EtcdError):
+        body = _encode({"create_request": request})
+        with suppress(OSError, ValueError, EtcdError):
             self._authenticate()
-            connection = self._connect(wait_s)
-            connection.request("POST", "/v3/watch", _encode({"create_request": request}), self._headers())
-            for message in _lines(connection.getresponse()):
-                if not message.get("result", {}).get("created"):
+            for line in self._connect().post_for_lines("/v3/watch", body, self._headers(), wait_s, LINE_MAX):
+                if not _decode(line).get("result", {}).get("created"):
                     break
         self._hang_up()
 
@@ -243,10 +241,9 @@ class Etcd:
         """Let calls and watches under way end, and no new ones begin."""
         self._is_ended.set()
         connection = self._connection
-        held = None if connection is None else connection.sock
-        if held is not None:
+        if connection is not None:
             with suppress(OSError):  # It may be broken already.
-                held.shutdown(socket.SHUT_RDWR)
+                connection.shut_down()
 
     def close(self) -> None:
         """Break the connection."""
@@ -265,23 +262,16 @@ class Etcd:
         self._token = _decode_login(text).token
 
     def _post(self, method: str, body: Json) -> tuple[int, bytes]:
-        connection = self._connection or self._connect(self._timeout_s)
-        connection.request("POST", f"/v3/{method}", _encode(body), self._headers())
-        response = connection.getresponse()
-        return response.status, response.read(ANSWER_MAX)
+        connection = self._connection or self._connect()
+        return connection.post(f"/v3/{method}", _encode(body), self._headers(), ANSWER_MAX)
 
-    def _headers(self) -> dict[str, str]:
-        return {} if self._token is None else {"Authorization": self._token}
+    def _headers(self) -> bytes:
+        return b"" if self._token is None else b"Authorization: %b\r\n" % self._token.encode()
 
-    def _connect(self, timeout_s: float) -> http.client.HTTPConnection:
+    def _connect(self) -> Connection:
         self._hang_up()
-        host, port = self.address.servers[self._at]
-        connection = http.client.HTTPConnection(host, port, timeout=self._timeout_s)
-        self._connection = connection
-        connection.connect()
-        connection.sock.settimeout(timeout_s)
-        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return connection
+        self._connection = Connection(*self.address.servers[self._at], self._timeout_s)
+        return self._connection
 
     def _turn(self) -> None:
         self._hang_up()
@@ -299,11 +289,6 @@ def _reason(status: int, text: bytes) -> str:
     except ValueError:
         refusal = Refusal()
     return refusal.message or refusal.error or f"status {status}"
-
-
-def _lines(response: http.client.HTTPResponse) -> Iterator[Json]:
-    while line := response.readline(LINE_MAX):
-        yield _decode(line)
 
 
 # ── parts of calls ────────────────────────────────────────────────────────────────────────────────────
