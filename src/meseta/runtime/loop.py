@@ -7,10 +7,15 @@ worth one system call, which costs more than everything else that sending a smal
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
 ResultT = TypeVar("ResultT")
+
+SWITCH_INTERVAL_S = 0.0005
+"""How long the loop may keep other threads waiting. A thread that writes checkpoints or a registry gives the
+interpreter away with each system call; with a busy loop it would wait Python's 5 ms for every one of them."""
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
@@ -25,8 +30,13 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
 
 def run(main: Coroutine[Any, Any, ResultT]) -> ResultT:
     """Run `main` to its end on a new loop, then cancel what it left behind. Returns its result."""
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        return runner.run(main)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    try:
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            return runner.run(main)
+    finally:
+        sys.setswitchinterval(before)
 
 
 class Flushable(Protocol):
