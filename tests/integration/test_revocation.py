@@ -10,6 +10,7 @@ from pathlib import Path
 
 from meseta.records import TaskReason
 from meseta.sdk import Revocation, Scheduler, Task, TaskState
+from tests.integration.command_line import MESETA
 from tests.integration.daemons import DaemonProcess, cluster
 
 LIMIT_S = 90.0
@@ -72,5 +73,31 @@ def test_a_role_gets_its_guarantee_from_tasks_of_others(tmp_path: Path) -> None:
         async def body() -> None:
             async with asyncio.timeout(LIMIT_S):
                 await story(master)
+
+        asyncio.run(body())
+
+
+async def story_of_a_command(master: DaemonProcess) -> None:
+    async with Scheduler(master.address, roles=["batch"]) as greedy:
+        offer = await anext(greedy.offers())
+        held = await offer.launch_all([Task(command="sleep 300", cpus=1, mem=64) for _ in range(2)])
+        for task in held:
+            await task.wait_for(TaskState.TASK_RUNNING)
+        set_guarantee(master, "web", 1)
+        wanted = ("--role", "web", "--cpus", "1", "--request", "--", "echo", "there")
+        run = await asyncio.create_subprocess_exec(
+            *MESETA, "run", "-q", "--master", master.address, *wanted, stdout=asyncio.subprocess.PIPE
+        )
+        output, _ = await run.communicate()
+        assert (run.returncode, output) == (0, b"there\n")
+        assert [task.state for task in held].count(TaskState.TASK_KILLED) == 1
+
+
+def test_a_command_at_the_command_line_gets_what_is_guaranteed(tmp_path: Path) -> None:
+    with cluster(tmp_path, agents=1, resources="cpus:2;mem:512;disk:64", master_flags=FLAGS) as (master, _):
+
+        async def body() -> None:
+            async with asyncio.timeout(LIMIT_S):
+                await story_of_a_command(master)
 
         asyncio.run(body())
