@@ -10,9 +10,9 @@ from functools import partial
 from typing import Any
 
 import structlog
+from msgspec.structs import replace
 
 from meseta import ids
-from meseta.allocator.allocator import Allocator, AllocatorOptions
 from meseta.allocator.constraints import ExpressionLimits, constraints_fault
 from meseta.api.build import this_build
 from meseta.api.context import MasterContext
@@ -30,27 +30,16 @@ from meseta.daemon.flags import Flags
 from meseta.daemon.foreign_flags import FOREIGN_MASTER_FLAGS
 from meseta.daemon.host import address_of_host, listen_address, name_of_host
 from meseta.daemon.logs import log_counters, log_path, set_verbosity
+from meseta.daemon.master_setup import make_allocator, read_config
 from meseta.daemon.process import run_daemon, transport_metrics
-from meseta.daemon.quantities import (
-    parse_domain,
-    parse_names,
-    parse_percent,
-    parse_priorities,
-    parse_quantity_sets,
-    parse_rate,
-    parse_role_minimums,
-    parse_sorter,
-    parse_weights,
-)
+from meseta.daemon.quantities import parse_domain
 from meseta.daemon.registry import find_store, timeouts_of
 from meseta.daemon.whitelist import read_whitelist, watch_whitelist
-from meseta.errors import ConfigError, DeposedError
+from meseta.errors import DeposedError
 from meseta.master import effects as x
 from meseta.master import events as e
-from meseta.master.config import MasterConfig, RevocationTerms
 from meseta.master.master import Master
 from meseta.master.registry import NOTHING_RECOVERED, Recovered
-from meseta.plugins.load import DEFAULT_ALLOCATOR, load_allocator, load_victim_policy
 from meseta.runtime.driver import Driver
 from meseta.runtime.files import VirtualFiles
 from meseta.runtime.http1 import Request
@@ -78,11 +67,6 @@ class MasterDaemon:
     def __init__(self, flags: Flags, on_bug: Callable[[BaseException], None]) -> None:
         self.flags = flags
         self._store = find_store(flags)
-        self._removal_interval_s = parse_rate("agent_removal_rate_limit", flags["agent_removal_rate_limit"])
-        self._revocation = self._revocation_terms()
-        self._removal_limit = parse_percent(
-            "recovery_agent_removal_limit", flags["recovery_agent_removal_limit"]
-        )
         self.ip = address_of_host(flags["ip"])
         self.hostname = name_of_host(flags["hostname"], self.ip, lookup=flags["hostname_lookup"])
         self.domain = parse_domain(flags["domain"])
@@ -90,6 +74,7 @@ class MasterDaemon:
         self._replies = Replies()
         self._entropy = random.SystemRandom()
         self._id = ids.MasterId(ids.new_uuid_text(self._entropy))
+        self._config = read_config(flags, self._id, self.hostname, self.domain)
         self._pid = ids.Pid("")
         self.port = 0
         self._started = time.time()
@@ -212,73 +197,15 @@ class MasterDaemon:
     # ── putting together ──────────────────────────────────────────────────────────────────────────────
 
     def _make_machine(self, recovered: Recovered) -> Master:
-        flags = self.flags
         now = time.monotonic()
-        config = MasterConfig(
-            id=self._id,
-            pid=self._pid,
-            hostname=self.hostname,
-            domain=self.domain,
-            require_agent_domain=flags["require_agent_domain"],
-            root_submissions=flags["root_submissions"],
-            roles=parse_names(flags["roles"]) or None,
-            weights=parse_weights(flags["weights"]),
-            agent_ping_timeout_s=flags["agent_ping_timeout"],
-            agent_ping_timeouts_max=flags["max_agent_ping_timeouts"],
-            agent_reregister_timeout_s=flags["agent_reregister_timeout"],
-            offer_timeout_s=flags["offer_timeout"],
-            revocation=self._revocation,
-            agent_removal_interval_s=self._removal_interval_s,
-            recovery_agent_removal_limit=self._removal_limit,
-            forgetting_interval_s=flags["registry_gc_interval"],
-            past_agents_max_s=flags["registry_max_agent_age"],
-            past_agents_max=flags["registry_max_agent_count"],
-            completed_frameworks_max=flags["max_completed_frameworks"],
-            completed_tasks_max=flags["max_completed_tasks_per_framework"],
-            unreachable_tasks_max=flags["max_unreachable_tasks_per_framework"],
-        )
         return Master(
-            config,
-            self._make_allocator(),
+            replace(self._config, pid=self._pid),
+            make_allocator(self.flags, self._entropy, self.domain),
             PERMISSIVE,
             epoch_offset_s=time.time() - now,
             recovered=recovered,
             now=now,
         )
-
-    def _revocation_terms(self) -> RevocationTerms | None:
-        flags = self.flags
-        policy = load_victim_policy(flags["revocation_policy"])
-        if not flags["revocation"]:
-            return None
-        return RevocationTerms(
-            check_interval_s=flags["revocation_check_interval"],
-            grace_s=flags["revocation_grace_period"],
-            policy=policy,
-            policy_name=flags["revocation_policy"],
-        )
-
-    def _make_allocator(self) -> Allocator:
-        flags = self.flags
-        options = AllocatorOptions(
-            allocation_interval_s=flags["allocation_interval"],
-            agent_recovery_factor=flags["allocator_agent_recovery_factor"],
-            recovery_timeout_s=flags["allocator_recovery_timeout"],
-            min_allocatable_resources=parse_quantity_sets(
-                "min_allocatable_resources", flags["min_allocatable_resources"]
-            ),
-            role_min_offer_size=parse_role_minimums("role_min_offer_size", flags["role_min_offer_size"]),
-            starvation_timeout_s=flags["starvation_timeout"],
-            fair_sharing_excluded_resource_names=parse_names(flags["fair_sharing_excluded_resource_names"]),
-            role_sorter=parse_sorter("role_sorter", flags["role_sorter"]),
-            framework_sorter=parse_sorter("framework_sorter", flags["framework_sorter"]),
-            role_priorities=parse_priorities(flags["role_priorities"]),
-            filter_gpu_resources=flags["filter_gpu_resources"],
-            region=self.domain.region if self.domain is not None else None,
-        )
-        if options.role_priorities and flags["allocator"] == DEFAULT_ALLOCATOR:
-            raise ConfigError("--role_priorities are for allocators that have them: set --allocator=priority")
-        return load_allocator(flags["allocator"])(self._entropy, options)
 
     def _watch_whitelist(self) -> asyncio.Task[None] | None:
         path = self.flags["whitelist"]
