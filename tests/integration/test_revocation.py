@@ -55,13 +55,14 @@ async def story(master: DaemonProcess) -> None:
             offer = await anext(offer async for offer in needy.offers() if offer.fits(cpus=1, mem=64))
             kept = await offer.launch(Task(command="sleep 300", cpus=1, mem=64))
             await kept.wait_for(TaskState.TASK_RUNNING)
-            # A request asks for more than that, up to the guarantee.
-            await needy.request({"web": {"cpus": 8}})
-            second = await notices.get()
-            assert len(second.task_ids) == 1
-            await needy.request({})
-            withdrawn = await notices.get()
-            assert withdrawn == Revocation("web", second.task_ids, None)
+            # Another one of the role requests more than that, up to the guarantee.
+            async with Scheduler(master.address, roles=["web"]) as another:
+                await another.request({"web": {"cpus": 8}})
+                second = await notices.get()
+                assert len(second.task_ids) == 1
+                await another.request({})
+                withdrawn = await notices.get()
+                assert withdrawn == Revocation("web", second.task_ids, None)
     snapshot = master.get("/metrics/snapshot")
     assert snapshot["master/tasks_revoked"] == 1
     assert snapshot["master/revocation_policy_faults"] == 0
