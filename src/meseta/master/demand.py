@@ -3,7 +3,7 @@
 A REQUEST says what is needed beyond what the framework has. It replaces the one before, an empty one
 withdraws it, and each launch lessens it. `FrameworkInfo.options.demands` says instead what a framework wants
 to hold of a role altogether; what it holds less than that it needs, and who holds all of it needs nothing.
-Where both are said, the greater counts.
+Where both are said, the greater counts, until the demand is met.
 
 Offers follow demand: a REQUEST ends the framework's refusals, and a framework that holds all that it wants
 to hold of a role is offered no more in it (`meseta.allocator.demands`). What a role is guaranteed is made
