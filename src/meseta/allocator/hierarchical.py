@@ -195,6 +195,7 @@ class HierarchicalAllocator:
         self._set_traits(agent)
         for framework_id, by_role in used.items():
             self._hold_used(agent, framework_id, by_role)
+        agent.available = agent.available.interned()  # Agents come by the thousands, and few differ.
         self._touch(agent)
         self._held.grow(ALL, self._now)
 
