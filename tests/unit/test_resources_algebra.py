@@ -189,11 +189,16 @@ def test_filters_that_keep_everything_return_the_vector_itself() -> None:
     assert EMPTY + plain is plain
 
 
-def test_equal_small_vectors_are_one_object(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_equal_small_vectors_are_one_object() -> None:
     assert Resources.scalars(cpus=1, mem=2) is Resources.scalars(mem=2, cpus=1)
-    monkeypatch.setattr(vector_module, "INTERNED_MAX", 0)
-    assert Resources.scalars(cpus=1.25) == Resources.scalars(cpus=1.25)
-    assert len(vector_module._INTERNED) <= 1
+
+
+def test_the_table_of_small_vectors_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vector_module, "_INTERNED", {})  # what other tests left there must not matter
+    monkeypatch.setattr(vector_module, "INTERNED_MAX", 2)
+    for cpus in range(1, 10):
+        assert Resources.scalars(cpus=cpus) == Resources.scalars(cpus=cpus)
+        assert len(vector_module._INTERNED) <= 2
 
 
 # Conversions --------------------------------------------------------------------------------------------
