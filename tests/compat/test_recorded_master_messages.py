@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from meseta.ids import AgentId, ExecutorId, FrameworkId, OfferId, Pid, TaskId
+from meseta.ids import AgentId, ExecutorId, FrameworkId, OfferId, Pid, TaskId, new_uuid
 from meseta.master import effects as x
 from meseta.records import AgentInfo, FrameworkCapability, FrameworkInfo
 from meseta.resources import EMPTY
@@ -31,6 +32,7 @@ from meseta.wire.resources import lift_resources
 from meseta.wire.scheduler_events import SchedulerEvents
 
 DATA = Path(__file__).parent / "data" / "libprocess" / "from-master.jsonl"
+UUID = new_uuid(random.Random(1))
 ROWS = [json.loads(line) for line in DATA.read_text().splitlines()]
 
 
@@ -206,6 +208,20 @@ def test_a_message_is_made_as_mesos_made_it(row: dict[str, str]) -> None:
     else:
         assert body == recorded
     assert made == message
+
+
+@pytest.mark.parametrize("name", sorted(TO_AGENTS))
+def test_the_name_of_a_registration_is_one_more_field(name: str) -> None:
+    recorded = next(b64decode(row["body_b64"]) for row in ROWS if row["message"] == name)
+    message = TO_AGENTS[name](getattr(i, name).FromString(recorded))
+    _, body = agent_message_bytes(message, UUID)
+    made = getattr(i, name).FromString(body)
+    if type(message) in x.TIMELESS:
+        assert body == recorded
+    else:
+        assert made.registration_uuid.value == UUID
+        made.ClearField("registration_uuid")
+        assert made == getattr(i, name).FromString(recorded)
 
 
 def sort_resources(message: i.ResourceOffersMessage) -> None:

@@ -118,7 +118,7 @@ class World:
             if isinstance(effect, x.SendToFramework):
                 self._tell_framework(effect)
             elif isinstance(effect, x.SendToAgent):
-                self._send(effect.pid, *agent_message_bytes(effect.message))
+                self._send(effect.pid, *agent_message_bytes(effect.message, effect.registration))
             elif isinstance(effect, x.Persist):
                 self.feed(e.Persisted(ticket=effect.ticket))
             elif isinstance(effect, x.CloseStream):

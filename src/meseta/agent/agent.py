@@ -125,10 +125,12 @@ class Agent:
         self.state = State(config, entropy)
 
     def handle(self, event: AgentEvent, now: float) -> list[AgentEffect]:
-        """Take one event; what the master's rivals say is dropped, and what it says to nobody yet."""
+        """Take one event; what rivals of the master say is dropped, and what those before it have said, and
+        what it says to nobody yet."""
         state = self.state
         if isinstance(event, FromMaster) and (
-            event.sender != state.master or (state.id is None and not isinstance(event, FOR_STRANGERS))
+            not registration.is_heard(state, event)
+            or (state.id is None and not isinstance(event, FOR_STRANGERS))
         ):
             state.counters.add("dropped_messages")
             return []

@@ -113,6 +113,7 @@ class Register(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     capabilities: tuple[str, ...]
     resource_version_uuid: bytes
+    registration_uuid: bytes
     checkpointed_resources: Resources = Resources.EMPTY
 
 
@@ -133,6 +134,7 @@ class Reregister(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     capabilities: tuple[str, ...]
     resource_version_uuid: bytes
+    registration_uuid: bytes
     checkpointed_resources: Resources = Resources.EMPTY
     frameworks: tuple[FrameworkInfo, ...] = ()
     executors: tuple[ExecutorInfo, ...] = ()

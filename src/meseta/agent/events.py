@@ -1,7 +1,8 @@
 """Everything that an agent is told. `Agent.HANDLERS` shows what it does about each.
 
-Events of the master carry `sender`, the pid that the message came from: what does not come from the
-leading master is dropped by the machine. Times are seconds; records are those of `meseta.records`.
+Events of the master carry `sender`, the pid that the message came from, and `registration`, the request of
+the agent that it counts under: what does not come from the leading master, or comes from a process that led
+at its address before, is dropped by the machine. Times are seconds; records are those of `meseta.records`.
 """
 
 from __future__ import annotations
@@ -109,6 +110,8 @@ class FromMaster(msgspec.Struct, frozen=True, kw_only=True):
     """Base of what the master says."""
 
     sender: Pid
+    registration: bytes | None = None
+    """None: it counts whenever it arrives, or the master is Mesos's."""
 
 
 class AgentRegistered(FromMaster, frozen=True, kw_only=True):

@@ -7,6 +7,13 @@
 Waits are random so that a whole cluster does not come at once: the first up to the backoff factor (1 s), then
 up to 2, 4, 8 … 60 s (Mesos: `doReliableRegistration`). Losing the link is noticed at once, not only after
 missed pings. Status updates pause while disconnected.
+
+A master that is started again has the address of the one that died, whose last words may lie in a kernel and
+arrive when the agent has registered with its successor. So every request has a name of its own, and a master
+that knows of this says with what it sends which request it counts under. What counts is what is said under a
+request that was made over the present link, since all of those have gone to one and the same process, and was
+not made before one that was answered since. Masters that say nothing of requests, as those of Mesos do, are
+always heard.
 """
 
 from __future__ import annotations
@@ -30,6 +37,7 @@ from meseta.agent.events import (
     AgentUnregisterRequested,
     Authenticated,
     AuthenticationFailed,
+    FromMaster,
     MasterDetected,
     PeerExited,
     PingReceived,
@@ -37,6 +45,7 @@ from meseta.agent.events import (
 )
 from meseta.agent.reports import operation_report, task_report
 from meseta.agent.state import ExecutorState, Phase, State
+from meseta.ids import new_uuid
 from meseta.records import TaskReason, TaskState, TaskStatus, is_terminal
 
 REGISTRATION_WAIT_MAX_S = 60.0
@@ -47,10 +56,17 @@ AUTHENTICATION_TIMEOUT_MAX_S = 60.0
 
 TOTALS_MAX = 4
 """Totals that were told and that an answer may be about."""
+REGISTRATIONS_MAX = 16
+"""Requests that an answer is expected to: they are a minute apart by then."""
 
 REGISTER = "register"
 PING = "ping"
 AUTHENTICATE = "authenticate"
+
+
+def is_heard(state: State, event: FromMaster) -> bool:
+    """Tell whether this comes from the process that leads, as far as its message says."""
+    return event.sender == state.master and event.registration in (None, *state.registrations)
 
 
 def on_master_detected(state: State, event: MasterDetected, now: float) -> None:
@@ -72,12 +88,27 @@ def seek_master(state: State, now: float) -> None:
         state.deadlines.cancel(timer)
     if state.master is None:
         return
-    state.out.append(Link(state.master))
+    _link(state)
     factor = state.config.registration_backoff_factor_s
     state.registration_range_s = 2 * factor
     state.authentication_range_s = AUTHENTICATION_TIMEOUT_MIN_S + factor
     timer = AUTHENTICATE if state.config.authenticate else REGISTER
     state.deadlines.arm(timer, now + state.entropy.random() * factor)
+
+
+def _link(state: State) -> None:
+    """Ask for a new connection to the master, whatever has become of the one before."""
+    assert state.master is not None, "there is somebody to be linked to"
+    _forget_requests(state)
+    state.out.append(Link(state.master))
+    state.linked = True
+
+
+def _forget_requests(state: State) -> None:
+    """Let nothing count any more that is said under a request so far."""
+    if state.id is None and state.registrations:
+        state.answer_missed = True
+    state.registrations = []
 
 
 def on_authentication_due(state: State, now: float) -> None:
@@ -114,6 +145,9 @@ def on_registration_due(state: State, now: float) -> None:
     """Ask to be admitted or taken back, and arm the next attempt."""
     if state.master is None or state.phase is not Phase.DISCONNECTED:
         return
+    if not state.linked:
+        _link(state)
+    state.registrations = [*state.registrations[1 - REGISTRATIONS_MAX :], new_uuid(state.entropy)]
     state.send_master(_register(state) if state.id is None else _reregister(state))
     if state.registered_totals[-1:] != [state.total]:
         state.registered_totals = [*state.registered_totals[1 - TOTALS_MAX :], state.total]
@@ -123,6 +157,7 @@ def on_registration_due(state: State, now: float) -> None:
 
 def on_agent_registered(state: State, event: AgentRegistered, now: float) -> None:
     """Take the id and start working."""
+    _forget_older(state, event)
     if state.phase is Phase.RUNNING and state.id == event.agent_id:
         return
     if state.id is not None and state.id != event.agent_id:
@@ -133,10 +168,16 @@ def on_agent_registered(state: State, event: AgentRegistered, now: float) -> Non
     state.id = event.agent_id
     state.checkpoint(paths.agent_info(event.agent_id), AgentCheckpoint(state.info()))
     _connected(state, event.total_ping_timeout_s, now)
+    if state.answer_missed and event.registration is not None:
+        seek_master(
+            state, now
+        )  # Maybe it was given tasks since: the master is to hear that they are not here.
+    state.answer_missed = False
 
 
 def on_agent_reregistered(state: State, event: AgentReregistered, now: float) -> None:
     """Go on working, and give up the tasks that the master believes to be here and are not."""
+    _forget_older(state, event)
     if state.id != event.agent_id:
         _wrong_id(state, event.agent_id)
         return
@@ -174,6 +215,12 @@ def on_agent_reregistered(state: State, event: AgentReregistered, now: float) ->
                 )
 
 
+def _forget_older(state: State, event: AgentRegistered | AgentReregistered) -> None:
+    """Let nothing count any more that was said under requests before the one that is answered."""
+    if event.registration is not None:
+        del state.registrations[: state.registrations.index(event.registration)]
+
+
 def _repeat_ends(state: State) -> None:
     """Tell again of tasks that were reported as ended and whose end was acknowledged on the way: the master
     may have taken them back into its accounts after it had seen that acknowledgement."""
@@ -201,8 +248,11 @@ def on_ping_timeout(state: State, now: float) -> None:
 
 def on_peer_exited(state: State, event: PeerExited, now: float) -> None:
     """A link broke: if it was the master's, do not wait for missed pings."""
-    master_lost = state.master is not None and state.master.rpartition("@")[2] == event.address
-    if master_lost and state.phase is Phase.RUNNING:
+    if state.master is None or state.master.rpartition("@")[2] != event.address:
+        return
+    state.linked = False
+    _forget_requests(state)
+    if state.phase is Phase.RUNNING:
         seek_master(state, now)
 
 
@@ -278,6 +328,7 @@ def _register(state: State) -> Register:
         version=state.config.version,
         capabilities=state.config.capabilities,
         resource_version_uuid=state.resource_version,
+        registration_uuid=state.registrations[-1],
         checkpointed_resources=state.total.checkpointed(),
     )
 
@@ -295,6 +346,7 @@ def _reregister(state: State) -> Reregister:
         version=state.config.version,
         capabilities=state.config.capabilities,
         resource_version_uuid=state.resource_version,
+        registration_uuid=state.registrations[-1],
         checkpointed_resources=state.total.checkpointed(),
         frameworks=tuple(framework.info for framework in frameworks),
         executors=tuple(

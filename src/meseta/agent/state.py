@@ -363,6 +363,12 @@ class State:
     """What they were when it asked to be taken back, since it knew for certain what was taken over."""
     resource_version: bytes = field(init=False)
     master: Pid | None = None
+    linked: bool = False
+    """Whether a link to the master was asked for and is not known to be broken."""
+    registrations: list[bytes] = field(default_factory=list)
+    """Requests over that link that the master may still answer; before those, the one that it answered."""
+    answer_missed: bool = False
+    """Whether it may have been admitted without hearing of it."""
     ping_timeout_s: float = 75.0
     registration_range_s: float = 0.0
     authenticated: bool = False

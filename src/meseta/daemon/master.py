@@ -327,7 +327,7 @@ class MasterDaemon:
     def _send_to_agent(self, effect: x.SendToAgent) -> None:
         is_ping = isinstance(effect.message, x.Ping)
         sender = self._observer(effect.pid) if is_ping else self._pid
-        self._links.send(effect.pid, sender, *agent_message_bytes(effect.message))
+        self._links.send(effect.pid, sender, *agent_message_bytes(effect.message, effect.registration))
 
     def _observer(self, agent: ids.Pid) -> ids.Pid:
         """The process that pings an agent: each has its own, as in Mesos."""

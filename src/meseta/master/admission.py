@@ -83,6 +83,7 @@ def on_registration_requested(state: State, event: RegistrationRequested, now: f
     if agent.leaving is not None:
         return  # It is admitted anew when the registry has written that it left.
     if agent.connected:
+        agent.registration = event.registration
         state.tell_agent(agent, AgentRegistered(agent.id, state.config.ping_timeout_s))
     else:
         cause = "a new agent registered at the same address"

@@ -161,7 +161,7 @@ def reconnect_agent(state: State, agent: AgentState, event: ReregistrationReques
     _move_agent(state, agent, event.sender, now)
     agent.info, agent.version, agent.capabilities = event.info, event.version, event.capabilities
     describe_offered(state, agent)
-    agent.resource_version = event.resource_version
+    agent.resource_version, agent.registration = event.resource_version, event.registration
     agent.reregistered_time = state.wall(now)
     total = reported_total(event.info, event.checkpointed)
     set_total(state, agent, total + agent.oversubscribed, now)

@@ -364,11 +364,19 @@ AgentMessage = (
 )
 
 
+TIMELESS = frozenset({Ping, DeliverToExecutor, AcknowledgeUpdate, AcknowledgeOperation})
+"""Messages that are as good when they arrive late, after the agent has registered with another master
+process: what a framework has acknowledged stays acknowledged.
+"""
+
+
 class SendToAgent(_Effect, frozen=True, gc=False):
     """Send one libprocess message to an agent. An agent that is gone by now is no error."""
 
     pid: Pid
     message: AgentMessage
+    registration: bytes | None = None
+    """Under which request of the agent it counts, unless it is timeless; None: always."""
 
 
 # Transport, registry, operators ---------------------------------------------------------------------

@@ -232,6 +232,8 @@ class RegistrationRequested(_Event, frozen=True, gc=False, kw_only=True):
     checkpointed: Resources = Resources.EMPTY
     """Dynamic reservations and volumes that it remembers."""
     resource_version: bytes | None = None
+    registration: bytes | None = None
+    """The agent's name for this request, with which it is answered; None: it has none."""
     principal: str | None = None
     fault: str | None = None
     """What is wrong with the message itself."""
@@ -254,6 +256,7 @@ class ReregistrationRequested(_Event, frozen=True, gc=False, kw_only=True):
     capabilities: frozenset[str] = frozenset()
     checkpointed: Resources = Resources.EMPTY
     resource_version: bytes | None = None
+    registration: bytes | None = None
     frameworks: tuple[FrameworkInfo, ...] = ()
     executors: tuple[ExecutorInfo, ...] = ()
     """Without those of command tasks; `framework_id` is set."""

@@ -106,6 +106,6 @@ def refuse_gone(state: State, event: ReregistrationRequested) -> bool:
     assert event.info.id is not None
     if event.info.id in state.past.gone:
         state.warn(f"Refusing registration of agent {event.info.id} at {event.sender}: it is marked gone")
-        state.effects.append(SendToAgent(event.sender, Shutdown(MESSAGE)))
+        state.effects.append(SendToAgent(event.sender, Shutdown(MESSAGE), event.registration))
         return True
     return event.info.id in state.wishes.marking_gone

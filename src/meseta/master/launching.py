@@ -15,7 +15,7 @@ from meseta.ids import AgentId, ExecutorId
 from meseta.master.approval import RUN_TASK
 from meseta.master.counters import count_task_end
 from meseta.master.demand import lessen_demand
-from meseta.master.effects import RunTask, RunTaskGroup, SendToAgent, TaskAdded
+from meseta.master.effects import RunTask, RunTaskGroup, TaskAdded
 from meseta.master.state import AgentState, Executor, FrameworkState, State, Task
 from meseta.master.statuses import make_update
 from meseta.master.task_validation import group_fault, known_executor, resources_fault, task_fault
@@ -72,7 +72,7 @@ def _launch_task(
     message = RunTask(
         framework.id, framework.info, framework.pid, info, role, starts_executor, agent.resource_version
     )
-    state.effects.append(SendToAgent(agent.pid, message))
+    state.tell_agent(agent, message)
     state.publish(TaskAdded(framework.id, info.task_id))
     return _use(state, framework, agent, role, info.resources, left)
 
@@ -126,7 +126,7 @@ def _launch_group(
     message = RunTaskGroup(
         framework.id, framework.info, executor, operation.group, role, starts_executor, agent.resource_version
     )
-    state.effects.append(SendToAgent(agent.pid, message))
+    state.tell_agent(agent, message)
     return left
 
 

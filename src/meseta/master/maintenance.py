@@ -175,7 +175,7 @@ def refuse_down(state: State, event: RegistrationRequested | ReregistrationReque
     if not state.wishes.down or machine_of(event.info, event.sender) not in state.wishes.down:
         return False
     state.warn(f"Refusing registration of agent at {event.sender}: machine {event.info.hostname} is DOWN")
-    state.effects.append(SendToAgent(event.sender, Shutdown("Machine is `DOWN`")))
+    state.effects.append(SendToAgent(event.sender, Shutdown("Machine is `DOWN`"), event.registration))
     return True
 
 

@@ -71,7 +71,7 @@ def on_reregistration_requested(state: State, event: ReregistrationRequested, no
     if agent is not None and not _same_machine(agent, event):
         message = "Agent attempted to reregister with different IP / hostname"
         state.warn(f"{message}: {id} at {event.sender} was at {agent.pid}; shutting it down")
-        state.effects.append(SendToAgent(event.sender, Shutdown(message)))
+        state.effects.append(SendToAgent(event.sender, Shutdown(message), event.registration))
         return
     known = agent.info if agent is not None else state.recovered_agents.get(id)
     if known is not None and _same_info(known, event):

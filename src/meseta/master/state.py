@@ -262,6 +262,8 @@ class AgentState:
     """The part of an offer that tells of the agent, shared by all its offers."""
     reregistered_time: float | None = None
     resource_version: bytes | None = None
+    registration: bytes | None = None
+    """The request that it was last answered, by its own name for it."""
     oversubscribed: Resources = Resources.EMPTY
     connected: bool = True
     active: bool = True
@@ -389,7 +391,7 @@ class State:
 
     def tell_agent(self, agent: AgentState, message: AgentMessage) -> None:
         """Send a message to an agent, connected or not."""
-        self.effects.append(SendToAgent(agent.pid, message))
+        self.effects.append(SendToAgent(agent.pid, message, agent.registration))
 
     def publish(self, event: OperatorEvent) -> None:
         """Tell operators, if any listen."""
@@ -450,6 +452,7 @@ def new_agent(
         registered_time=at,
         offered=OfferedAgent(info.id, request.sender, info),
         resource_version=request.resource_version,
+        registration=request.registration,
     )
 
 

@@ -110,7 +110,7 @@ class AgentNode(Node[e.AgentEvent, x.AgentEffect]):
 
     def on_mail(self, mail: Mail) -> None:
         """A message of the master arrives."""
-        self.feed(routing.agent_event(mail.record, mail.sender))
+        self.feed(routing.agent_event(mail.record, mail.sender, mail.registration))
 
     def on_peer_exited(self, address: str) -> None:
         """A link broke."""

@@ -276,7 +276,7 @@ class MasterNode(Node[e.MasterEvent, x.MasterEffect]):
     def _send_to_agent(self, effect: x.SendToAgent) -> None:
         observer = isinstance(effect.message, x.Ping)
         sender = Pid(f"slave-observer(1)@{self.address}") if observer else self.pid
-        self._mailer.send(Mail(sender, effect.pid, effect.message))
+        self._mailer.send(Mail(sender, effect.pid, effect.message, effect.registration))
 
     def _persist(self, effect: x.Persist) -> None:
         """Have it written; without an answer, or if another one writes by now, the master ends."""

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_S = 10.0
 BUFFERED_S = 0.2
 """What is this near to its receiver when its connection breaks may still be read from it."""
+KERNEL = 0.5
+"""Likelihood that what waits for the end of a partition outlives its sender's process."""
 
 
 class Weather(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +64,8 @@ class Mail(NamedTuple):
     sender: Pid
     receiver: Pid
     record: Any
+    registration: bytes | None = None
+    """Under which request of an agent it counts."""
 
 
 class End(NamedTuple):
@@ -211,9 +215,14 @@ class Pipe:
         self._notice(network.delay_s())
 
     def abandon(self) -> None:
-        """The sender is no more: nobody is told, and what is under way may still arrive."""
+        """The sender is no more: nobody is told, and what is under way may still arrive.
+
+        What a partition holds up lies in the kernel of the sender's machine, which may go on to try.
+        """
         self.alive = False
         self._network.forget(self)
+        if self._waiting and self._network.chance.random() < KERNEL:
+            return
         self._drop_all_but_buffered(0.5)
 
     def hang_up(self) -> None:

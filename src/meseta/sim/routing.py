@@ -22,9 +22,15 @@ from meseta.sdk import events as sdk
 # ── from the master to agents ─────────────────────────────────────────────────────────────────────────
 
 
-def agent_event(message: master.AgentMessage, sender: Pid) -> to_agent.AgentEvent:
-    """Return what an agent hears when the master sends `message`."""
-    return AGENT_EVENTS[type(message)](message, sender)
+def agent_event(
+    message: master.AgentMessage, sender: Pid, registration: bytes | None = None
+) -> to_agent.AgentEvent:
+    """Return what an agent hears when the master sends `message`, which counts under one of its requests."""
+    event = AGENT_EVENTS[type(message)](message, sender)
+    if registration is None or type(message) in master.TIMELESS:
+        return event
+    assert isinstance(event, to_agent.FromMaster), "what is not timeless says which master it comes from"
+    return replace(event, registration=registration)
 
 
 def _registered(message: master.AgentRegistered, sender: Pid) -> to_agent.AgentEvent:
@@ -196,6 +202,7 @@ def _register(message: agent.Register, sender: Pid) -> to_master.MasterEvent:
         capabilities=frozenset(message.capabilities),
         checkpointed=message.checkpointed_resources,
         resource_version=message.resource_version_uuid,
+        registration=message.registration_uuid,
     )
 
 
@@ -207,6 +214,7 @@ def _reregister(message: agent.Reregister, sender: Pid) -> to_master.MasterEvent
         capabilities=frozenset(message.capabilities),
         checkpointed=message.checkpointed_resources,
         resource_version=message.resource_version_uuid,
+        registration=message.registration_uuid,
         frameworks=message.frameworks,
         executors=message.executors,
         tasks=tuple(report.record for report in message.tasks),

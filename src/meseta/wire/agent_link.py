@@ -66,6 +66,7 @@ def _register(body: bytes, sender: Pid, principal: str | None) -> e.MasterEvent:
         capabilities=frozenset(agent_capabilities(message.agent_capabilities)),
         checkpointed=lift_resources(message.checkpointed_resources).resources,
         resource_version=_uuid(message, "resource_version_uuid"),
+        registration=_registration(message),
         principal=principal,
         fault=registration_fault(message),
     )
@@ -83,6 +84,7 @@ def _reregister(body: bytes, sender: Pid, principal: str | None) -> e.MasterEven
         capabilities=frozenset(agent_capabilities(message.agent_capabilities)),
         checkpointed=lift_resources(message.checkpointed_resources).resources,
         resource_version=_uuid(message, "resource_version_uuid"),
+        registration=_registration(message),
         frameworks=tuple([info for info, _ in reported]),
         executors=tuple(lift_executor(info) for info in message.executor_infos),
         tasks=tuple([lift_task_record(task) for task in message.tasks]),
@@ -206,13 +208,30 @@ def _uuid(message: Any, name: str) -> bytes | None:
     return getattr(message, name).value if message.HasField(name) else None
 
 
+def _registration(message: Any) -> bytes | None:
+    uuid = _uuid(message, "registration_uuid")
+    if uuid is not None and not is_uuid(uuid):
+        raise WireError(f"the registration of an agent has a uuid that is none: {uuid[:16].hex()}")
+    return uuid
+
+
+_NAMED = i.RunTaskMessage(registration_uuid={"value": bytes(16)}).SerializePartialToString()[:-16]
+"""What comes before the name of a request, at the end of every message that counts under one."""
+
+
 # ── to agents ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def agent_message_bytes(message: x.AgentMessage) -> tuple[str, bytes]:
-    """Return the name and body of the libprocess message that says `message`."""
+def agent_message_bytes(message: x.AgentMessage, registration: bytes | None = None) -> tuple[str, bytes]:
+    """Return the name and body of the libprocess message that says `message`.
+
+    `registration`: the request of the agent that it counts under, if that has a name (16 bytes).
+    """
     name, encode = _ENCODERS[type(message)]
-    return name, encode(message)
+    body = encode(message)
+    if registration is None or type(message) in x.TIMELESS:
+        return name, body
+    return name, body + _NAMED + registration
 
 
 def _registered(message: x.AgentRegistered) -> bytes:

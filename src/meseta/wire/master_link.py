@@ -57,6 +57,7 @@ def _registered(body: bytes, sender: Pid) -> e.AgentEvent:
     message = parse(i.SlaveRegisteredMessage, body)
     return e.AgentRegistered(
         sender=sender,
+        registration=_registration(message),
         agent_id=AgentId(text(message.slave_id.value)),
         total_ping_timeout_s=_ping_timeout_s(message),
     )
@@ -66,6 +67,7 @@ def _reregistered(body: bytes, sender: Pid) -> e.AgentEvent:
     message = parse(i.SlaveReregisteredMessage, body)
     return e.AgentReregistered(
         sender=sender,
+        registration=_registration(message),
         agent_id=AgentId(text(message.slave_id.value)),
         reconciliations=tuple(
             e.ReconciledTask(
@@ -78,6 +80,10 @@ def _reregistered(body: bytes, sender: Pid) -> e.AgentEvent:
         ),
         total_ping_timeout_s=_ping_timeout_s(message),
     )
+
+
+def _registration(message: Any) -> bytes | None:
+    return message.registration_uuid.value if message.HasField("registration_uuid") else None
 
 
 def _ping_timeout_s(message: Any) -> float | None:
@@ -98,6 +104,7 @@ def _run_task(body: bytes, sender: Pid) -> e.AgentEvent:
         task = replace(task, executor=_executor_of(framework, task.executor))
     return e.RunTaskReceived(
         sender=sender,
+        registration=_registration(message),
         framework=framework,
         task=task,
         framework_pid=_framework_pid(message),
@@ -113,6 +120,7 @@ def _run_task_group(body: bytes, sender: Pid) -> e.AgentEvent:
     _refuse_bad_ids(*(task.task_id for task in group.tasks))
     return e.RunTaskGroupReceived(
         sender=sender,
+        registration=_registration(message),
         framework=framework,
         executor=_executor_of(framework, lift_executor(message.executor)),
         group=group,
@@ -157,6 +165,7 @@ def _kill_task(body: bytes, sender: Pid) -> e.AgentEvent:
     message = parse(i.KillTaskMessage, body)
     return e.KillTaskReceived(
         sender=sender,
+        registration=_registration(message),
         framework_id=FrameworkId(text(message.framework_id.value)),
         task_id=TaskId(text(message.task_id.value)),
         grace_period_s=seconds(message.kill_policy, "grace_period"),
@@ -167,6 +176,7 @@ def _shutdown_executor(body: bytes, sender: Pid) -> e.AgentEvent:
     message = parse(i.ShutdownExecutorMessage, body)
     return e.ShutdownExecutorReceived(
         sender=sender,
+        registration=_registration(message),
         framework_id=FrameworkId(text(message.framework_id.value)),
         executor_id=ExecutorId(text(message.executor_id.value)),
     )
@@ -175,7 +185,9 @@ def _shutdown_executor(body: bytes, sender: Pid) -> e.AgentEvent:
 def _shutdown_framework(body: bytes, sender: Pid) -> e.AgentEvent:
     message = parse(i.ShutdownFrameworkMessage, body)
     return e.ShutdownFrameworkReceived(
-        sender=sender, framework_id=FrameworkId(text(message.framework_id.value))
+        sender=sender,
+        registration=_registration(message),
+        framework_id=FrameworkId(text(message.framework_id.value)),
     )
 
 
@@ -188,7 +200,11 @@ def _update_framework(body: bytes, sender: Pid) -> e.AgentEvent:
             raise WireError(f"framework {framework_id} is described as {framework.id}")
         framework = replace(framework, id=framework_id)
     return e.FrameworkUpdated(
-        sender=sender, framework_id=framework_id, pid=_framework_pid(message), framework=framework
+        sender=sender,
+        registration=_registration(message),
+        framework_id=framework_id,
+        pid=_framework_pid(message),
+        framework=framework,
     )
 
 
@@ -220,6 +236,7 @@ def _operation(body: bytes, sender: Pid) -> e.AgentEvent:
     version = message.resource_version_uuid
     return e.OperationReceived(
         sender=sender,
+        registration=_registration(message),
         operation_uuid=message.operation_uuid.value,
         operation=operation,
         framework_id=framework_id if message.HasField("framework_id") else None,
@@ -239,20 +256,25 @@ def _operation_acknowledged(body: bytes, sender: Pid) -> e.AgentEvent:
 def _reconcile_operations(body: bytes, sender: Pid) -> e.AgentEvent:
     message = parse(i.ReconcileOperationsMessage, body)
     uuids = tuple(operation.operation_uuid.value for operation in message.operations)
-    return e.ReconcileOperationsReceived(sender=sender, operation_uuids=uuids)
+    return e.ReconcileOperationsReceived(
+        sender=sender, registration=_registration(message), operation_uuids=uuids
+    )
 
 
 def _drain(body: bytes, sender: Pid) -> e.AgentEvent:
-    config = parse(i.DrainSlaveMessage, body).config
+    message = parse(i.DrainSlaveMessage, body)
+    config = message.config
     return e.DrainReceived(
         sender=sender,
+        registration=_registration(message),
         max_grace_period_s=seconds(config, "max_grace_period"),
         mark_gone=config.mark_gone,
     )
 
 
 def _shutdown(body: bytes, sender: Pid) -> e.AgentEvent:
-    return e.ShutdownReceived(sender=sender, message=parse(i.ShutdownMessage, body).message)
+    message = parse(i.ShutdownMessage, body)
+    return e.ShutdownReceived(sender=sender, registration=_registration(message), message=message.message)
 
 
 MASTER_MESSAGES: dict[str, Callable[[bytes, Pid], e.AgentEvent]] = {
@@ -313,6 +335,7 @@ def _fill_agent(body: Any, message: x.Register | x.Reregister) -> None:
         body.agent_capabilities.add(type=kinds.Type.Value(name))
     fill_resources(body.checkpointed_resources, message.checkpointed_resources, Format.PRE, None)
     body.resource_version_uuid.value = message.resource_version_uuid
+    body.registration_uuid.value = message.registration_uuid
 
 
 def task_of(report: x.TaskReport, format: Format = Format.POST) -> m.Task:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from meseta.ids import Pid
+from meseta.errors import WireError
+from meseta.ids import Pid, new_uuid
 from meseta.wire.agent_link import agent_event
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
 
 SENDER = Pid("slave(1)@10.0.0.1:5051")
+NAME = new_uuid(random.Random(1))
 
 
 def add_resource(resources: Any, name: str = "cpus", amount: float = 1.0) -> None:
@@ -173,3 +176,17 @@ def test_a_task_that_is_over_holds_no_port() -> None:
     _overlap(message)
     message.tasks[1].state = m.TASK_FINISHED
     assert fault_of(message) is None
+
+
+def test_a_request_has_a_proper_name_or_none() -> None:
+    message = report()
+    assert lifted(message).registration is None
+    message.registration_uuid.value = NAME
+    assert lifted(message).registration == NAME
+    message.registration_uuid.value = NAME + b"x"
+    with pytest.raises(WireError, match="uuid"):
+        lifted(message)
+
+
+def lifted(message: Any) -> Any:
+    return agent_event(message.DESCRIPTOR.full_name, message.SerializeToString(), SENDER, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from meseta.agent import events as e
 from meseta.agent.state import CAPABILITIES
 from meseta.attributes import parse_attributes
 from meseta.errors import WireError
-from meseta.ids import AgentId, ExecutorId, FrameworkId, Pid, TaskId
+from meseta.ids import AgentId, ExecutorId, FrameworkId, Pid, TaskId, new_uuid
 from meseta.records import AgentInfo, TaskState
 from meseta.resources import parse_resources
 from meseta.wire.gen import internal_pb2 as i
@@ -28,6 +29,7 @@ RECORDED = {
     for row in map(json.loads, DATA.read_text().splitlines())
 }
 MASTER = Pid("master@127.0.0.1:5050")
+UUID = new_uuid(random.Random(1))
 
 
 def from_master(name: str) -> Any:
@@ -101,8 +103,11 @@ def test_an_agent_describes_itself_as_mesos_does() -> None:
         version="1.12.0",
         capabilities=CAPABILITIES,
         resource_version_uuid=expected.resource_version_uuid.value,
+        registration_uuid=UUID,
     )
     made = sent(register)
+    assert made.registration_uuid.value == UUID
+    made.ClearField("registration_uuid")  # Mesos does not have it.
     for message in (made, expected):  # Equal vectors are one to us, in whatever order they came first.
         message.slave.resources.sort(key=lambda resource: resource.name)
     assert made == expected

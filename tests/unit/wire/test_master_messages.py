@@ -12,7 +12,7 @@ from meseta.ids import Pid
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.lift import CHECK_INTERVAL_MIN_S, lift_health_check
-from meseta.wire.master_link import master_event
+from meseta.wire.master_link import MASTER_MESSAGES, master_event
 
 MASTER = Pid("master@10.0.0.1:5050")
 
@@ -71,3 +71,24 @@ def test_times_of_health_checks_are_times() -> None:
     times = lift_health_check(check)
     assert (times.delay_s, times.interval_s) == (0.0, CHECK_INTERVAL_MIN_S)
     assert (times.timeout_s, times.grace_period_s) == (0.0, 0.0)
+
+
+def test_a_message_says_under_which_registration_it_counts() -> None:
+    message = run_task()
+    assert lifted(message).registration is None
+    message.registration_uuid.value = b"r" * 16
+    assert lifted(message).registration == b"r" * 16
+
+
+def test_all_that_has_a_time_can_say_its_registration() -> None:
+    to_agents = [i.DESCRIPTOR, *i.DESCRIPTOR.dependencies]
+    kinds = {name: kind for file in to_agents for name, kind in file.message_types_by_name.items()}
+    timeless = {
+        "PingSlaveMessage",
+        "FrameworkToExecutorMessage",
+        "StatusUpdateAcknowledgementMessage",
+        "AcknowledgeOperationStatusMessage",
+    }
+    for full_name in MASTER_MESSAGES:
+        name = full_name.removeprefix("mesos.internal.")
+        assert ("registration_uuid" in kinds[name].fields_by_name) is (name not in timeless), name

@@ -34,21 +34,23 @@ class SlaveInfo(_message.Message):
     def __init__(self, hostname: _Optional[str] = ..., resources: _Optional[_Iterable[_Union[_resources_pb2.Resource, _Mapping]]] = ..., attributes: _Optional[_Iterable[_Union[_values_pb2.Attribute, _Mapping]]] = ..., id: _Optional[_Union[_ids_pb2.AgentID, _Mapping]] = ..., checkpoint: _Optional[bool] = ..., port: _Optional[int] = ..., domain: _Optional[_Union[_values_pb2.DomainInfo, _Mapping]] = ...) -> None: ...
 
 class RegisterSlaveMessage(_message.Message):
-    __slots__ = ("slave", "version", "checkpointed_resources", "agent_capabilities", "resource_version_uuid")
+    __slots__ = ("slave", "version", "checkpointed_resources", "agent_capabilities", "resource_version_uuid", "registration_uuid")
     SLAVE_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINTED_RESOURCES_FIELD_NUMBER: _ClassVar[int]
     AGENT_CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_VERSION_UUID_FIELD_NUMBER: _ClassVar[int]
+    REGISTRATION_UUID_FIELD_NUMBER: _ClassVar[int]
     slave: SlaveInfo
     version: str
     checkpointed_resources: _containers.RepeatedCompositeFieldContainer[_resources_pb2.Resource]
     agent_capabilities: _containers.RepeatedCompositeFieldContainer[_machines_pb2.AgentInfo.Capability]
     resource_version_uuid: _ids_pb2.UUID
-    def __init__(self, slave: _Optional[_Union[SlaveInfo, _Mapping]] = ..., version: _Optional[str] = ..., checkpointed_resources: _Optional[_Iterable[_Union[_resources_pb2.Resource, _Mapping]]] = ..., agent_capabilities: _Optional[_Iterable[_Union[_machines_pb2.AgentInfo.Capability, _Mapping]]] = ..., resource_version_uuid: _Optional[_Union[_ids_pb2.UUID, _Mapping]] = ...) -> None: ...
+    registration_uuid: _ids_pb2.UUID
+    def __init__(self, slave: _Optional[_Union[SlaveInfo, _Mapping]] = ..., version: _Optional[str] = ..., checkpointed_resources: _Optional[_Iterable[_Union[_resources_pb2.Resource, _Mapping]]] = ..., agent_capabilities: _Optional[_Iterable[_Union[_machines_pb2.AgentInfo.Capability, _Mapping]]] = ..., resource_version_uuid: _Optional[_Union[_ids_pb2.UUID, _Mapping]] = ..., registration_uuid: _Optional[_Union[_ids_pb2.UUID, _Mapping]] = ...) -> None: ...
 
 class ReregisterSlaveMessage(_message.Message):
-    __slots__ = ("slave", "tasks", "executor_infos", "completed_frameworks", "version", "checkpointed_resources", "frameworks", "agent_capabilities", "resource_version_uuid")
+    __slots__ = ("slave", "tasks", "executor_infos", "completed_frameworks", "version", "checkpointed_resources", "frameworks", "agent_capabilities", "resource_version_uuid", "registration_uuid")
     SLAVE_FIELD_NUMBER: _ClassVar[int]
     TASKS_FIELD_NUMBER: _ClassVar[int]
     EXECUTOR_INFOS_FIELD_NUMBER: _ClassVar[int]
@@ -58,6 +60,7 @@ class ReregisterSlaveMessage(_message.Message):
     FRAMEWORKS_FIELD_NUMBER: _ClassVar[int]
     AGENT_CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_VERSION_UUID_FIELD_NUMBER: _ClassVar[int]
+    REGISTRATION_UUID_FIELD_NUMBER: _ClassVar[int]
     slave: SlaveInfo
     tasks: _containers.RepeatedCompositeFieldContainer[_tasks_pb2.Task]
     executor_infos: _containers.RepeatedCompositeFieldContainer[_tasks_pb2.ExecutorInfo]
@@ -67,25 +70,30 @@ class ReregisterSlaveMessage(_message.Message):
     frameworks: _containers.RepeatedCompositeFieldContainer[_frameworks_pb2.FrameworkInfo]
     agent_capabilities: _containers.RepeatedCompositeFieldContainer[_machines_pb2.AgentInfo.Capability]
     resource_version_uuid: _ids_pb2.UUID
-    def __init__(self, slave: _Optional[_Union[SlaveInfo, _Mapping]] = ..., tasks: _Optional[_Iterable[_Union[_tasks_pb2.Task, _Mapping]]] = ..., executor_infos: _Optional[_Iterable[_Union[_tasks_pb2.ExecutorInfo, _Mapping]]] = ..., completed_frameworks: _Optional[_Iterable[_Union[Archive.Framework, _Mapping]]] = ..., version: _Optional[str] = ..., checkpointed_resources: _Optional[_Iterable[_Union[_resources_pb2.Resource, _Mapping]]] = ..., frameworks: _Optional[_Iterable[_Union[_frameworks_pb2.FrameworkInfo, _Mapping]]] = ..., agent_capabilities: _Optional[_Iterable[_Union[_machines_pb2.AgentInfo.Capability, _Mapping]]] = ..., resource_version_uuid: _Optional[_Union[_ids_pb2.UUID, _Mapping]] = ...) -> None: ...
+    registration_uuid: _ids_pb2.UUID
+    def __init__(self, slave: _Optional[_Union[SlaveInfo, _Mapping]] = ..., tasks: _Optional[_Iterable[_Union[_tasks_pb2.Task, _Mapping]]] = ..., executor_infos: _Optional[_Iterable[_Union[_tasks_pb2.ExecutorInfo, _Mapping]]] = ..., completed_frameworks: _Optional[_Iterable[_Union[Archive.Framework, _Mapping]]] = ..., version: _Optional[str] = ..., checkpointed_resources: _Optional[_Iterable[_Union[_resources_pb2.Resource, _Mapping]]] = ..., frameworks: _Optional[_Iterable[_Union[_frameworks_pb2.FrameworkInfo, _Mapping]]] = ..., agent_capabilities: _Optional[_Iterable[_Union[_machines_pb2.AgentInfo.Capability, _Mapping]]] = ..., resource_version_uuid: _Optional[_Union[_ids_pb2.UUID, _Mapping]] = ..., registration_uuid: _Optional[_Union[_ids_pb2.UUID, _Mapping]] = ...) -> None: ...
 
 class SlaveRegisteredMessage(_message.Message):
-    __slots__ = ("slave_id", "connection")
+    __slots__ = ("slave_id", "connection", "registration_uuid")
     SLAVE_ID_FIELD_NUMBER: _ClassVar[int]
     CONNECTION_FIELD_NUMBER: _ClassVar[int]
+    REGISTRATION_UUID_FIELD_NUMBER: _ClassVar[int]
     slave_id: _ids_pb2.AgentID
     connection: MasterSlaveConnection
-    def __init__(self, slave_id: _Optional[_Union[_ids_pb2.AgentID, _Mapping]] = ..., connection: _Optional[_Union[MasterSlaveConnection, _Mapping]] = ...) -> None: ...
+    registration_uuid: _ids_pb2.UUID
+    def __init__(self, slave_id: _Optional[_Union[_ids_pb2.AgentID, _Mapping]] = ..., connection: _Optional[_Union[MasterSlaveConnection, _Mapping]] = ..., registration_uuid: _Optional[_Union[_ids_pb2.UUID, _Mapping]] = ...) -> None: ...
 
 class SlaveReregisteredMessage(_message.Message):
-    __slots__ = ("slave_id", "reconciliations", "connection")
+    __slots__ = ("slave_id", "reconciliations", "connection", "registration_uuid")
     SLAVE_ID_FIELD_NUMBER: _ClassVar[int]
     RECONCILIATIONS_FIELD_NUMBER: _ClassVar[int]
     CONNECTION_FIELD_NUMBER: _ClassVar[int]
+    REGISTRATION_UUID_FIELD_NUMBER: _ClassVar[int]
     slave_id: _ids_pb2.AgentID
     reconciliations: _containers.RepeatedCompositeFieldContainer[_driver_messages_pb2.ReconcileTasksMessage]
     connection: MasterSlaveConnection
-    def __init__(self, slave_id: _Optional[_Union[_ids_pb2.AgentID, _Mapping]] = ..., reconciliations: _Optional[_Iterable[_Union[_driver_messages_pb2.ReconcileTasksMessage, _Mapping]]] = ..., connection: _Optional[_Union[MasterSlaveConnection, _Mapping]] = ...) -> None: ...
+    registration_uuid: _ids_pb2.UUID
+    def __init__(self, slave_id: _Optional[_Union[_ids_pb2.AgentID, _Mapping]] = ..., reconciliations: _Optional[_Iterable[_Union[_driver_messages_pb2.ReconcileTasksMessage, _Mapping]]] = ..., connection: _Optional[_Union[MasterSlaveConnection, _Mapping]] = ..., registration_uuid: _Optional[_Union[_ids_pb2.UUID, _Mapping]] = ...) -> None: ...
 
 class MasterSlaveConnection(_message.Message):
     __slots__ = ("total_ping_timeout_seconds",)
@@ -106,10 +114,12 @@ class LostSlaveMessage(_message.Message):
     def __init__(self, slave_id: _Optional[_Union[_ids_pb2.AgentID, _Mapping]] = ...) -> None: ...
 
 class ShutdownMessage(_message.Message):
-    __slots__ = ("message",)
+    __slots__ = ("message", "registration_uuid")
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    REGISTRATION_UUID_FIELD_NUMBER: _ClassVar[int]
     message: str
-    def __init__(self, message: _Optional[str] = ...) -> None: ...
+    registration_uuid: _ids_pb2.UUID
+    def __init__(self, message: _Optional[str] = ..., registration_uuid: _Optional[_Union[_ids_pb2.UUID, _Mapping]] = ...) -> None: ...
 
 class PingSlaveMessage(_message.Message):
     __slots__ = ("connected",)
@@ -167,10 +177,12 @@ class ResourceVersionUUID(_message.Message):
     def __init__(self, resource_provider_id: _Optional[_Union[_ids_pb2.ResourceProviderID, _Mapping]] = ..., uuid: _Optional[_Union[_ids_pb2.UUID, _Mapping]] = ...) -> None: ...
 
 class DrainSlaveMessage(_message.Message):
-    __slots__ = ("config",)
+    __slots__ = ("config", "registration_uuid")
     CONFIG_FIELD_NUMBER: _ClassVar[int]
+    REGISTRATION_UUID_FIELD_NUMBER: _ClassVar[int]
     config: _machines_pb2.DrainConfig
-    def __init__(self, config: _Optional[_Union[_machines_pb2.DrainConfig, _Mapping]] = ...) -> None: ...
+    registration_uuid: _ids_pb2.UUID
+    def __init__(self, config: _Optional[_Union[_machines_pb2.DrainConfig, _Mapping]] = ..., registration_uuid: _Optional[_Union[_ids_pb2.UUID, _Mapping]] = ...) -> None: ...
 
 class ResourceProviderCallMessage(_message.Message):
     __slots__ = ("call", "uuid")

@@ -15,68 +15,80 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class RunTaskMessage(_message.Message):
-    __slots__ = ("framework_id", "framework", "pid", "task", "resource_version_uuids", "launch_executor")
+    __slots__ = ("framework_id", "framework", "pid", "task", "resource_version_uuids", "launch_executor", "registration_uuid")
     FRAMEWORK_ID_FIELD_NUMBER: _ClassVar[int]
     FRAMEWORK_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
     TASK_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_VERSION_UUIDS_FIELD_NUMBER: _ClassVar[int]
     LAUNCH_EXECUTOR_FIELD_NUMBER: _ClassVar[int]
+    REGISTRATION_UUID_FIELD_NUMBER: _ClassVar[int]
     framework_id: _ids_pb2.FrameworkID
     framework: _frameworks_pb2.FrameworkInfo
     pid: str
     task: _tasks_pb2.TaskInfo
     resource_version_uuids: _containers.RepeatedCompositeFieldContainer[_agent_messages_pb2.ResourceVersionUUID]
     launch_executor: bool
-    def __init__(self, framework_id: _Optional[_Union[_ids_pb2.FrameworkID, _Mapping]] = ..., framework: _Optional[_Union[_frameworks_pb2.FrameworkInfo, _Mapping]] = ..., pid: _Optional[str] = ..., task: _Optional[_Union[_tasks_pb2.TaskInfo, _Mapping]] = ..., resource_version_uuids: _Optional[_Iterable[_Union[_agent_messages_pb2.ResourceVersionUUID, _Mapping]]] = ..., launch_executor: _Optional[bool] = ...) -> None: ...
+    registration_uuid: _ids_pb2.UUID
+    def __init__(self, framework_id: _Optional[_Union[_ids_pb2.FrameworkID, _Mapping]] = ..., framework: _Optional[_Union[_frameworks_pb2.FrameworkInfo, _Mapping]] = ..., pid: _Optional[str] = ..., task: _Optional[_Union[_tasks_pb2.TaskInfo, _Mapping]] = ..., resource_version_uuids: _Optional[_Iterable[_Union[_agent_messages_pb2.ResourceVersionUUID, _Mapping]]] = ..., launch_executor: _Optional[bool] = ..., registration_uuid: _Optional[_Union[_ids_pb2.UUID, _Mapping]] = ...) -> None: ...
 
 class RunTaskGroupMessage(_message.Message):
-    __slots__ = ("framework", "executor", "task_group", "resource_version_uuids", "launch_executor")
+    __slots__ = ("framework", "executor", "task_group", "resource_version_uuids", "launch_executor", "registration_uuid")
     FRAMEWORK_FIELD_NUMBER: _ClassVar[int]
     EXECUTOR_FIELD_NUMBER: _ClassVar[int]
     TASK_GROUP_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_VERSION_UUIDS_FIELD_NUMBER: _ClassVar[int]
     LAUNCH_EXECUTOR_FIELD_NUMBER: _ClassVar[int]
+    REGISTRATION_UUID_FIELD_NUMBER: _ClassVar[int]
     framework: _frameworks_pb2.FrameworkInfo
     executor: _tasks_pb2.ExecutorInfo
     task_group: _tasks_pb2.TaskGroupInfo
     resource_version_uuids: _containers.RepeatedCompositeFieldContainer[_agent_messages_pb2.ResourceVersionUUID]
     launch_executor: bool
-    def __init__(self, framework: _Optional[_Union[_frameworks_pb2.FrameworkInfo, _Mapping]] = ..., executor: _Optional[_Union[_tasks_pb2.ExecutorInfo, _Mapping]] = ..., task_group: _Optional[_Union[_tasks_pb2.TaskGroupInfo, _Mapping]] = ..., resource_version_uuids: _Optional[_Iterable[_Union[_agent_messages_pb2.ResourceVersionUUID, _Mapping]]] = ..., launch_executor: _Optional[bool] = ...) -> None: ...
+    registration_uuid: _ids_pb2.UUID
+    def __init__(self, framework: _Optional[_Union[_frameworks_pb2.FrameworkInfo, _Mapping]] = ..., executor: _Optional[_Union[_tasks_pb2.ExecutorInfo, _Mapping]] = ..., task_group: _Optional[_Union[_tasks_pb2.TaskGroupInfo, _Mapping]] = ..., resource_version_uuids: _Optional[_Iterable[_Union[_agent_messages_pb2.ResourceVersionUUID, _Mapping]]] = ..., launch_executor: _Optional[bool] = ..., registration_uuid: _Optional[_Union[_ids_pb2.UUID, _Mapping]] = ...) -> None: ...
 
 class KillTaskMessage(_message.Message):
-    __slots__ = ("framework_id", "task_id", "kill_policy")
+    __slots__ = ("framework_id", "task_id", "kill_policy", "registration_uuid")
     FRAMEWORK_ID_FIELD_NUMBER: _ClassVar[int]
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
     KILL_POLICY_FIELD_NUMBER: _ClassVar[int]
+    REGISTRATION_UUID_FIELD_NUMBER: _ClassVar[int]
     framework_id: _ids_pb2.FrameworkID
     task_id: _ids_pb2.TaskID
     kill_policy: _commands_pb2.KillPolicy
-    def __init__(self, framework_id: _Optional[_Union[_ids_pb2.FrameworkID, _Mapping]] = ..., task_id: _Optional[_Union[_ids_pb2.TaskID, _Mapping]] = ..., kill_policy: _Optional[_Union[_commands_pb2.KillPolicy, _Mapping]] = ...) -> None: ...
+    registration_uuid: _ids_pb2.UUID
+    def __init__(self, framework_id: _Optional[_Union[_ids_pb2.FrameworkID, _Mapping]] = ..., task_id: _Optional[_Union[_ids_pb2.TaskID, _Mapping]] = ..., kill_policy: _Optional[_Union[_commands_pb2.KillPolicy, _Mapping]] = ..., registration_uuid: _Optional[_Union[_ids_pb2.UUID, _Mapping]] = ...) -> None: ...
 
 class ShutdownFrameworkMessage(_message.Message):
-    __slots__ = ("framework_id",)
+    __slots__ = ("framework_id", "registration_uuid")
     FRAMEWORK_ID_FIELD_NUMBER: _ClassVar[int]
+    REGISTRATION_UUID_FIELD_NUMBER: _ClassVar[int]
     framework_id: _ids_pb2.FrameworkID
-    def __init__(self, framework_id: _Optional[_Union[_ids_pb2.FrameworkID, _Mapping]] = ...) -> None: ...
+    registration_uuid: _ids_pb2.UUID
+    def __init__(self, framework_id: _Optional[_Union[_ids_pb2.FrameworkID, _Mapping]] = ..., registration_uuid: _Optional[_Union[_ids_pb2.UUID, _Mapping]] = ...) -> None: ...
 
 class ShutdownExecutorMessage(_message.Message):
-    __slots__ = ("executor_id", "framework_id")
+    __slots__ = ("executor_id", "framework_id", "registration_uuid")
     EXECUTOR_ID_FIELD_NUMBER: _ClassVar[int]
     FRAMEWORK_ID_FIELD_NUMBER: _ClassVar[int]
+    REGISTRATION_UUID_FIELD_NUMBER: _ClassVar[int]
     executor_id: _ids_pb2.ExecutorID
     framework_id: _ids_pb2.FrameworkID
-    def __init__(self, executor_id: _Optional[_Union[_ids_pb2.ExecutorID, _Mapping]] = ..., framework_id: _Optional[_Union[_ids_pb2.FrameworkID, _Mapping]] = ...) -> None: ...
+    registration_uuid: _ids_pb2.UUID
+    def __init__(self, executor_id: _Optional[_Union[_ids_pb2.ExecutorID, _Mapping]] = ..., framework_id: _Optional[_Union[_ids_pb2.FrameworkID, _Mapping]] = ..., registration_uuid: _Optional[_Union[_ids_pb2.UUID, _Mapping]] = ...) -> None: ...
 
 class UpdateFrameworkMessage(_message.Message):
-    __slots__ = ("framework_id", "pid", "framework_info")
+    __slots__ = ("framework_id", "pid", "framework_info", "registration_uuid")
     FRAMEWORK_ID_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
     FRAMEWORK_INFO_FIELD_NUMBER: _ClassVar[int]
+    REGISTRATION_UUID_FIELD_NUMBER: _ClassVar[int]
     framework_id: _ids_pb2.FrameworkID
     pid: str
     framework_info: _frameworks_pb2.FrameworkInfo
-    def __init__(self, framework_id: _Optional[_Union[_ids_pb2.FrameworkID, _Mapping]] = ..., pid: _Optional[str] = ..., framework_info: _Optional[_Union[_frameworks_pb2.FrameworkInfo, _Mapping]] = ...) -> None: ...
+    registration_uuid: _ids_pb2.UUID
+    def __init__(self, framework_id: _Optional[_Union[_ids_pb2.FrameworkID, _Mapping]] = ..., pid: _Optional[str] = ..., framework_info: _Optional[_Union[_frameworks_pb2.FrameworkInfo, _Mapping]] = ..., registration_uuid: _Optional[_Union[_ids_pb2.UUID, _Mapping]] = ...) -> None: ...
 
 class StatusUpdate(_message.Message):
     __slots__ = ("framework_id", "executor_id", "slave_id", "status", "timestamp", "uuid", "latest_state")
@@ -145,16 +157,18 @@ class TaskHealthStatus(_message.Message):
     def __init__(self, task_id: _Optional[_Union[_ids_pb2.TaskID, _Mapping]] = ..., healthy: _Optional[bool] = ..., kill_task: _Optional[bool] = ..., consecutive_failures: _Optional[int] = ...) -> None: ...
 
 class ApplyOperationMessage(_message.Message):
-    __slots__ = ("framework_id", "operation_info", "operation_uuid", "resource_version_uuid")
+    __slots__ = ("framework_id", "operation_info", "operation_uuid", "resource_version_uuid", "registration_uuid")
     FRAMEWORK_ID_FIELD_NUMBER: _ClassVar[int]
     OPERATION_INFO_FIELD_NUMBER: _ClassVar[int]
     OPERATION_UUID_FIELD_NUMBER: _ClassVar[int]
     RESOURCE_VERSION_UUID_FIELD_NUMBER: _ClassVar[int]
+    REGISTRATION_UUID_FIELD_NUMBER: _ClassVar[int]
     framework_id: _ids_pb2.FrameworkID
     operation_info: _offers_pb2.Offer.Operation
     operation_uuid: _ids_pb2.UUID
     resource_version_uuid: _agent_messages_pb2.ResourceVersionUUID
-    def __init__(self, framework_id: _Optional[_Union[_ids_pb2.FrameworkID, _Mapping]] = ..., operation_info: _Optional[_Union[_offers_pb2.Offer.Operation, _Mapping]] = ..., operation_uuid: _Optional[_Union[_ids_pb2.UUID, _Mapping]] = ..., resource_version_uuid: _Optional[_Union[_agent_messages_pb2.ResourceVersionUUID, _Mapping]] = ...) -> None: ...
+    registration_uuid: _ids_pb2.UUID
+    def __init__(self, framework_id: _Optional[_Union[_ids_pb2.FrameworkID, _Mapping]] = ..., operation_info: _Optional[_Union[_offers_pb2.Offer.Operation, _Mapping]] = ..., operation_uuid: _Optional[_Union[_ids_pb2.UUID, _Mapping]] = ..., resource_version_uuid: _Optional[_Union[_agent_messages_pb2.ResourceVersionUUID, _Mapping]] = ..., registration_uuid: _Optional[_Union[_ids_pb2.UUID, _Mapping]] = ...) -> None: ...
 
 class UpdateOperationStatusMessage(_message.Message):
     __slots__ = ("framework_id", "slave_id", "status", "latest_status", "operation_uuid")
@@ -197,7 +211,7 @@ class UpdateOperationStatusRecord(_message.Message):
     def __init__(self, type: _Optional[_Union[UpdateOperationStatusRecord.Type, str]] = ..., update: _Optional[_Union[UpdateOperationStatusMessage, _Mapping]] = ..., uuid: _Optional[_Union[_ids_pb2.UUID, _Mapping]] = ...) -> None: ...
 
 class ReconcileOperationsMessage(_message.Message):
-    __slots__ = ("operations", "framework_id")
+    __slots__ = ("operations", "framework_id", "registration_uuid")
     class Operation(_message.Message):
         __slots__ = ("operation_uuid", "resource_provider_id", "operation_id")
         OPERATION_UUID_FIELD_NUMBER: _ClassVar[int]
@@ -209,12 +223,16 @@ class ReconcileOperationsMessage(_message.Message):
         def __init__(self, operation_uuid: _Optional[_Union[_ids_pb2.UUID, _Mapping]] = ..., resource_provider_id: _Optional[_Union[_ids_pb2.ResourceProviderID, _Mapping]] = ..., operation_id: _Optional[_Union[_ids_pb2.OperationID, _Mapping]] = ...) -> None: ...
     OPERATIONS_FIELD_NUMBER: _ClassVar[int]
     FRAMEWORK_ID_FIELD_NUMBER: _ClassVar[int]
+    REGISTRATION_UUID_FIELD_NUMBER: _ClassVar[int]
     operations: _containers.RepeatedCompositeFieldContainer[ReconcileOperationsMessage.Operation]
     framework_id: _ids_pb2.FrameworkID
-    def __init__(self, operations: _Optional[_Iterable[_Union[ReconcileOperationsMessage.Operation, _Mapping]]] = ..., framework_id: _Optional[_Union[_ids_pb2.FrameworkID, _Mapping]] = ...) -> None: ...
+    registration_uuid: _ids_pb2.UUID
+    def __init__(self, operations: _Optional[_Iterable[_Union[ReconcileOperationsMessage.Operation, _Mapping]]] = ..., framework_id: _Optional[_Union[_ids_pb2.FrameworkID, _Mapping]] = ..., registration_uuid: _Optional[_Union[_ids_pb2.UUID, _Mapping]] = ...) -> None: ...
 
 class CheckpointResourcesMessage(_message.Message):
-    __slots__ = ("resources",)
+    __slots__ = ("resources", "registration_uuid")
     RESOURCES_FIELD_NUMBER: _ClassVar[int]
+    REGISTRATION_UUID_FIELD_NUMBER: _ClassVar[int]
     resources: _containers.RepeatedCompositeFieldContainer[_resources_pb2.Resource]
-    def __init__(self, resources: _Optional[_Iterable[_Union[_resources_pb2.Resource, _Mapping]]] = ...) -> None: ...
+    registration_uuid: _ids_pb2.UUID
+    def __init__(self, resources: _Optional[_Iterable[_Union[_resources_pb2.Resource, _Mapping]]] = ..., registration_uuid: _Optional[_Union[_ids_pb2.UUID, _Mapping]] = ...) -> None: ...
