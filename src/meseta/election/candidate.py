@@ -16,7 +16,8 @@ its place: what it has missed cannot be known.
 The margin covers two things. Clocks run at different rates. And a service of several servers may count the
 lease from the confirmation before: with ZooKeeper a server tells of its clients' signs of life twice a tick,
 so the last one may be lost with the server that heard it. Confirmations are asked for, by all who have an
-entry, at intervals of half the margin, so that the one before is always recent.
+entry, at intervals of half the margin, so that the one before is recent. Where it is not, as after a time
+of being cut off, one confirmation says little: it does not count, and another is asked for at once.
 
 `now` must come from a clock that goes on while the process, or its host, is stopped.
 """
@@ -49,6 +50,8 @@ from meseta.machine import Deadlines
 CONFIRMS_PER_LEASE = 10
 MARGIN = 2 / CONFIRMS_PER_LEASE
 """The part of a lease that is not used."""
+RECENT = 1.75
+"""How many intervals may lie between two confirmations, of the two that the margin has room for."""
 OVERDUE = "its lease was not confirmed in time: it was cut off, or stopped"
 RETRY_S = 1.0
 """How long to wait before an entry that could not be made is tried again."""
@@ -77,6 +80,10 @@ class Candidate:
         self._entry = ""
         self._seen: frozenset[int] = frozenset()
         self._until: float | None = None
+        self._enrols_since: float | None = None
+        """When it asked for the entry first, in this session."""
+        self._heard_at: float | None = None
+        """When it said what the service has heard last for certain."""
         self._deadlines = Deadlines()
 
     def leads(self, now: float) -> bool:
@@ -106,7 +113,7 @@ class Candidate:
             if key == "confirm":
                 effects += self._confirm(now)
             elif key == "enrol":
-                effects += self._enrol()
+                effects += self._enrol(now)
         return effects
 
     def deadline(self) -> float | None:
@@ -119,14 +126,14 @@ class Candidate:
         if self.phase is not Phase.IDLE:
             return []
         self.phase = Phase.JOINING
-        return self._enrol()
+        return self._enrol(now)
 
     def on_session_opened(self, event: SessionOpened, now: float) -> list[Effect]:
         if event.session == self._session:
             return []
         effects = self._leave("its session was replaced by another")
         self._session = event.session
-        return effects or self._enrol()
+        return effects or self._enrol(now)
 
     def on_session_lost(self, event: SessionLost, now: float) -> list[Effect]:
         effects = self._leave("its session has expired")
@@ -138,6 +145,7 @@ class Candidate:
             return []
         self.phase = Phase.STANDBY
         self._number, self._entry = event.number, event.entry
+        self._heard_at = self._enrols_since
         return self._confirm(now)
 
     def on_enrolment_failed(self, event: EnrolmentFailed, now: float) -> list[Effect]:
@@ -145,9 +153,11 @@ class Candidate:
             self._deadlines.arm("enrol", now + RETRY_S)
         return []
 
-    def _enrol(self) -> list[Effect]:
+    def _enrol(self, now: float) -> list[Effect]:
         if self.phase is not Phase.JOINING or self._session is None:
             return []
+        if self._enrols_since is None:
+            self._enrols_since = now
         return [Enrol(session=self._session)]
 
     def _leave(self, reason: str) -> list[Effect]:
@@ -157,6 +167,7 @@ class Candidate:
         if self.phase is Phase.STANDBY:
             self.phase = Phase.JOINING
         self._number, self._until, self._seen = None, None, frozenset()
+        self._enrols_since = self._heard_at = None
         self._deadlines.cancel("confirm")
         return []
 
@@ -167,7 +178,7 @@ class Candidate:
         if self._number is None:
             return []
         if self._number not in event.numbers:
-            return self._leave("its entry was removed") or self._enrol()
+            return self._leave("its entry was removed") or self._enrol(now)
         if self.phase is Phase.LEADING and not self._is_first():
             return self._depose("another one stands before it")
         return self._lead_if_first(now)
@@ -175,9 +186,13 @@ class Candidate:
     def on_lease_confirmed(self, event: LeaseConfirmed, now: float) -> list[Effect]:
         if self._number is None:
             return []
+        self._confirm_interval_s = event.lease_s / CONFIRMS_PER_LEASE
+        before = self._heard_at
+        self._heard_at = event.asked_at if before is None else max(before, event.asked_at)
+        if before is None or event.asked_at > before + RECENT * self._confirm_interval_s:
+            return self._confirm(now)
         until = event.asked_at + event.lease_s * (1 - MARGIN)
         self._until = until if self._until is None else max(until, self._until)
-        self._confirm_interval_s = event.lease_s / CONFIRMS_PER_LEASE
         if self.phase is Phase.LEADING:
             self._deadlines.arm("lease", self._until)
         return self._lead_if_first(now)

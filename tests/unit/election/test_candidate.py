@@ -107,7 +107,27 @@ def test_a_standby_whose_confirmation_is_old_waits_for_a_new_one() -> None:
     candidate = standby()
     candidate.handle(confirmed(0.0), 0.1)
     assert candidate.handle(seen(7), USED_S) == []
-    assert candidate.handle(confirmed(USED_S), USED_S + 0.1) == [Lead(entry="/mesos/json.info_0000000007")]
+    asked_at = USED_S + 0.1
+    assert candidate.handle(confirmed(USED_S), asked_at) == [ConfirmLease(session=1, asked_at=asked_at)]
+    assert candidate.handle(confirmed(asked_at), asked_at) == [Lead(entry="/mesos/json.info_0000000007")]
+
+
+def test_one_confirmation_after_a_long_silence_does_not_count() -> None:
+    candidate = leader()
+    rare_s = 2 * LEASE_S / CONFIRMS_PER_LEASE
+    assert candidate.handle(confirmed(rare_s), rare_s) == [ConfirmLease(session=1, asked_at=rare_s)]
+    assert not candidate.leads(USED_S)
+    candidate = leader()
+    candidate.handle(confirmed(rare_s), rare_s)
+    assert candidate.handle(confirmed(rare_s), rare_s) == []
+    assert candidate.leads(rare_s + USED_S - 0.001)
+
+
+def test_an_entry_that_took_long_to_make_is_no_recent_sign_of_life() -> None:
+    candidate, _ = played((0.0, ContendRequested()), (0.0, SessionOpened(session=1)), (5.0, enrolled()))
+    candidate.handle(seen(7), 5.0)
+    assert candidate.handle(confirmed(5.0), 5.1) == [ConfirmLease(session=1, asked_at=5.1)]
+    assert candidate.handle(confirmed(5.1), 5.2) == [Lead(entry="/mesos/json.info_0000000007")]
 
 
 def test_leases_are_confirmed_at_intervals() -> None:
@@ -165,8 +185,9 @@ def test_a_late_answer_extends_only_from_when_it_was_asked_for() -> None:
 
 def test_answers_out_of_order_do_not_shorten_a_lease() -> None:
     candidate = leader()
+    candidate.handle(confirmed(2.0), 3.9)
     candidate.handle(confirmed(3.0), 4.0)
-    candidate.handle(confirmed(2.0), 4.1)
+    candidate.handle(confirmed(2.5), 4.1)
     assert candidate.leads(3.0 + USED_S - 0.001)
 
 
