@@ -17,6 +17,7 @@ from meseta.master.state import State, remember_agent
 
 def recover(state: State, recovered: Recovered, now: float) -> None:
     """Take over what the registry holds, and wait for its agents."""
+    state.leads_since = now
     watch_past(state, now)
     watch_guarantees(state, now)
     state.past.unreachable.update(recovered.unreachable)

@@ -338,6 +338,7 @@ class State:
         self.approvers = approvers
         self.epoch_offset_s = epoch_offset_s
         """Add it to `now` to get seconds since the epoch."""
+        self.leads_since = 0.0
         self.allocator_health = ModuleHealth()
         self.deadlines = Deadlines()
         self.effects: list[MasterEffect] = []

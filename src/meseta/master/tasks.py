@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from meseta.ids import NO_PID, AgentId
+from meseta.ids import NO_PID, AgentId, FrameworkId
 from meseta.master.config import MasterConfig
 from meseta.master.counters import count_task_end
 from meseta.master.effects import (
@@ -207,7 +207,7 @@ def on_update_received(state: State, event: UpdateReceived, now: float) -> None:
         )
         return
     framework = state.frameworks.get(update.framework_id)
-    if update.framework_id in state.completed_frameworks:
+    if framework is None and _is_over(state, update.framework_id, now):
         # Nobody will ever acknowledge this: the agent is to let go of all that it has of the framework.
         state.tell_agent(agent, ShutdownFramework(update.framework_id))
     task = framework.tasks.get(status.task_id) if framework is not None else None
@@ -227,6 +227,14 @@ def on_update_received(state: State, event: UpdateReceived, now: float) -> None:
         state.tell_agent(agent, KillTask(framework.id, status.task_id))
     valid = connected and task is not None
     counters["master/valid_status_updates" if valid else "master/invalid_status_updates"] += 1
+
+
+def _is_over(state: State, id: FrameworkId, now: float) -> bool:
+    """Tell whether a framework that is in no account is awaited no more. One that has tasks comes back into
+    the accounts with its agents; what an agent says of a task that it never had is awaited no longer than
+    those. Whoever comes later asks for it."""
+    awaited_until = state.leads_since + state.config.agent_reregister_timeout_s
+    return id in state.completed_frameworks or now > awaited_until
 
 
 def _with_cause(framework: FrameworkState, agent: AgentState, update: StatusUpdate) -> StatusUpdate:

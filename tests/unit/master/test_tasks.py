@@ -360,3 +360,12 @@ def test_an_agent_that_still_reports_for_a_framework_that_is_over_is_told_so() -
     play.call(events.TeardownRequested, framework_id)
     done = play.update(framework_id, agent_id, "t1", TaskState.TASK_FINISHED)
     assert told_agent(done, A1, effects.ShutdownFramework) == [effects.ShutdownFramework(framework_id)]
+
+
+def test_a_framework_that_the_master_has_never_heard_of_is_awaited_as_long_as_agents() -> None:
+    play = Playground(agent_reregister_timeout_s=60.0)
+    agent_id, unknown = play.register(), FrameworkId("m-0007")
+    for wait_s, expected in ((59.0, []), (2.0, [effects.ShutdownFramework(unknown)])):
+        play.run(wait_s)
+        done = play.update(unknown, agent_id, "t1", TaskState.TASK_DROPPED)
+        assert told_agent(done, A1, effects.ShutdownFramework) == expected
