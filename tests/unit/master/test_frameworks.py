@@ -244,6 +244,19 @@ def test_a_driver_whose_link_broke_is_told() -> None:
     assert told(done, DRIVER, effects.Subscribed)[0].reregistered
 
 
+def test_a_driver_whose_framework_was_removed_is_told_when_it_calls() -> None:
+    """What it was told when its link broke may be lost, if only the way to it is blocked."""
+    play = Playground()
+    framework_id = play.subscribe(DRIVER)
+    play.feed(events.PeerExited(address="10.0.0.9:4000"))
+    play.run(0.001)
+    assert not play.state.frameworks
+    done = play.feed(events.Revived(framework_id=framework_id, sender=DRIVER))
+    assert told(done, DRIVER, effects.Errored)[0].message == "Framework has been removed"
+    done = play.feed(events.Revived(framework_id=FrameworkId("unknown"), sender=DRIVER))
+    assert not told(done, DRIVER, effects.Errored)
+
+
 def test_a_driver_that_has_left_or_was_replaced_is_watched_no_more() -> None:
     play = Playground()
     framework_id = play.subscribe(DRIVER)
