@@ -189,8 +189,15 @@ def test_filters_that_keep_everything_return_the_vector_itself() -> None:
     assert EMPTY + plain is plain
 
 
-def test_equal_small_vectors_are_one_object() -> None:
-    assert Resources.scalars(cpus=1, mem=2) is Resources.scalars(mem=2, cpus=1)
+def test_equal_vectors_of_one_order_are_one_object() -> None:
+    assert Resources.scalars(cpus=1, mem=2) is Resources.scalars(cpus=1, mem=2)
+
+
+def test_a_vector_keeps_its_order_whatever_equal_ones_came_before() -> None:
+    for names in (("cpus", "mem"), ("mem", "cpus"), ("cpus", "mem")):
+        vector = Resources.scalars(**dict.fromkeys(names, 7.125))
+        assert [kind.name for kind, _ in vector] == list(names)
+        assert vector == Resources.scalars(cpus=7.125, mem=7.125)
 
 
 def test_the_table_of_small_vectors_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

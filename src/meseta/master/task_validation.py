@@ -28,7 +28,7 @@ from meseta.resources.faults import (
 EXECUTOR_CPUS_MIN_MILLI = 10
 EXECUTOR_MEM_MIN_MILLI = 32_000
 REMEMBERED_MAX = 10_000
-"""Vectors of resources whose faults are remembered: most tasks ask for what others asked for."""
+"""Vectors of resources that are remembered: most tasks ask for what others asked for."""
 
 _plain_id = re.compile(r"[A-Za-z0-9_:-][A-Za-z0-9_.:-]{0,254}", re.ASCII).fullmatch
 
@@ -165,17 +165,23 @@ _GROUP = _Sentences(
 
 def _use_fault(resources: Resources, sentences: _Sentences) -> str | None:
     """Say why valid resources cannot be used together, if so."""
-    faults = _use_faults(resources)
-    if faults is None:
+    if not resources.says_more and _are_usable(resources):
         return None
-    return next(f"{start}: {fault}" for start, fault in zip(sentences, faults, strict=True) if fault)
+    for start, fault in zip(sentences, _use_faults(resources), strict=True):
+        if fault is not None:
+            return f"{start}: {fault}"
+    return None
 
 
 @lru_cache(maxsize=REMEMBERED_MAX)
-def _use_faults(resources: Resources) -> tuple[str | None, str | None, str | None] | None:
-    """Return what is wrong in each of the three ways; None, as nearly always, when nothing is."""
-    faults = (use_fault(resources), unique_persistence_fault(resources), mixed_revocable_fault(resources))
-    return faults if any(faults) else None
+def _are_usable(resources: Resources) -> bool:
+    """Tell whether nothing is wrong, as nearly always, with resources of which equality says all."""
+    return not any(_use_faults(resources))
+
+
+def _use_faults(resources: Resources) -> tuple[str | None, str | None, str | None]:
+    """Return what is wrong in each of the three ways."""
+    return use_fault(resources), unique_persistence_fault(resources), mixed_revocable_fault(resources)
 
 
 def _executor_fault(framework: FrameworkState, agent: AgentState, executor: ExecutorInfo) -> str | None:

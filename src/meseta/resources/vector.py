@@ -12,6 +12,7 @@ Nothing is ever empty or negative in a vector, so equal vectors have equal items
 
 Vectors are immutable and share what they can: operations that change nothing return the vector itself,
 and `interned` makes equal vectors one object, which is what most agents and offers of a cluster have.
+Two vectors are equal in whatever order their kinds came; each keeps its own, in which it is written again.
 """
 
 from __future__ import annotations
@@ -128,15 +129,16 @@ class Resources:
         return cls.of([(Kind(name), to_milli(amount)) for name, amount in amounts.items()])
 
     def interned(self) -> Resources:
-        """Return the one vector that equals this one."""
+        """Return the one vector that equals this one and has its order."""
         if self._written:
             return self
-        known = _INTERNED.get(self)
+        ordered = tuple(self._items.items())
+        known = _INTERNED.get(ordered)
         if known is not None:
             return known
         if len(_INTERNED) >= INTERNED_MAX:
             _INTERNED.clear()
-        _INTERNED[self] = self
+        _INTERNED[ordered] = self
         return self
 
     # Arithmetic -------------------------------------------------------------------------------------
@@ -264,6 +266,11 @@ class Resources:
     def ports(self) -> Ranges:
         """All ports."""
         return self.ranges("ports")
+
+    @property
+    def says_more(self) -> bool:
+        """Whether it says things that no comparison sees: equal vectors may say others, or none."""
+        return bool(self._written)
 
     def names(self) -> frozenset[str]:
         """Return the names of what there is anything of."""
@@ -436,7 +443,7 @@ EMPTY = _vector({}, None)
 """Nothing. No other vector is empty, so `is EMPTY` tells, which is quicker than asking."""
 Resources.EMPTY = EMPTY
 
-_INTERNED: dict[Resources, Resources] = {}
+_INTERNED: dict[tuple[tuple[Kind, Stock], ...], Resources] = {}
 
 
 def _stock(kind: Kind, quantity: Quantity) -> Stock | None:

@@ -107,6 +107,16 @@ def test_what_a_task_uses_must_fit_together(resources: Resources, fault: str) ->
     assert refusals(launch_one(Playground(), change)) == [fault]
 
 
+def test_how_a_volume_is_mounted_is_judged_for_each_task() -> None:
+    """The algebra takes these for equal; so what was said of one must not be said of the next."""
+    used = "Task uses invalid resources: Invalid DiskInfo: Expecting 'host_path' to be unset"
+    for host_path, refused in ((None, False), ("/etc", True), (None, False)):
+        mounted = VOLUME.replace(disk=Disk("mount-judged", None, "data", host_path, "RW"))
+        (fault,) = refusals(launch_one(Playground(), {"resources": Resources.of([(mounted, 1000)])}))
+        assert fault.startswith(used) == refused
+        assert fault.startswith("Total resources") != refused
+
+
 @pytest.mark.parametrize(
     ("of_task", "of_executor", "fault"),
     [
