@@ -618,7 +618,7 @@ class AnyCallsWithFaults(AnyCalls):
 
 
 TestAnyCallsWithFaults = AnyCallsWithFaults.TestCase
-TestAnyCallsWithFaults.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
+TestAnyCallsWithFaults.settings = settings(max_examples=50, stateful_step_count=40)
 
 
 class AnyCallsByPriority(AnyCalls):
@@ -634,9 +634,9 @@ class AnyCallsByPriority(AnyCalls):
 
 
 TestAnyCallsByPriority = AnyCallsByPriority.TestCase
-TestAnyCallsByPriority.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
+TestAnyCallsByPriority.settings = settings(max_examples=50, stateful_step_count=40)
 
 TestAnyCallsByLot = AnyCallsByLot.TestCase
-TestAnyCallsByLot.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
+TestAnyCallsByLot.settings = settings(max_examples=50, stateful_step_count=40)
 TestAnyCalls = AnyCalls.TestCase
-TestAnyCalls.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestAnyCalls.settings = settings(max_examples=150, stateful_step_count=40)

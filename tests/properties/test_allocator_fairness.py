@@ -84,7 +84,7 @@ def largest(totals: Demand, demands: Sequence[Demand]) -> float:
     return max(share(totals, demand) for demand in demands)
 
 
-fairness = settings(max_examples=100, deadline=None)
+fairness = settings(max_examples=100)
 
 
 @fairness

@@ -47,7 +47,7 @@ def greedy_cluster(seed: int) -> HierarchicalAllocator:
     return allocator
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(0, 2**32 - 1))
 def test_guarantees_are_met_and_limits_hold(seed: int) -> None:
     """Frameworks come one by one, in any order, take all that they are offered, and give some back."""

@@ -50,7 +50,7 @@ def operations(draw: st.DrawFn) -> ResourceOperation:
 
 
 @given(st.lists(operations(), max_size=30))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_amounts_stay(sequence: list[ResourceOperation]) -> None:
     have = START
     for operation in sequence:

@@ -60,7 +60,7 @@ def refused_or_lifted(lift: Callable[[], object]) -> None:
 
 
 @pytest.mark.parametrize("link", LIFTS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(body=st.binary(max_size=60))
 @example(body=b"")
 def test_any_bytes(link: str, body: bytes) -> None:
@@ -70,7 +70,7 @@ def test_any_bytes(link: str, body: bytes) -> None:
 
 
 @pytest.mark.parametrize("link", LIFTS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(source=sources, honesty=honesties)
 def test_hostile_messages(link: str, source: random.Random, honesty: float) -> None:
     lift, names = LIFTS[link]
@@ -81,7 +81,7 @@ def test_hostile_messages(link: str, source: random.Random, honesty: float) -> N
         refused_or_lifted(lambda name=name, body=body: lift(name, mangled(source, body), SENDER))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(source=sources, honesty=honesties)
 def test_hostile_calls_of_schedulers(source: random.Random, honesty: float) -> None:
     of = scheduler_pb2.Call
@@ -89,7 +89,7 @@ def test_hostile_calls_of_schedulers(source: random.Random, honesty: float) -> N
     refused_or_lifted(lambda: lifted_call(parse(of, body)))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(source=sources, honesty=honesties)
 def test_hostile_calls_of_executors(source: random.Random, honesty: float) -> None:
     of = executor_pb2.Call
@@ -97,7 +97,7 @@ def test_hostile_calls_of_executors(source: random.Random, honesty: float) -> No
     refused_or_lifted(lambda: lifted_executor_call(parse(of, body)))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(source=sources, honesty=honesties)
 def test_hostile_calls_as_json(source: random.Random, honesty: float) -> None:
     for of in (scheduler_pb2.Call, executor_pb2.Call):

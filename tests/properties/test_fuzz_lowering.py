@@ -75,7 +75,7 @@ def pass_on(lift: Callable[[], object]) -> None:
 
 
 @pytest.mark.parametrize("link", LIFTS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(source=sources, honesty=honesties)
 def test_messages_are_passed_on(link: str, source: random.Random, honesty: float) -> None:
     lift, names = LIFTS[link]
@@ -85,7 +85,7 @@ def test_messages_are_passed_on(link: str, source: random.Random, honesty: float
 
 
 @pytest.mark.parametrize("of", [scheduler_pb2.Call, executor_pb2.Call])
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(source=sources, honesty=honesties)
 def test_calls_are_passed_on(of: Any, source: random.Random, honesty: float) -> None:
     lift: Callable[[Any], object] = lifted_call if of is scheduler_pb2.Call else lifted_executor_call

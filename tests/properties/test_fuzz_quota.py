@@ -78,7 +78,7 @@ def busy() -> tuple[Recording, FrameworkId]:
     return play, first
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(calls(), min_size=1, max_size=6))
 def test_everything_that_is_asked_is_answered(asked: list[ma.Call]) -> None:
     play, _ = busy()

@@ -83,7 +83,7 @@ def bodies_of(transport: FakeTransport, heads: list[bool]) -> list[bytes]:
     return found
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data(), st.lists(requests(), min_size=1, max_size=8), st.booleans())
 def test_requests_are_answered_in_order_however_they_are_cut(
     data: st.DataObject, sent: list[tuple[bytes, bytes]], later: bool
@@ -101,7 +101,7 @@ def test_requests_are_answered_in_order_however_they_are_cut(
     assert server.unfinished_bytes == 0
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.data(),
     st.lists(

@@ -32,7 +32,7 @@ def test_no_text_that_passes_as_a_pid_can_break_a_request_line(text: str) -> Non
         assert not any(character.isspace() or character in "/?#%" for character in text)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data(), st.lists(messages, min_size=1, max_size=6), st.integers(0, 3))
 def test_messages_arrive_as_sent_however_they_are_cut(
     data: st.DataObject, sent: list[tuple[Pid, Pid, str, bytes]], calls: int
@@ -53,7 +53,7 @@ def test_messages_arrive_as_sent_however_they_are_cut(
     assert server.counters["http_requests"] == calls
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.from_regex(r"/?[!-~]{0,30}", fullmatch=True),
     st.sampled_from(["Libprocess-From: ", "User-Agent: libprocess/", "libprocess-from:"]),

@@ -75,7 +75,7 @@ def messages(draw: st.DrawFn) -> Message:
 
 
 @given(messages())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_what_was_written_is_read_again(message: Message) -> None:
     again = from_json(type(message), to_json(message))
     assert to_dict(again) == to_dict(message)
@@ -83,14 +83,14 @@ def test_what_was_written_is_read_again(message: Message) -> None:
 
 
 @given(messages())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_protobuf_reads_what_we_write_as_we_do(message: Message) -> None:
     written = to_dict(message)
     assert json_format.ParseDict(written, type(message)()) == from_dict(type(message), written)
 
 
 @given(messages())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_we_read_what_protobuf_writes(message: Message) -> None:
     written = json_format.MessageToDict(message, preserving_proto_field_name=True)
     assert from_dict(type(message), written) == message
@@ -112,7 +112,7 @@ JSON_VALUES = st.recursive(
 
 
 @given(st.sampled_from(ONE_OF_EACH_KIND), JSON_VALUES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_value_gives_a_whole_message_or_a_json_error(cls: type[Message], value: object) -> None:
     try:
         message = from_dict(cls, value)
@@ -132,7 +132,7 @@ def test_any_bytes_give_a_message_or_a_json_error(data: bytes) -> None:
 
 
 @given(messages(), st.integers(min_value=0), st.binary(min_size=1, max_size=1))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_spoilt_text_gives_a_message_or_a_json_error(message: Message, place: int, byte: bytes) -> None:
     text = to_json(message)
     place %= len(text)

@@ -111,7 +111,7 @@ def test_a_dropped_stream_is_never_due() -> None:
     assert list(streams.pending("t")) == []
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.sampled_from(["push", "ack", "tick", "pause", "resume"]), max_size=60))
 def test_the_receiver_sees_every_update_in_order(steps: list[str]) -> None:
     streams: Streams[str, int] = Streams()

@@ -81,7 +81,7 @@ RUNNERS = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(missing=AMOUNTS, runners=RUNNERS, spare=AMOUNTS)
 def test_victims_are_enough_and_none_is_needless(
     missing: dict[str, int], runners: list[Runner], spare: dict[str, int]
