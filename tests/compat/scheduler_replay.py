@@ -23,7 +23,7 @@ from meseta.wire.json import from_dict, to_dict
 from tests.integration.cluster import PlayedAgent, pid_of
 
 DATA = Path(__file__).parent / "data" / "scheduler"
-WAIT_S = 15.0
+WAIT_S = 60.0
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 OFFER = re.compile(r"MASTER-O\d+")
 ADDRESS = re.compile(r"127\.0\.0\.1:\d+")

@@ -22,7 +22,7 @@ from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
 from tests.integration.daemons import end_supervisors
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 FRAMEWORK = "m-0000"
 NO_PID = "@0.0.0.0:0"
 PREFIX = "mesos.internal."

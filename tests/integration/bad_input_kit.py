@@ -24,7 +24,7 @@ from meseta.wire.gen import scheduler_pb2 as s
 from tests.integration.cluster import PlayedAgent
 
 PROTOBUF = "application/x-protobuf"
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 SCENARIO_S = 120.0
 RECORD_BYTES_MAX = 1 << 28
 

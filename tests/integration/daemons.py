@@ -17,7 +17,7 @@ from typing import Any
 
 from meseta.runtime.linux import cgroups
 
-START_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 60.0
 
 
 class DaemonProcess:

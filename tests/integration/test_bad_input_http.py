@@ -190,7 +190,7 @@ async def test_messages_of_agents_that_are_unknown_or_others() -> None:
 async def test_an_agent_with_an_odd_id(agent_id: str, may_join: int) -> None:
     """Its id is a part of the name of the process that pings it."""
     async with (
-        running_master("--agent_ping_timeout=50ms") as master,
+        running_master("--agent_ping_timeout=50ms", "--max_agent_ping_timeouts=1000") as master,
         Bystander(address := f"{master.ip}:{master.port}") as other,
         Process("slave(1)") as stranger,
     ):

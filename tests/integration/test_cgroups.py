@@ -19,7 +19,7 @@ from meseta.runtime.linux.spawn import spawn_process
 from meseta.runtime.linux.supervision import Spawn
 from meseta.runtime.linux.usage import cgroup_statistics
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 CONTAINER = "c1"
 
 

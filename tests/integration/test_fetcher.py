@@ -112,7 +112,7 @@ def refusal(fetcher: Fetcher, sandbox: Path, uri: FetchUri, user: str | None = N
 
 @pytest.fixture
 def fetcher(tmp_path: Path) -> Iterator[Fetcher]:
-    fetcher = Fetcher(str(tmp_path / "cache"), frameworks_home=str(tmp_path), stall_timeout_s=0.5)
+    fetcher = Fetcher(str(tmp_path / "cache"), frameworks_home=str(tmp_path))
     yield fetcher
     fetcher.close()
 
@@ -325,11 +325,13 @@ def test_what_goes_wrong_on_the_net(fetcher: Fetcher, sandbox: Path, web: Web) -
     assert refusal(fetcher, sandbox, FetchUri(f"{web.url}/cut")) == "the connection broke after 4 of 8 bytes"
 
 
-def test_a_server_that_sends_nothing_is_given_up(fetcher: Fetcher, sandbox: Path) -> None:
+def test_a_server_that_sends_nothing_is_given_up(tmp_path: Path, sandbox: Path) -> None:
+    fetcher = Fetcher(str(tmp_path / "cache"), stall_timeout_s=0.5)
     silent = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)  # listens, never accepts
     says = refusal(fetcher, sandbox, FetchUri(f"http://127.0.0.1:{silent.server_port}/x"))
     assert says in ("nothing came for 0.5 s", "the server cannot be reached: timed out")
     silent.server_close()
+    fetcher.close()
 
 
 def test_a_download_may_be_limited(tmp_path: Path, sandbox: Path, web: Web) -> None:
@@ -430,4 +432,5 @@ def test_a_cancelled_fetch_ends_its_helper(tmp_path: Path, sandbox: Path) -> Non
     asyncio.run(main())
     fetcher._threads.shutdown(wait=True)  # returns only when the helper has ended
     silent.server_close()
+    fetcher.close()
     assert (fetcher.succeeded, fetcher.failed) == (0, 1)

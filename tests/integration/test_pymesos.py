@@ -21,7 +21,7 @@ from tests.integration.daemons import DaemonProcess, cluster, wait_for
 pymesos = pytest.importorskip("pymesos", reason="pymesos is not installed: python tools/install_pymesos.py")
 
 EXECUTOR = Path(__file__).parent / "pymesos_executor.py"
-WAIT_S = 30.0
+WAIT_S = 60.0
 
 
 class Recorder(pymesos.Scheduler):  # type: ignore[misc]

@@ -35,7 +35,8 @@ def test_changes_are_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     async def main() -> None:
         watch = asyncio.create_task(whitelist.watch_whitelist(str(path), told.append))
-        await asyncio.sleep(0.02)
+        while not told:
+            await asyncio.sleep(0.005)
         path.unlink()
         await asyncio.sleep(0.02)
         path.write_text("two")

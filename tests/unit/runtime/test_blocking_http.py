@@ -11,7 +11,7 @@ import pytest
 
 from meseta.runtime.blocking_http import Connection
 
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 

@@ -206,13 +206,21 @@ def test_of_too_many_unreachable_agents_the_oldest_are_forgotten(monkeypatch: py
     run(body())
 
 
-def test_a_store_that_cannot_be_read_is_refused() -> None:
+def test_a_store_that_is_not_read_in_time_is_refused() -> None:
     async def body() -> None:
         desk = Desk(Timeouts(fetch_s=0.02))
         desk.store.gate.clear()
         with pytest.raises(StoreError, match=r"was not read within 0\.02secs"):
             await desk.registrar.recover()
         desk.store.gate.set()
+        await desk.registrar.close()
+
+    run(body())
+
+
+def test_a_store_with_records_that_cannot_be_read_is_refused() -> None:
+    async def body() -> None:
+        desk = Desk()
         desk.store.broken_records = {"agents/x": b"?"}
         with pytest.raises(StoreError, match="registry memory cannot be used: the record 'agents/x'"):
             await desk.registrar.recover()

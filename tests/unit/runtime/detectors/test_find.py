@@ -16,7 +16,7 @@ from meseta.runtime.detectors.zookeeper import ZooKeeperDetector, ZooKeeperGroup
 from meseta.runtime.loop import run
 from meseta.wire.master_info import MasterInfo
 
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 
 
 def detector_of(address: str) -> object:

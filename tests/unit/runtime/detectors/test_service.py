@@ -11,7 +11,7 @@ from meseta.runtime.detectors.service import ServiceDetector
 from meseta.runtime.loop import run
 from meseta.wire.master_info import MasterInfo, info_of_address
 
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 
 
 class Looking(ServiceDetector):
