@@ -129,7 +129,7 @@ def found(*faults: str) -> str:
 
 
 def test_leaders_follow_one_another() -> None:
-    outcome = run(1, "master", "elections", "pauses")
+    outcome = run(2, "master", "elections", "pauses")
     assert outcome.failure is None
     assert outcome.marks["master is elected"] > 1
     assert outcome.marks["scheduler is sent to the leader"] > 0

@@ -6,18 +6,23 @@ from collections.abc import Iterable
 from typing import Any, get_args
 from unittest.mock import MagicMock
 
+from msgspec.structs import replace
+
 from meseta.agent import effects as agent_effects
 from meseta.daemon.agent import AgentDaemon
 from meseta.daemon.master import MasterDaemon
 from meseta.master import effects as master_effects
 from meseta.runtime.container_host import ContainerHost
 from meseta.sdk import events as sdk_events
+from meseta.sim import driver as driver_effects
 from meseta.sim import routing
 from meseta.sim.agent_node import AgentNode
+from meseta.sim.driver_node import DriverNode
 from meseta.sim.master_node import MasterNode
-from meseta.sim.plan import swarm_plan
+from meseta.sim.plan import calm_plan
 from meseta.sim.scheduler_node import SchedulerNode
 from meseta.sim.simulation import Simulation
+from meseta.sim.temper import Temper
 from meseta.sim.trace import Trace
 
 
@@ -27,7 +32,9 @@ def members(union: Any) -> set[type]:
 
 
 def cluster() -> Any:
-    simulation = Simulation(swarm_plan(1, agents=1, frameworks=1, only=()), Trace(on=False))
+    tempers = (Temper(role="a"), Temper(role="a", driver=True))
+    plan = replace(calm_plan(1, agents=1, frameworks=2, duration_s=20.0), frameworks=tempers)
+    simulation = Simulation(plan, Trace(on=False))
     simulation.cluster.start()
     simulation.world.run(2.0)
     return simulation.cluster
@@ -46,10 +53,13 @@ def test_every_effect_has_a_performer_here() -> None:
     nodes = cluster()
     assert isinstance(nodes.leader, MasterNode)
     assert isinstance(nodes.agents[0], AgentNode)
-    assert isinstance(nodes.schedulers[0], SchedulerNode)
+    session, driver = sorted(nodes.schedulers, key=lambda node: node.name)
+    assert isinstance(session, SchedulerNode)
+    assert isinstance(driver, DriverNode)
     assert set(nodes.leader.performers()) == members(master_effects.MasterEffect)
     assert set(nodes.agents[0].performers()) == members(agent_effects.AgentEffect)
-    assert set(nodes.schedulers[0].performers()) == scheduler_effects()
+    assert set(session.performers()) == scheduler_effects()
+    assert set(driver.performers()) == set(driver_effects.Effect.__subclasses__())
 
 
 def scheduler_effects() -> set[type]:

@@ -140,7 +140,7 @@ class AgentNode(Node[e.AgentEvent, x.AgentEffect]):
         """Return what performs each kind of effect."""
         return {
             x.SendToMaster: self._send_to_master,
-            x.SendToFramework: self._send_to_nobody,
+            x.SendToFramework: self._send_to_driver,
             x.SendToExecutor: self._send_to_nobody,
             x.CloseExecutorStream: self._send_to_nobody,
             x.Link: lambda effect: self._mailer.link(effect.pid),
@@ -175,8 +175,11 @@ class AgentNode(Node[e.AgentEvent, x.AgentEffect]):
     def _send_to_master(self, effect: x.SendToMaster) -> None:
         self._mailer.send(Mail(self.config.pid, effect.master, effect.message))
 
+    def _send_to_driver(self, effect: x.SendToFramework) -> None:
+        self._mailer.send(Mail(self.config.pid, effect.pid, effect.message))
+
     def _send_to_nobody(self, effect: Any) -> None:
-        raise AssertionError(f"{self.name} has no executor, driver or operator to send {effect} to")
+        raise AssertionError(f"{self.name} has no executor or operator to send {effect} to")
 
     def _checkpoint(self, effect: x.Checkpoint) -> None:
         done = None if effect.ticket is None else partial(self.feed, e.Checkpointed(effect.ticket))

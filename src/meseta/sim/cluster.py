@@ -9,7 +9,7 @@ from meseta.agent.state import AgentConfig
 from meseta.allocator.allocator import AllocatorOptions
 from meseta.ids import Pid
 from meseta.master.config import RevocationTerms
-from meseta.master.events import MasterEvent, RequestId
+from meseta.master.events import MasterEvent, Peer, RequestId
 from meseta.master.state import State
 from meseta.records import FrameworkInfo
 from meseta.resources import Resources
@@ -17,6 +17,7 @@ from meseta.sim.agent_node import AgentNode
 from meseta.sim.clock import Clock
 from meseta.sim.coordination import ADDRESS, Coordination
 from meseta.sim.disk import Disk
+from meseta.sim.driver_node import DriverNode, SchedulerProcess
 from meseta.sim.master_node import EPOCH_S, MasterNode
 from meseta.sim.master_process import MasterProcess, leading
 from meseta.sim.network import Network, ip_of
@@ -24,6 +25,7 @@ from meseta.sim.node import Observer
 from meseta.sim.plan import Plan
 from meseta.sim.scheduler_node import SchedulerNode
 from meseta.sim.seats import Seat
+from meseta.sim.temper import Temper
 from meseta.sim.terms import SharedRegistry
 from meseta.sim.workload import Framework
 from meseta.sim.world import World
@@ -54,7 +56,7 @@ class Cluster:
             Framework(world, f"framework-{number}", temper, partial(self._make_scheduler, number))
             for number, temper in enumerate(plan.frameworks)
         ]
-        self.schedulers: list[SchedulerNode] = []
+        self.schedulers: list[SchedulerProcess] = []
         """All processes of schedulers that were ever started."""
 
     def start(self) -> None:
@@ -88,8 +90,14 @@ class Cluster:
         leader = self.leader
         if leader is not None and leader.machine is not None:
             for framework in list(leader.machine.state.frameworks.values()):
-                if framework.id not in claimed and not framework.connected:
+                if framework.id not in claimed and not self._is_served(framework.peer):
                     leader.tear_down(framework.id)
+
+    def _is_served(self, peer: Peer | None) -> bool:
+        """Tell whether a scheduler runs that was last known at `peer`: masters may miss a driver's end."""
+        if isinstance(peer, str):
+            return self.network.hosts[peer.rpartition("@")[2]].up
+        return peer is not None and self.state is not None and peer in self.state.peers
 
     # ── parts ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -179,14 +187,28 @@ class Cluster:
         suppressed: tuple[str, ...],
         *,
         standby: bool,
-    ) -> SchedulerNode:
+    ) -> SchedulerProcess:
         port = 40_000 + framework.processes
         address = f"10.2.{number // 250}.{number % 250 + 1}:{port}"
-        scheduler = SchedulerNode(
+        make = partial(self._make_driver, framework.temper) if framework.temper.driver else self._make_session
+        scheduler = make(framework.name, address, seat, info, suppressed, standby)
+        self.schedulers.append(scheduler)
+        return scheduler
+
+    def _make_session(
+        self,
+        name: str,
+        address: str,
+        seat: Seat,
+        info: FrameworkInfo,
+        suppressed: tuple[str, ...],
+        standby: bool,
+    ) -> SchedulerProcess:
+        return SchedulerNode(
             self.network,
-            framework.name,
+            name,
             address,
-            self._clock(framework.name, 0.0),
+            self._clock(name, 0.0),
             self._observers,
             masters=MASTERS[: self.plan.masters],
             info=info,
@@ -194,8 +216,32 @@ class Cluster:
             suppressed_roles=suppressed,
             standby=standby,
         )
-        self.schedulers.append(scheduler)
-        return scheduler
+
+    def _make_driver(
+        self,
+        temper: Temper,
+        name: str,
+        address: str,
+        seat: Seat,
+        info: FrameworkInfo,
+        suppressed: tuple[str, ...],
+        standby: bool,
+    ) -> SchedulerProcess:
+        assert not standby, "drivers do not stand by"
+        return DriverNode(
+            self.network,
+            name,
+            address,
+            self._clock(name, 0.0),
+            self._observers,
+            master=Pid(f"master@{MASTERS[0]}"),
+            service=self.service,
+            info=info,
+            application=seat,
+            suppressed_roles=suppressed,
+            heeds_exits=temper.heeds_exits,
+            is_implicit=not temper.acknowledge_s,
+        )
 
 
 def _revocation(plan: Plan) -> RevocationTerms | None:

@@ -16,7 +16,6 @@ from meseta.master.state import State
 from meseta.master.sums import by_role, users_of_framework
 from meseta.records import TaskState, is_terminal
 from meseta.resources import EMPTY
-from meseta.sdk import session
 from meseta.sim.agent_node import AgentNode
 from meseta.sim.cluster import Cluster
 from meseta.sim.jobs import Job
@@ -86,8 +85,7 @@ def _process_faults(cluster: Cluster) -> Iterator[str]:
     """Schedulers that were replaced have noticed. Standbys wait."""
     current = {p for framework in cluster.frameworks for p in (framework.process, framework.standby)}
     for scheduler in cluster.schedulers:
-        stopped = scheduler.session.phase is session.Phase.STOPPED
-        if scheduler.up and scheduler not in current and not stopped:
+        if scheduler.up and scheduler not in current and not scheduler.stopped:
             yield f"a scheduler of {scheduler.name} at {scheduler.address} was replaced and does not know"
 
 

@@ -6,7 +6,7 @@ was reached, so that a mark at nought over many seeds is a hole in the tests.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from meseta.agent import effects as ax
@@ -202,13 +202,14 @@ REMOVALS_CANCELLED = "master/slave_unreachable_canceled"
 class Marks:
     """Counts the marks of one run."""
 
-    def __init__(self) -> None:
-        self.counts: dict[str, int] = {mark.name: 0 for mark in MARKS}
+    def __init__(self, marks: Iterable[Mark] = MARKS) -> None:
+        marks = tuple(marks)
+        self.counts: dict[str, int] = {mark.name: 0 for mark in marks}
         for corner in (REFUSED, STUCK, CANCELLED, HELD):
             self.counts[corner] = 0
         self._cancelled: dict[MasterId, int] = {}
         self._by_type: dict[type, list[Mark]] = {}
-        for mark in MARKS:
+        for mark in marks:
             self._by_type.setdefault(mark.type, []).append(mark)
 
     def observe(self, step: Step) -> None:

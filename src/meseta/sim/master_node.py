@@ -23,6 +23,7 @@ from meseta.master.registry import Recovered
 from meseta.master.validation import call_refusal, subscribe_refusal
 from meseta.records import FrameworkInfo
 from meseta.security.approvers import PERMISSIVE
+from meseta.sim import driver_messages as drivers
 from meseta.sim import routing
 from meseta.sim.clock import Clock
 from meseta.sim.connections import Exchange, Mailer
@@ -146,7 +147,7 @@ class MasterNode(Node[e.MasterEvent, x.MasterEffect]):
             recovered=recovered,
             now=self.clock.now(),
         )
-        self._mailer = Mailer(self.network, self, routing.is_repeated)
+        self._mailer = Mailer(self.network, self, _is_repeated)
         self.world.trace.line(self.world.now, self.name, "proc", "leads", f"{config.id} term={term}")
         self.boot(self.machine, self.performers())
 
@@ -181,8 +182,11 @@ class MasterNode(Node[e.MasterEvent, x.MasterEffect]):
             self._leave("it may not serve any more")
 
     def on_mail(self, mail: Mail) -> None:
-        """A message of an agent arrives."""
-        self.feed(routing.master_event(mail.record, mail.sender))
+        """A message of an agent or a driver arrives."""
+        if isinstance(mail.record, drivers.DriverMessage):
+            self.feed(drivers.master_event(mail.record, mail.sender))
+        else:
+            self.feed(routing.master_event(mail.record, mail.sender))
 
     def on_peer_exited(self, address: str) -> None:
         """A link broke."""
@@ -260,7 +264,9 @@ class MasterNode(Node[e.MasterEvent, x.MasterEffect]):
         }
 
     def _send_to_framework(self, effect: x.SendToFramework) -> None:
-        assert isinstance(effect.peer, int), "all simulated schedulers are on HTTP"
+        if isinstance(effect.peer, str):
+            self._mailer.send(Mail(self.pid, effect.peer, effect.message))
+            return
         exchange = self._streams.get(effect.peer)
         if exchange is not None:
             exchange.reply(effect.message)
@@ -316,3 +322,7 @@ class MasterNode(Node[e.MasterEvent, x.MasterEffect]):
 
     def _publish(self, effect: x.Publish) -> None:
         self.world.trace.line(self.world.now, self.name, "log", type(effect.event).__name__)
+
+
+def _is_repeated(message: Any) -> bool:
+    return routing.is_repeated(message) or drivers.is_repeated(message)

@@ -7,7 +7,7 @@ at once hides what only shows when something is missing.
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -17,7 +17,7 @@ from meseta.resources import Resources, parse_resources
 from meseta.sim.containers import Speed
 from meseta.sim.disk import Latency
 from meseta.sim.network import CALM, Weather
-from meseta.sim.temper import Temper
+from meseta.sim.temper import Temper, as_driver
 
 NETWORK_FAULTS = ("slow", "breaks", "repeats", "overtaking", "partitions")
 PROCESS_FAULTS = ("master", "agents", "power", "schedulers", "failovers", "teardowns", "pauses")
@@ -26,6 +26,8 @@ LATER_FAULTS = ("executors", "stores", "elections", "expiries")
 """Drawn apart, so that what a seed does without them stays the same."""
 FAULTS = (*NETWORK_FAULTS, *PROCESS_FAULTS, *OTHER_FAULTS, *LATER_FAULTS)
 """Names of all faults, as `--faults` takes them."""
+ANSWERED_WITHIN_S = 15.0
+"""How long offers last where a driver may have answered them in vain, which it has no way to know."""
 
 
 class FaultMix(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,8 +143,13 @@ def swarm_plan(
     calm = chance.random() < 0.5
     operator_s = random.Random(f"{seed}/plan/operator").choice([0.0, 0.0, 2.0, 8.0])
     revocation_s = random.Random(f"{seed}/plan/revocation").choice([0.0, 0.0, 1.0])
+    master_count = later.choice([1, 3]) if masters is None else masters
     tempers = tuple(
-        _temper(random.Random(f"{seed}/temper/{number}"), number)
+        as_driver(
+            _temper(random.Random(f"{seed}/temper/{number}"), number),
+            random.Random(f"{seed}/driver/{number}"),
+            sure=master_count == 1,
+        )
         for number in range(framework_count if frameworks is None else frameworks)
     )
     return Plan(
@@ -153,9 +160,9 @@ def swarm_plan(
             for _ in range(agent_count if agents is None else agents)
         ),
         frameworks=tuple(map(_crowding, tempers)) if revocation_s else tempers,
-        masters=later.choice([1, 3]) if masters is None else masters,
+        masters=master_count,
         session_s=later.choice([1.0, 3.0, 8.0]),
-        master=_master_settings(chance)
+        master=_heard_of(tempers, _master_settings(chance))
         | {"agent_removal_interval_s": random.Random(f"{seed}/plan/removals").choice([None, None, 1.0, 6.0])},
         allocator={
             "recovery_window_s": chance.choice([0.0, 0.005, 0.5]),
@@ -189,6 +196,14 @@ def _master_settings(chance: random.Random) -> dict[str, Any]:
         "offer_timeout_s": chance.choice([None, 3.0, 15.0]),
         "heartbeat_interval_s": chance.choice([1.0, 3.0]),
     }
+
+
+def _heard_of(tempers: Iterable[Temper], settings: dict[str, Any]) -> dict[str, Any]:
+    """Let offers end by themselves that a driver has answered for nobody, without any way to know."""
+    deaf = any(temper.driver and not temper.heeds_exits for temper in tempers)
+    if deaf and settings["offer_timeout_s"] is None:
+        return settings | {"offer_timeout_s": ANSWERED_WITHIN_S}
+    return settings
 
 
 def _weather(chance: random.Random, names: tuple[str, ...]) -> Weather:

@@ -355,7 +355,7 @@ class Ask(NamedTuple):
         return self.kind.__name__
 
 
-def call_event(call: Any, framework_id: FrameworkId, sender: to_master.StreamId) -> to_master.MasterEvent:
+def call_event(call: Any, framework_id: FrameworkId, sender: to_master.Peer) -> to_master.MasterEvent:
     """Return what the master hears when a scheduler makes `call`: the session's own, or an `Ask`."""
     kind, fields = CALLS[type(call)](call)
     return cast(to_master.MasterEvent, kind(framework_id=framework_id, sender=sender, **fields))

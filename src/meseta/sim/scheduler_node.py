@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from meseta.ids import FrameworkId
 from meseta.records import FrameworkInfo
 from meseta.sdk import events as sdk
-from meseta.sdk.session import SchedulerSession
+from meseta.sdk.session import Phase, SchedulerSession
 from meseta.sim import routing
 from meseta.sim.clock import Clock
 from meseta.sim.connections import Exchange
@@ -81,6 +81,11 @@ class SchedulerNode(Node[sdk.Event, sdk.Effect]):
         network.add(self)
 
     # ── life, and what the application does ───────────────────────────────────────────────────────────
+
+    @property
+    def stopped(self) -> bool:
+        """Tell whether its session is over."""
+        return self.session.phase is Phase.STOPPED
 
     def start(self) -> None:
         """Subscribe, and stay subscribed."""

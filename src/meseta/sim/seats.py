@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from meseta.ids import FrameworkId
 from meseta.sdk import events as sdk
-from meseta.sim.scheduler_node import SchedulerNode
+from meseta.sim.driver_node import SchedulerProcess
 
 
 class Holder(Protocol):
@@ -14,7 +14,7 @@ class Holder(Protocol):
 
     lives: int
     """Counts its lives; a process speaks for one of them."""
-    standby: SchedulerNode | None
+    standby: SchedulerProcess | None
 
     def take_over(self) -> int: ...
 
@@ -39,32 +39,33 @@ class Seat:
         self._life = life
 
     @property
-    def _is_taken(self) -> bool:
+    def is_heard(self) -> bool:
+        """Tell whether the process is its framework's newest."""
         return self._framework.lives == self._life
 
     def on_subscribed(self, framework_id: FrameworkId, again: bool) -> None:
         """See `Application`."""
-        if self._is_taken:
+        if self.is_heard:
             self._framework.on_subscribed(framework_id)
 
     def on_disconnected(self) -> None:
         """See `Application`."""
-        if self._is_taken:
+        if self.is_heard:
             self._framework.on_disconnected()
 
     def on_event(self, payload: Any, token: sdk.Token | None) -> None:
         """See `Application`."""
-        if self._is_taken:
+        if self.is_heard:
             self._framework.on_event(payload, token)
 
     def on_concluded(self, outcome: sdk.ConcludeCall) -> None:
         """See `Application`."""
-        if self._is_taken:
+        if self.is_heard:
             self._framework.on_concluded(outcome)
 
     def on_stopped(self, fault: str | None) -> None:
         """See `Application`."""
-        if self._is_taken:
+        if self.is_heard:
             self._framework.on_stopped(fault)
 
 

@@ -20,9 +20,10 @@ from meseta.sim.checkers import (
 )
 from meseta.sim.cluster import Cluster
 from meseta.sim.convergence import missing
+from meseta.sim.driver_marks import DRIVER_MARKS, DriverWatch
 from meseta.sim.failures import LivenessViolation, SimulationFailure
 from meseta.sim.faults import Faults
-from meseta.sim.marks import REFUSED, STUCK, Marks
+from meseta.sim.marks import MARKS, REFUSED, STUCK, Marks
 from meseta.sim.node import Observer
 from meseta.sim.operator import Operator
 from meseta.sim.plan import Plan
@@ -76,7 +77,7 @@ class Simulation:
         self.faults = Faults(self.cluster)
         self.operator = Operator(self.cluster)
         self.upkeep = Upkeep(self.cluster)
-        self.marks = Marks()
+        self.marks = Marks((*MARKS, *DRIVER_MARKS))
         self.observers += [
             Accounts(check_every).observe,
             Offers().observe,
@@ -87,6 +88,7 @@ class Simulation:
             Admissions(self.cluster).observe,
             Leaders(self.cluster).observe,
             self.marks.observe,
+            DriverWatch(self.marks.counts).observe,
         ]
 
     def run(self) -> Outcome:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import random
+
 import msgspec
+from msgspec.structs import replace
 
 from meseta.records import NO_OPTIONS, FrameworkCapability, FrameworkInfo, FrameworkOptions
+
+DRIVERS = 0.3
+"""Part of the frameworks that speak v0."""
 
 
 class Temper(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +52,14 @@ class Temper(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint: bool = True
     partition_aware: bool = True
     failover_timeout_s: float = 3600.0
+    driver: bool = False
+    """Its schedulers are drivers of the v0 protocol."""
+    heeds_exits: bool = False
+    """Its driver subscribes again when the way to its master is gone, which libmesos does not."""
+    keeps_offers: bool = False
+    """It answers offers of a master that is gone, as applications do that have no use for `disconnected`."""
+    messages_s: float = 0.0
+    """How often its driver sends a message to an executor; 0: never."""
     standby: bool = False
     """Has a second scheduler wait for the end of the first."""
 
@@ -82,3 +96,17 @@ class Temper(msgspec.Struct, frozen=True, kw_only=True):
             "mem": round(self.mem * 1000) * self.alive_max,
         }
         return FrameworkOptions(revocation_notices=True, demands={self.role: wanted})
+
+
+def as_driver(temper: Temper, chance: random.Random, *, sure: bool) -> Temper:
+    """Draw whether a framework speaks v0. `sure`: its driver must notice what no detector tells it."""
+    if chance.random() >= DRIVERS:
+        return temper
+    return replace(
+        temper,
+        driver=True,
+        heeds_exits=chance.random() < 0.5 or sure,
+        messages_s=chance.choice([0.0, 2.0, 5.0]),
+        keeps_offers=chance.random() < 0.5,
+        standby=False,
+    )

@@ -33,10 +33,10 @@ from meseta.records import (
 from meseta.resources import Resources
 from meseta.sdk import events as sdk
 from meseta.sim.containers import FOREVER_S, Program
+from meseta.sim.driver_node import SchedulerProcess
 from meseta.sim.failures import SafetyViolation
 from meseta.sim.jobs import Job
 from meseta.sim.reserving import before_use, undo
-from meseta.sim.scheduler_node import SchedulerNode
 from meseta.sim.seats import Seat, StandbySeat
 from meseta.sim.temper import Temper
 from meseta.sim.world import World
@@ -46,6 +46,8 @@ COME_BACK_S = 2.0
 """How long a framework that was ended waits before it starts anew."""
 REPLACED_S = 5.0
 """How long a scheduler that was replaced goes on, unless it notices by itself."""
+DEAF_S = 30.0
+"""The same of a driver, which may hear nothing of it before it comes to another master."""
 QUIET_REFUSE_S = 60.0
 """How long a framework that wants nothing refuses an offer, so that all others get their turn."""
 
@@ -58,7 +60,7 @@ class Framework:
         world: World,
         name: str,
         temper: Temper,
-        make_process: Callable[..., SchedulerNode],
+        make_process: Callable[..., SchedulerProcess],
     ) -> None:
         """`make_process(framework, seat, info, suppressed_roles, standby=…)` makes a scheduler's process."""
         self.world = world
@@ -77,8 +79,8 @@ class Framework:
         """It launches nothing more."""
         self.offered: dict[AgentId, None] = {}
         """What it was offered since it fell quiet."""
-        self.process: SchedulerNode | None = None
-        self.standby: SchedulerNode | None = None
+        self.process: SchedulerProcess | None = None
+        self.standby: SchedulerProcess | None = None
         """Waits for the end of `process`."""
         self.coming_back = False
         """A new process will start by itself."""
@@ -103,7 +105,7 @@ class Framework:
         self.process = self._new_process(Seat(self, self.lives), standby=False)
         self.process.start()
 
-    def _new_process(self, seat: Seat, *, standby: bool) -> SchedulerNode:
+    def _new_process(self, seat: Seat, *, standby: bool) -> SchedulerProcess:
         info = self.temper.info(self.name)
         if self.framework_id is not None:
             info = msgspec.structs.replace(info, id=self.framework_id)
@@ -121,6 +123,8 @@ class Framework:
         self._every(self.temper.reconcile_s, self._reconcile)
         if self.temper.kill_s:
             self._every(self.temper.kill_s, self._kill_one)
+        if self.temper.messages_s:
+            self._every(self.temper.messages_s, self._message_one)
 
     def _stand_by(self) -> None:
         """Have another process wait for the end of this one."""
@@ -148,7 +152,7 @@ class Framework:
         replaced = self.process
         self.start()
         if replaced is not None:
-            self.world.after(REPLACED_S, replaced.end)
+            self.world.after(DEAF_S if self.temper.driver else REPLACED_S, replaced.end)
 
     def crash(self, *, silent: bool) -> None:
         """End the process."""
@@ -191,14 +195,15 @@ class Framework:
     def on_disconnected(self) -> None:
         """All offers are void."""
         self.subscribed = False
-        self._held.clear()
+        if not self.temper.keeps_offers:
+            self._held.clear()
 
     def on_stopped(self, fault: str | None) -> None:
         """The framework is over: start a new one. A scheduler that was replaced by mistake comes back."""
         self.subscribed = False
         self.process = None
         self._held.clear()
-        if fault is None or "failed over" not in fault:
+        if fault is None or not _is_to_come_back(fault):
             self.framework_id = None
             self._alive.clear()
             self._dismiss_standby()
@@ -386,7 +391,12 @@ class Framework:
             say(self._demand)
 
     def _reconcile(self) -> None:
-        """Ask about all tasks that are not known to be over, and for those that are believed to be."""
+        """Ask about all tasks that are not known to be over, and for those that are believed to be.
+
+        Who does not hear when messages are lost says again, too, whether offers are wanted.
+        """
+        if self.temper.driver and not self.temper.heeds_exits:
+            self.say_demand()
         self._ask(e.ReconcileRequested, tasks=())
         tasks = tuple((job.id, job.agent_id) for job in self._alive.values())
         if tasks:
@@ -396,6 +406,12 @@ class Framework:
         if self._alive:
             job = self._chance.choice(list(self._alive.values()))
             self._ask(e.KillRequested, task_id=job.id, agent_id=job.agent_id)
+
+    def _message_one(self) -> None:
+        """Send a message to an executor; one that runs a lone command has the name of its task."""
+        if self._alive:
+            job = self._chance.choice(list(self._alive.values()))
+            self._ask(e.MessageSent, agent_id=job.agent_id, executor_id=ExecutorId(job.id), data=b"hello")
 
     # ── helpers ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -417,3 +433,8 @@ class Framework:
     def _if_alive(self, life: int, action: Callable[[], None]) -> None:
         if life == self.lives:
             action()
+
+
+def _is_to_come_back(fault: str) -> bool:
+    """Tell whether a scheduler that was ended with these words may go on with its framework."""
+    return any(words in fault for words in ("failed over", "Framework disconnected"))
