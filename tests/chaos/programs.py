@@ -6,25 +6,25 @@ import signal
 import subprocess
 from pathlib import Path
 
-from meseta.daemon.process import EXIT_CONFIG, EXIT_DEPOSED, EXIT_STORE
+from meseta.daemon.process import EXIT_DEPOSED, EXIT_STORE
+from tests.integration.places import HERE, Place
 
-GIVEN_UP = (EXIT_CONFIG, EXIT_DEPOSED, EXIT_STORE)
-"""How a daemon may end by itself: it cannot start, as its address is cut off; another one leads; or its store
-does not answer.
-"""
+GIVEN_UP = (EXIT_DEPOSED, EXIT_STORE)
+"""How a daemon may end by itself: another one leads, or its store does not answer."""
 
 
 class Program:
     """One process through all its lives; its output is added to a file."""
 
-    def __init__(self, kind: str, name: str, command: list[str], log: Path) -> None:
+    def __init__(self, kind: str, name: str, command: list[str], log: Path, place: Place = HERE) -> None:
         self.kind = kind
         self.name = name
+        self.ip = place.ip
         self.kills = 0
         self.crashes: list[int] = []
         """Statuses with which it has ended by itself, though nothing asked it to."""
         self.is_stopped = False
-        self._command = command
+        self._command = [*place.inside, *command]
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
         self._due: float | None = None
@@ -34,6 +34,10 @@ class Program:
     def runs(self) -> bool:
         """Tell whether there is a process."""
         return self._process is not None and self._process.poll() is None
+
+    def adopt(self, process: subprocess.Popen[bytes]) -> None:
+        """Take over a process of it that runs."""
+        self._process = process
 
     def start(self) -> None:
         """Start it."""

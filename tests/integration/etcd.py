@@ -9,13 +9,14 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from meseta.runtime.etcd import Etcd, EtcdError, parse_address
+from tests.integration.places import HERE, Place
 from tests.integration.zookeeper import free_ports
 
 START_TIMEOUT_S = 60.0
@@ -32,17 +33,21 @@ needs_etcd = [
 class Server:
     """One server; it may be stopped and started again."""
 
-    def __init__(self, directory: Path, name: str, port: int, peer: int, flags: list[str]) -> None:
-        self.address = f"127.0.0.1:{port}"
+    def __init__(
+        self, directory: Path, name: str, port: int, peer: int, flags: list[str], place: Place
+    ) -> None:
+        self.address = f"{place.ip}:{port}"
+        self.log = directory / "log"
         self.directory = directory
-        self._command = [
+        self.command = [
+            *place.inside,
             "etcd",
             f"--name={name}",
             f"--data-dir={directory}/data",
             f"--listen-client-urls=http://{self.address}",
             f"--advertise-client-urls=http://{self.address}",
-            f"--listen-peer-urls=http://127.0.0.1:{peer}",
-            f"--initial-advertise-peer-urls=http://127.0.0.1:{peer}",
+            f"--listen-peer-urls=http://{place.ip}:{peer}",
+            f"--initial-advertise-peer-urls=http://{place.ip}:{peer}",
             f"--heartbeat-interval={ELECTION_MS // 10}",
             f"--election-timeout={ELECTION_MS}",
             *flags,
@@ -51,8 +56,8 @@ class Server:
 
     def start(self) -> None:
         """Start it; `wait_for_quorum` tells when clients are served."""
-        with (self.directory / "log").open("ab") as log:
-            self.process = subprocess.Popen(self._command, stdout=log, stderr=log, cwd=self.directory)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, cwd=self.directory)
 
     def kill(self) -> None:
         """End it at once, and wait for that."""
@@ -112,17 +117,20 @@ class Ensemble:
 
 
 @contextmanager
-def etcd(directory: Path, count: int = 1, *flags: str) -> Iterator[Ensemble]:
-    """An etcd of `count` servers below `directory`; nothing of it is left running."""
+def etcd(directory: Path, count: int = 1, *flags: str, places: Sequence[Place] = ()) -> Iterator[Ensemble]:
+    """An etcd of `count` servers below `directory`, all here if no places are named; nothing of it is left
+    running."""
     ports = free_ports(2 * count)
-    members = ",".join(f"e{n}=http://127.0.0.1:{ports[2 * n + 1]}" for n in range(count))
+    places = places or [HERE] * count
+    members = ",".join(f"e{n}=http://{places[n].ip}:{ports[2 * n + 1]}" for n in range(count))
     servers: list[Server] = []
     try:
         for number in range(count):
             place = directory / f"etcd{number}"
             place.mkdir()
             own = [f"--initial-cluster={members}", *flags]
-            servers.append(Server(place, f"e{number}", ports[2 * number], ports[2 * number + 1], own))
+            client, peer = ports[2 * number : 2 * number + 2]
+            servers.append(Server(place, f"e{number}", client, peer, own, places[number]))
         ensemble = Ensemble(servers)
         ensemble.wait_for_quorum()
         yield ensemble

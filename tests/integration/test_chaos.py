@@ -15,7 +15,7 @@ from tests.integration.daemons import wait_for
 
 
 def test_nothing_is_lost_when_processes_are_killed(tmp_path: Path) -> None:
-    found = run(tmp_path, kind="none", agents=2, frameworks=2, duration_s=8.0, seed=1, kill_every_s=1.0)
+    found = run(tmp_path, kind="none", agents=2, frameworks=2, duration_s=8.0, seed=1, strike_every_s=1.0)
     assert found.is_clean, list(found.lines())
     assert found.finished > 0
 

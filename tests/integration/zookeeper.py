@@ -11,12 +11,14 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from kazoo.client import KazooClient
+
+from tests.integration.places import HERE, Place
 
 JAR = Path("/usr/share/java/zookeeper.jar")
 MAIN = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
@@ -44,11 +46,13 @@ needs_zookeeper = [
 class Server:
     """One server; it may be stopped and started again."""
 
-    def __init__(self, directory: Path, port: int, others: str = "") -> None:
-        self.address = f"127.0.0.1:{port}"
+    def __init__(self, directory: Path, port: int, others: str = "", place: Place = HERE) -> None:
+        self.address = f"{place.ip}:{port}"
+        self.command = [*place.inside, *JAVA, str(directory / "zoo.cfg")]
+        self.log = directory / "log"
         self._directory = directory
         (directory / "zoo.cfg").write_text(
-            f"dataDir={directory}/data\nclientPort={port}\nclientPortAddress=127.0.0.1\n"
+            f"dataDir={directory}/data\nclientPort={port}\nclientPortAddress={place.ip}\n"
             f"tickTime={TICK_MS}\ninitLimit=50\nsyncLimit=20\nmaxSessionTimeout=60000\nmaxClientCnxns=0\n"
             f"{others}"
         )
@@ -56,9 +60,8 @@ class Server:
 
     def start(self) -> None:
         """Start it; `wait_for_quorum` tells when clients are served."""
-        with (self._directory / "log").open("ab") as log:
-            command = [*JAVA, str(self._directory / "zoo.cfg")]
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._directory)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, cwd=self._directory)
 
     def kill(self) -> None:
         """End it at once, and wait for that."""
@@ -139,17 +142,20 @@ class Ensemble:
 
 
 @contextmanager
-def zookeeper(directory: Path, count: int = 1) -> Iterator[Ensemble]:
-    """A ZooKeeper of `count` servers below `directory`; nothing of it is left running."""
+def zookeeper(directory: Path, count: int = 1, places: Sequence[Place] = ()) -> Iterator[Ensemble]:
+    """A ZooKeeper of `count` servers below `directory`, all here if no places are named; nothing of it is
+    left running."""
     ports = free_ports(3 * count)
-    members = [f"server.{n + 1}=127.0.0.1:{ports[3 * n + 1]}:{ports[3 * n + 2]}\n" for n in range(count)]
+    places = places or [HERE] * count
+    members = [f"server.{n + 1}={places[n].ip}:{ports[3 * n + 1]}:{ports[3 * n + 2]}\n" for n in range(count)]
     servers: list[Server] = []
     try:
         for number in range(count):
             place = directory / f"zookeeper{number + 1}"
             (place / "data").mkdir(parents=True)
             (place / "data" / "myid").write_text(str(number + 1))
-            servers.append(Server(place, ports[3 * number], "".join(members) if count > 1 else ""))
+            others = "".join(members) if count > 1 else ""
+            servers.append(Server(place, ports[3 * number], others, places[number]))
         ensemble = Ensemble(servers)
         ensemble.wait_for_quorum()
         yield ensemble
