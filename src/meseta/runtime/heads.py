@@ -8,6 +8,7 @@ the same bytes, so both ways give the same request; whatever is out of the ordin
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -84,7 +85,7 @@ class HeadCollector:
         return Head(method, url.decode("latin-1"), headers, keep_alive=parser.should_keep_alive())
 
 
-class HeadMemory(dict[bytes, Head | None]):
+class HeadMemory(OrderedDict[bytes, Head | None]):
     """From the bytes of a head, up to and with its empty line, to the head; None if only the parser will
     do."""
 
@@ -97,7 +98,7 @@ class HeadMemory(dict[bytes, Head | None]):
         if len(raw) > _HEAD_BYTES_MAX:
             return None
         if len(self) >= _HEADS_MAX:
-            del self[next(iter(self))]  # the oldest
+            self.popitem(last=False)
         head = self[raw] = self._parse(raw)
         return head
 

@@ -12,7 +12,7 @@ dropped, both counted.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -110,7 +110,7 @@ class Links:
         self._turn = TurnFlusher()
         self._sockets: dict[str, _Socket] = {}
         self._leaving: set[_Socket] = set()
-        self._heads: dict[tuple[str, str, str], tuple[str, int, MessageHead]] = {}
+        self._heads: OrderedDict[tuple[str, str, str], tuple[str, int, MessageHead]] = OrderedDict()
         self._exited: list[Callable[[str], None]] = []
         self._connects: set[asyncio.Task[None]] = set()
         self._to_connect: deque[_Socket] = deque()
@@ -275,7 +275,7 @@ class Links:
             self.counters["pids_malformed"] += 1
             return None
         if len(self._heads) >= self.limits.heads_max:
-            del self._heads[next(iter(self._heads))]
+            self._heads.popitem(last=False)
         known = (receiver.host, receiver.port, encode_head(receiver, from_pid, name))
         self._heads[to_pid, from_pid, name] = known
         return known
