@@ -9,10 +9,12 @@ from meseta.allocator.sorter import Client
 from meseta.allocator.terms import Trait
 from meseta.ids import AgentId
 from meseta.records import AgentInfo
-from meseta.resources import EMPTY, Resources
+from meseta.resources import EMPTY, Remembered, Resources
 
 RESTS_MAX = 256
 """Offer filters whose answers are kept with an agent."""
+SETTLED_MAX = 1024
+"""Agents, each with what is held of it, for which it is remembered what is free."""
 
 
 class AgentAccount:
@@ -41,16 +43,23 @@ class AgentAccount:
     )
 
     def __init__(
-        self, agent_id: AgentId, info: AgentInfo, capabilities: Collection[str], total: Resources
+        self,
+        agent_id: AgentId,
+        info: AgentInfo,
+        capabilities: Collection[str],
+        total: Resources,
+        held: dict[Client, Resources],
     ) -> None:
         self.id = agent_id
         self.info = info
         self.capabilities = frozenset(capabilities)
         self.active = True
-        self.held: dict[Client, Resources] = {}
+        self.held = held
         self.offered: dict[Client, Resources] = {}
         """The part of `held` that nobody has accepted yet."""
         self.available = EMPTY
+        self.simple = True
+        """Whether free = total - held, to the last unit, so that it can be kept step by step."""
         self.traits = 0
         self.blocked = 0
         """Bits of clients that cannot be offered anything of `blocked_at` or less."""
@@ -160,8 +169,22 @@ class AgentAccount:
 
     def _settle(self) -> None:
         """Work out what is free from the total and the holdings."""
-        held = sum(self.held.values(), EMPTY)
-        shared = self.total.shared()
-        self.simple = not shared and self.total.contains(held)
-        """Whether free = total - held, to the last unit, so that it can be kept step by step."""
-        self.available = self.total.nonshared().subtract(held.nonshared()) + shared
+        # What is free of shared resources is a new vector whenever somebody was given of it: see `rounds`.
+        settled = _settled if self.total.shared() else _remembered
+        self.simple, self.available = settled(self.total, *self.held.values())
+
+
+def _settled(total: Resources, *held: Resources) -> tuple[bool, Resources]:
+    """Tell whether what is held is of the total, all of it, and return what is free."""
+    shared, taken = total.shared(), sum(held, EMPTY)
+    free = total.nonshared().subtract(taken.nonshared()) + shared
+    return not shared and total.contains(taken), free
+
+
+def _settled_alike(total: Resources, *held: Resources) -> tuple[bool, Resources]:
+    simple, free = _settled(total, *held)
+    return simple, free.interned()
+
+
+_remembered = Remembered(_settled_alike, SETTLED_MAX)
+"""The same: after a failover agents come by the thousands, and few differ."""

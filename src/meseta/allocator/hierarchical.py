@@ -110,9 +110,19 @@ class HierarchicalAllocator:
         for agent_id, by_role in used.items():
             agent = self.ledger.agents.get(agent_id)
             if agent is not None:
-                self._hold_used(agent, framework_id, by_role)
+                self._hold_used(agent, framework, by_role)
         self._held.grow(ALL, self._now)
         self._inverse.touch_all(self._now)
+
+    def _hold_used(self, agent: AgentAccount, framework: FrameworkAccount, by_role: RoleResources) -> None:
+        """Account for what a framework already holds of an agent, unless that is known."""
+        for role, resources in by_role.items():
+            if resources:
+                client = self.ledger.client(framework, role)
+                if client not in agent.held:
+                    # An agent may report more than it has: then what is free is worked out anew each time.
+                    agent.simple = agent.simple and agent.available.contains(resources)
+                    self.ledger.hold(agent, client, resources)
 
     def update_framework(
         self,
@@ -190,13 +200,19 @@ class HierarchicalAllocator:
         used: Mapping[FrameworkId, RoleResources],
     ) -> None:
         """See `Allocator`."""
-        agent = AgentAccount(agent_id, info, capabilities, total)
-        self.ledger.add_agent(agent)
+        ledger = self.ledger
+        held = {
+            ledger.client(ledger.framework(framework_id), role): resources
+            for framework_id, by_role in used.items()
+            for role, resources in by_role.items()
+            if resources
+        }
+        agent = AgentAccount(agent_id, info, capabilities, total, held)
+        ledger.add_agent(agent)
         self._set_traits(agent)
-        for framework_id, by_role in used.items():
-            self._hold_used(agent, framework_id, by_role)
-        agent.available = agent.available.interned()  # Agents come by the thousands, and few differ.
         self._touch(agent)
+        if held:
+            self._inverse.touch(agent_id, self._now)
         self._held.grow(ALL, self._now)
 
     def update_agent(
@@ -604,17 +620,6 @@ class HierarchicalAllocator:
 
     def _set_traits(self, agent: AgentAccount) -> None:
         agent.set_traits(region=self.options.region, filter_gpus=self.options.filter_gpu_resources)
-
-    def _hold_used(self, agent: AgentAccount, framework_id: FrameworkId, by_role: RoleResources) -> None:
-        """Account for what a framework already holds, unless that is known."""
-        for role, resources in by_role.items():
-            if resources:
-                client = self.ledger.client(self.ledger.framework(framework_id), role)
-                if client not in agent.held:
-                    # An agent may report more than it has: then what is free is worked out anew each time.
-                    agent.simple = agent.simple and agent.available.contains(resources)
-                    self.ledger.hold(agent, client, resources)
-                    self._inverse.touch(agent.id, self._now)
 
 
 def _turns(tree: RoleTree, entropy: Entropy, options: AllocatorOptions) -> Turns:

@@ -38,10 +38,17 @@ class Ledger:
     # Agents.
 
     def add_agent(self, agent: AgentAccount) -> None:
-        """Add an agent of which nothing is held."""
+        """Add an agent, with what is held of it."""
         assert agent.id not in self.agents, f"agent {agent.id} is known already"
         self.agents[agent.id] = agent
         self.tree.change_total(agent.total.quantities(), {})
+        for client, resources in agent.held.items():
+            client.holdings += 1
+            self.tree.charge(client, resources.quantities() if agent.simple else {})
+            if client in self.demands.lacks:
+                self.demands.change(client, EMPTY, resources)
+        if not agent.simple:
+            self._recharge(agent, {})
         self._restake(agent, NO_STAKE)
 
     def set_total(self, agent: AgentAccount, total: Resources) -> None:

@@ -53,7 +53,7 @@ from meseta.records import (
     TaskStatus,
     is_terminal,
 )
-from meseta.resources import Resources
+from meseta.resources import Resources, total_of
 
 
 def on_reregistration_requested(state: State, event: ReregistrationRequested, now: float) -> None:
@@ -143,13 +143,13 @@ def _adopt(
     state: State, agent: AgentState, event: ReregistrationRequested, now: float, told: str | None
 ) -> dict[FrameworkId, RoleResources]:
     """Take the agent's executors and tasks into the accounts; return what they hold, for the allocator."""
-    used: dict[FrameworkId, dict[str, Resources]] = {}
+    held: dict[FrameworkId, dict[str, list[Resources]]] = {}
     for info in event.executors:
         framework = state.frameworks.get(info.framework_id) if info.framework_id is not None else None
         if framework is not None:
             executor = Executor(info, framework.id, agent.id, info.allocation_role or _only_role(framework))
             add_executor(framework, agent, executor)
-            _charge(used, executor)
+            _note_held(held, executor)
     for record in event.tasks:
         framework = state.frameworks.get(record.framework_id)
         if framework is None:
@@ -158,13 +158,16 @@ def _adopt(
         if task is None:
             continue
         if task.holds_resources:
-            _charge(used, task)
+            _note_held(held, task)
         if told is not None:
             reason = TaskReason.REASON_AGENT_REREGISTERED
             tell_of_task(state, framework, latest_update(task, state.wall(now), reason, told))
     forget_returned(state, agent)
     recall_completed(state, agent.id, event.completed)
-    return dict(used)
+    return {
+        framework_id: {role: total_of(*vectors) for role, vectors in by_role.items()}
+        for framework_id, by_role in held.items()
+    }
 
 
 def _adopt_task(
@@ -184,7 +187,8 @@ def _adopt_task(
         )
         state.tell_agent(agent, KillTask(framework.id, record.task_id))
         return None
-    framework.unreachable_tasks.pop(record.task_id, None)
+    if framework.unreachable_tasks:
+        framework.unreachable_tasks.pop(record.task_id, None)
     role = record.allocation_role or _only_role(framework)
     executor_id = record.executor_id or None
     task = Task(record, framework.id, agent.id, executor_id, role, record.state)
@@ -204,9 +208,15 @@ def _is_settled(framework: FrameworkState, record: TaskRecord) -> bool:
     )
 
 
-def _charge(used: dict[FrameworkId, dict[str, Resources]], holder: Task | Executor) -> None:
-    by_role = used.setdefault(holder.framework_id, {})
-    by_role[holder.role] = by_role.get(holder.role, Resources.EMPTY) + holder.resources
+def _note_held(held: dict[FrameworkId, dict[str, list[Resources]]], holder: Task | Executor) -> None:
+    by_role = held.get(holder.framework_id)
+    if by_role is None:
+        by_role = held[holder.framework_id] = {}
+    vectors = by_role.get(holder.role)
+    if vectors is None:
+        by_role[holder.role] = [holder.resources]
+    else:
+        vectors.append(holder.resources)
 
 
 def _only_role(framework: FrameworkState) -> str:

@@ -2,7 +2,7 @@
 
 kinds      what makes two resources different: name, reservations, disk, revocable, shared
 ranges     sets of integers such as ports
-vector     the algebra: sums of quantities of kinds
+vector     the algebra: sums of quantities of kinds; remembered: sums that come again
 describe   how resources are written in logs and errors
 records    the fields of Resource objects from outside, right or wrong
 faults     which of them are no resources or cannot be used, and why
@@ -15,8 +15,17 @@ from meseta.resources.formats import Format, from_records, to_records
 from meseta.resources.kinds import Disk, DiskType, Kind, Labels, Reservation, ValueType
 from meseta.resources.ranges import Ranges
 from meseta.resources.records import ReservationRecord, ResourceRecord
+from meseta.resources.remembered import Remembered
 from meseta.resources.text import parse_resources
-from meseta.resources.vector import EMPTY, Quantity, Resources, format_resources, from_milli, to_milli
+from meseta.resources.vector import (
+    EMPTY,
+    Quantity,
+    Resources,
+    format_resources,
+    from_milli,
+    to_milli,
+    total_of,
+)
 
 __all__ = [
     "EMPTY",
@@ -27,6 +36,7 @@ __all__ = [
     "Labels",
     "Quantity",
     "Ranges",
+    "Remembered",
     "Reservation",
     "ReservationRecord",
     "ResourceFault",
@@ -40,4 +50,5 @@ __all__ = [
     "resources_fault",
     "to_milli",
     "to_records",
+    "total_of",
 ]

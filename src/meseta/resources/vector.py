@@ -25,12 +25,15 @@ from typing import ClassVar
 from meseta.resources.describe import NO_RESOURCES, kind_text, quantity_text
 from meseta.resources.kinds import REFINED, RESERVED, REVOCABLE, SHARED, VOLUME, Kind, Reservation, ValueType
 from meseta.resources.ranges import NOTHING, Ranges
+from meseta.resources.remembered import Remembered
 
 Quantity = int | Ranges | frozenset[str]
 """How much: milli-units, members of ranges, or names."""
 
 INTERNED_MAX = 16_384
 """Equal vectors up to this many are one object; then the table starts anew."""
+TOTALS_MAX = 4096
+"""Sums that are remembered."""
 
 
 def to_milli(value: float) -> int:
@@ -417,6 +420,14 @@ class Resources:
 
     def _mapped(self, change: Callable[[Kind], Kind]) -> Resources:
         return Resources.of((change(kind), quantity) for kind, quantity in self)
+
+
+def _total_of(*vectors: Resources) -> Resources:
+    return sum(vectors, EMPTY).interned()
+
+
+total_of = Remembered(_total_of, TOTALS_MAX)
+"""Returns the sum of vectors; for sums that come again and again."""
 
 
 def format_resources(resources: Resources, allocation_role: str | None = None) -> str:
