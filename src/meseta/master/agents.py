@@ -8,6 +8,8 @@ again). An agent that unregisters, or is replaced by a new one at its address, h
 
 from __future__ import annotations
 
+import math
+
 from meseta.allocator.allocator import RoleResources
 from meseta.ids import AgentId, FrameworkId, Pid
 from meseta.master.effects import AgentRemoved, Failed, OfferedAgent, Ping
@@ -39,6 +41,9 @@ from meseta.master.statuses import make_update
 from meseta.master.tasks import end_task, remove_executor
 from meseta.records import OperationState, OperationStatus, StatusUpdate, TaskReason, TaskState
 from meseta.resources import Resources
+
+GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
+"""Multiples of it, without what is before the point, are spread evenly however many there are."""
 
 # Accounts ---------------------------------------------------------------------------------------------
 
@@ -90,8 +95,17 @@ def stop_offers(state: State, agent: AgentState, now: float) -> None:
 
 
 def watch_agent(state: State, agent: AgentState, now: float) -> None:
-    """Start to ping an agent."""
+    """Start to ping an agent that is new here."""
     on_ping_due(state, agent.id, now)
+
+
+def watch_returning(state: State, agent: AgentState, now: float) -> None:
+    """Start to ping an agent that has come back, some time within the next interval.
+
+    After a failover all agents come back at once: their pings should not, then and ever after.
+    """
+    phase = len(state.agents) * GOLDEN_RATIO % 1.0
+    state.deadlines.arm(("ping", agent.id), now + phase * state.config.agent_ping_timeout_s)
 
 
 def on_ping_due(state: State, id: AgentId, now: float) -> None:

@@ -13,7 +13,7 @@ import msgspec
 
 from meseta.allocator.allocator import RoleResources
 from meseta.ids import AgentId, ExecutorId, FrameworkId, TaskId
-from meseta.master.agents import add_agent, reconnect_agent, watch_agent
+from meseta.master.agents import add_agent, reconnect_agent, watch_returning
 from meseta.master.draining import repeat_drain
 from meseta.master.effects import (
     AgentAdded,
@@ -120,7 +120,7 @@ def _add_returning(state: State, event: ReregistrationRequested, now: float) -> 
     used = _adopt(state, agent, event, now, told)
     add_agent(state, agent, used, now)
     state.tell_agent(agent, AgentReregistered(agent.id, state.config.ping_timeout_s))
-    watch_agent(state, agent, now)
+    watch_returning(state, agent, now)
     for framework, task in forget_unreachable(state, agent.id):  # What it did not report is gone.
         del framework.unreachable_tasks[task.task_id]
     state.publish(AgentAdded(agent.id))
