@@ -20,7 +20,8 @@ from meseta.master.state import AgentState, Executor, FrameworkState, Offer, Sta
 from meseta.records import TaskRecord
 from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.json import from_dict
-from meseta.wire.lift import lift_agent, lift_executor, lift_framework, lift_task_record
+from meseta.wire.lift import lift_agent, lift_executor, lift_framework
+from meseta.wire.reregistration import lift_task_record
 from meseta.wire.resources import lift_resources
 from tests.unit.agent.agent_kit import Book, command_task
 from tests.unit.api.api_kit import AgentSite, MasterSite
@@ -49,7 +50,7 @@ def _resources(shown: list[dict[str, Any]]) -> Any:
 
 
 def _task(shown: dict[str, Any]) -> Task:
-    record: TaskRecord = lift_task_record(from_dict(m.Task, shown))
+    record: TaskRecord = lift_task_record(from_dict(m.Task, shown).SerializeToString())
     task = Task(
         record, record.framework_id, record.agent_id, record.executor_id, record.allocation_role or "*"
     )

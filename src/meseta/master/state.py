@@ -58,10 +58,10 @@ from meseta.records import (
     OfferConstraints,
     OperationStatus,
     ResourceOperation,
+    Statuses,
     TaskInfo,
     TaskRecord,
     TaskState,
-    TaskStatus,
 )
 from meseta.resources import Resources
 
@@ -104,7 +104,7 @@ class Task:
         self.resources = info.resources
         self.role = role
         self.state = state
-        self.statuses: tuple[TaskStatus, ...] = ()
+        self.statuses: Statuses = ()
         """Newest last; of several in a row with the same state only the last is kept."""
         self.sent_state: TaskState | None = None
         """State and uuid of the newest update that was sent to the framework and wants an acknowledgement."""

@@ -29,6 +29,8 @@ from meseta.master.senders import caller
 from meseta.master.state import AgentState, Executor, FrameworkState, State, Task, remember
 from meseta.records import (
     TERMINAL_STATES,
+    LateStatuses,
+    Statuses,
     StatusUpdate,
     TaskReason,
     TaskState,
@@ -55,7 +57,11 @@ def add_task(state: State, framework: FrameworkState, agent: AgentState, task: T
     """Take a task into the accounts of its framework and its agent."""
     framework.tasks[task.task_id] = task
     framework.agents[agent.id] = None
-    agent.tasks.setdefault(framework.id, {})[task.task_id] = task
+    there = agent.tasks.get(framework.id)
+    if there is None:
+        agent.tasks[framework.id] = {task.task_id: task}
+    else:
+        there[task.task_id] = task
     state.task_states[task.state] += 1
 
 
@@ -109,14 +115,12 @@ def keep_status(state: State, task: Task, status: TaskStatus) -> bool:
     return True
 
 
-def kept_statuses(config: MasterConfig, statuses: tuple[TaskStatus, ...]) -> tuple[TaskStatus, ...]:
+def kept_statuses(config: MasterConfig, statuses: Statuses) -> Statuses:
     """Return the newest of a task's statuses as they are remembered."""
-    newest = statuses[-config.statuses_max :]
-    bytes_max = config.status_bytes_max
-    for status in newest:
-        if status.data is not None or len(status.raw) > bytes_max:
-            return tuple([_slim(status, config) for status in newest])
-    return newest
+    count_max, bytes_max = config.statuses_max, config.status_bytes_max
+    if isinstance(statuses, LateStatuses) and statuses.is_within(count_max, bytes_max):
+        return statuses
+    return tuple([_slim(status, config) for status in statuses[-count_max:]])
 
 
 def _slim(status: TaskStatus, config: MasterConfig) -> TaskStatus:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from enum import IntEnum
+from typing import overload
 
 import msgspec
 
@@ -129,6 +131,42 @@ class TaskStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     raw: bytes = b""
     """What else the sender said (labels, container_status, check_status, …), as v1 TaskStatus bytes.
     Fields named above win over those in `raw`, also when they are None. Empty when there is nothing else."""
+
+
+class LateStatuses(msgspec.Struct, frozen=True, gc=False):
+    """Statuses that are lifted whenever somebody looks: at most of those after a failover nobody does."""
+
+    raw: tuple[bytes, ...]
+    """Of each the bytes that `lift` can do with."""
+    lift: Callable[[bytes], TaskStatus]
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+    def __iter__(self) -> Iterator[TaskStatus]:
+        return map(self.lift, self.raw)
+
+    @overload
+    def __getitem__(self, index: int) -> TaskStatus: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> LateStatuses: ...
+
+    def __getitem__(self, index: int | slice) -> TaskStatus | LateStatuses:
+        if isinstance(index, slice):
+            return LateStatuses(self.raw[index], self.lift)
+        return self.lift(self.raw[index])
+
+    def is_within(self, count_max: int, bytes_max: int) -> bool:
+        """Tell whether there are not too many, and none is too long."""
+        for raw in self.raw:
+            if len(raw) > bytes_max:
+                return False
+        return len(self.raw) <= count_max
+
+
+Statuses = tuple[TaskStatus, ...] | LateStatuses
+"""Of a task, newest last."""
 
 
 class StatusUpdate(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -8,7 +8,7 @@ import msgspec
 
 from meseta.ids import AgentId, ExecutorId, FrameworkId, TaskId
 from meseta.records.commands import CommandInfo, HealthCheck
-from meseta.records.statuses import TaskState, TaskStatus
+from meseta.records.statuses import Statuses, TaskState
 from meseta.resources import Resources
 
 
@@ -91,9 +91,10 @@ class TaskRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     state: TaskState
     resources: Resources
     allocation_role: str | None
-    statuses: tuple[TaskStatus, ...] = ()
+    statuses: Statuses = ()
     status_update_state: TaskState | None = None
     status_update_uuid: bytes | None = None
     resources_fault: str | None = None
-    raw: bytes = b""
-    """v1 Task as it came."""
+    common: bytes = b""
+    """The rest of v1's Task: what the fields above do not tell, the framework and the resources. Tasks that
+    have it in common, as those of a service, share the object."""

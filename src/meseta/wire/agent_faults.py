@@ -10,14 +10,14 @@ from __future__ import annotations
 from meseta.ids import ExecutorId, FrameworkId, id_fault
 from meseta.master.events import ReregistrationRequested
 from meseta.master.tasks import NEVER_FROM_AGENTS
-from meseta.records import ExecutorInfo, TaskRecord, TaskState, is_terminal
+from meseta.records import ExecutorInfo, TaskState, is_terminal
 from meseta.resources.faults import is_overlapping
 from meseta.wire.faults import Fault, first
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.resources import lift_resources
 
 
-def registration_fault(message: i.RegisterSlaveMessage | i.ReregisterSlaveMessage) -> Fault:
+def registration_fault(message: i.RegisterSlaveMessage) -> Fault:
     """Check the agent's id and its resources."""
     slave = message.slave
     if slave.id.value and (fault := id_fault(slave.id.value)) is not None:
@@ -26,25 +26,23 @@ def registration_fault(message: i.RegisterSlaveMessage | i.ReregisterSlaveMessag
 
 
 def reregistration_fault(
-    message: i.ReregisterSlaveMessage, event: ReregistrationRequested, frameworks_fault: Fault
+    event: ReregistrationRequested, of_agent: Fault, of_frameworks: Fault, of_executors: Fault
 ) -> Fault:
-    """Check the agent, and what it says that it runs; `event` is the message, lifted.
+    """Check an agent that comes back, and what it says that it runs.
 
-    `frameworks_fault` is what is wrong with the frameworks themselves.
+    The last three say what is wrong with itself, with a framework's description, and with what an executor
+    is said to hold.
     """
     frameworks = {info.id for info in event.frameworks if info.id is not None}
     executors = {(info.framework_id, info.executor_id) for info in event.executors}
     return first(
-        registration_fault(message),
-        frameworks_fault,
+        of_agent,
+        of_frameworks,
         "a framework is there twice" if len(frameworks) < len(event.frameworks) else None,
         first(*[_executor_fault(info, frameworks) for info in event.executors]),
-        first(
-            *[_held_fault("Executor", lift_resources(e.resources).held_fault) for e in message.executor_infos]
-        ),
+        of_executors,
         _repeated_executor_fault(event),
-        first(*[_task_fault(task, event, frameworks, executors) for task in event.tasks]),
-        first(*[_held_fault("Task", task.resources_fault) for task in event.tasks]),
+        _tasks_fault(event, frameworks, executors),
         _overlap_fault(event),
     )
 
@@ -67,27 +65,29 @@ def _repeated_executor_fault(event: ReregistrationRequested) -> Fault:
     return None
 
 
-def _task_fault(
-    task: TaskRecord,
+def _tasks_fault(
     event: ReregistrationRequested,
     frameworks: set[FrameworkId],
     executors: set[tuple[FrameworkId | None, ExecutorId]],
 ) -> Fault:
-    if (fault := id_fault(task.task_id)) is not None:
-        return f"Task has an invalid TaskID: {fault}"
-    if task.agent_id != event.info.id:
-        return f"Task has an invalid SlaveID '{task.agent_id}'"
-    if task.framework_id not in frameworks:
-        return f"Task has an invalid FrameworkID '{task.framework_id}'"
-    if task.state in NEVER_FROM_AGENTS:
-        return f"Task '{task.task_id}' is said to be in {task.state.name}"
-    runs = task.state is TaskState.TASK_RUNNING
-    if runs and task.executor_id and (task.framework_id, task.executor_id) not in executors:
-        return f"Task has an invalid ExecutorID '{task.executor_id}'"
-    return None
+    held: Fault = None
+    for task in event.tasks:
+        if (fault := id_fault(task.task_id)) is not None:
+            return f"Task has an invalid TaskID: {fault}"
+        if task.agent_id != event.info.id:
+            return f"Task has an invalid SlaveID '{task.agent_id}'"
+        if task.framework_id not in frameworks:
+            return f"Task has an invalid FrameworkID '{task.framework_id}'"
+        if task.state in NEVER_FROM_AGENTS:
+            return f"Task '{task.task_id}' is said to be in {task.state.name}"
+        runs = task.state is TaskState.TASK_RUNNING
+        if runs and task.executor_id and (task.framework_id, task.executor_id) not in executors:
+            return f"Task has an invalid ExecutorID '{task.executor_id}'"
+        held = held or held_fault("Task", task.resources_fault)
+    return held
 
 
-def _held_fault(what: str, fault: Fault) -> Fault:
+def held_fault(what: str, fault: Fault) -> Fault:
     """Say that a task or executor cannot hold what it is said to hold, in the role that it is said to."""
     return None if fault is None else f"{what} uses invalid resources: {fault}"
 

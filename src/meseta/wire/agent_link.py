@@ -10,23 +10,18 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
 from meseta.errors import WireError
 from meseta.ids import AgentId, ExecutorId, FrameworkId, Pid, is_uuid
 from meseta.master import effects as x
 from meseta.master import events as e
 from meseta.resources.formats import Format
-from meseta.wire.agent_faults import registration_fault, reregistration_fault
-from meseta.wire.faults import first
+from meseta.wire.agent_faults import registration_fault
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.lift import (
     agent_capabilities,
     lift_agent,
-    lift_executor,
     lift_operation_status,
     lift_status_update,
-    lift_task_record,
     optional,
     text,
 )
@@ -40,7 +35,7 @@ from meseta.wire.lower import (
 )
 from meseta.wire.operations import is_on_resources, lift_resource_operation, with_allocation
 from meseta.wire.parsing import parse
-from meseta.wire.reported import reported_framework
+from meseta.wire.reregistration import lift_reregistration, request_name
 from meseta.wire.resources import fill_resources, lift_resources
 from meseta.wire.splice import field, number
 
@@ -66,39 +61,10 @@ def _register(body: bytes, sender: Pid, principal: str | None) -> e.MasterEvent:
         capabilities=frozenset(agent_capabilities(message.agent_capabilities)),
         checkpointed=lift_resources(message.checkpointed_resources).resources,
         resource_version=_uuid(message, "resource_version_uuid"),
-        registration=_registration(message),
+        registration=request_name(_uuid(message, "registration_uuid")),
         principal=principal,
         fault=registration_fault(message),
     )
-
-
-def _reregister(body: bytes, sender: Pid, principal: str | None) -> e.MasterEvent:
-    message = parse(i.ReregisterSlaveMessage, body)
-    if not message.slave.id.value:
-        raise WireError(f"{sender} wants to re-register but does not say which agent it was")
-    reported = [reported_framework(info) for info in message.frameworks]
-    event = e.ReregistrationRequested(
-        sender=sender,
-        info=lift_agent(message.slave),
-        version=message.version,
-        capabilities=frozenset(agent_capabilities(message.agent_capabilities)),
-        checkpointed=lift_resources(message.checkpointed_resources).resources,
-        resource_version=_uuid(message, "resource_version_uuid"),
-        registration=_registration(message),
-        frameworks=tuple([info for info, _ in reported]),
-        executors=tuple(lift_executor(info) for info in message.executor_infos),
-        tasks=tuple([lift_task_record(task) for task in message.tasks]),
-        completed=tuple(
-            e.CompletedFramework(
-                info=reported_framework(archived.framework_info)[0],
-                tasks=tuple(lift_task_record(task) for task in archived.tasks),
-            )
-            for archived in message.completed_frameworks
-        ),
-        principal=principal,
-    )
-    fault = reregistration_fault(message, event, first(*[fault for _, fault in reported]))
-    return event if fault is None else msgspec.structs.replace(event, fault=fault)
 
 
 def _unregister(body: bytes, sender: Pid, principal: str | None) -> e.MasterEvent:
@@ -184,7 +150,7 @@ def _pong(body: bytes, sender: Pid, principal: str | None) -> e.MasterEvent:
 
 AGENT_MESSAGES: dict[str, Callable[[bytes, Pid, str | None], e.MasterEvent]] = {
     "mesos.internal.RegisterSlaveMessage": _register,
-    "mesos.internal.ReregisterSlaveMessage": _reregister,
+    "mesos.internal.ReregisterSlaveMessage": lift_reregistration,
     "mesos.internal.UnregisterSlaveMessage": _unregister,
     "mesos.internal.UpdateSlaveMessage": _update_agent,
     "mesos.internal.StatusUpdateMessage": _status_update,
@@ -206,13 +172,6 @@ def is_pid(text: str) -> bool:
 
 def _uuid(message: Any, name: str) -> bytes | None:
     return getattr(message, name).value if message.HasField(name) else None
-
-
-def _registration(message: Any) -> bytes | None:
-    uuid = _uuid(message, "registration_uuid")
-    if uuid is not None and not is_uuid(uuid):
-        raise WireError(f"the registration of an agent has a uuid that is none: {uuid[:16].hex()}")
-    return uuid
 
 
 _NAMED = i.RunTaskMessage(registration_uuid={"value": bytes(16)}).SerializePartialToString()[:-16]

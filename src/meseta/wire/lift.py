@@ -35,7 +35,6 @@ from meseta.records import (
     TaskGroupInfo,
     TaskInfo,
     TaskReason,
-    TaskRecord,
     TaskSource,
     TaskState,
     TaskStatus,
@@ -49,7 +48,7 @@ from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.gen import scheduler_pb2 as s
 from meseta.wire.resources import lift_resources
 
-_STATES = {int(state): state for state in TaskState}
+STATES = {int(state): state for state in TaskState}
 _SOURCES = {int(source): source for source in TaskSource}
 _REASONS = {int(reason): reason for reason in TaskReason}
 _CAPABILITIES = {int(capability): capability for capability in FrameworkCapability}
@@ -339,42 +338,22 @@ def lift_health_check(check: m.HealthCheck) -> HealthCheck:
     )
 
 
-def lift_task_record(task: m.Task) -> TaskRecord:
-    """Lift a task that exists, as an agent reports it. The message is left without its statuses."""
-    resources = lift_resources(task.resources)
-    has_update = task.HasField("status_update_state")
-    statuses = tuple([lift_status(status) for status in task.statuses])
-    task.ClearField("statuses")
-    return TaskRecord(
-        task_id=TaskId(text(task.task_id.value)),
-        name=text(task.name),
-        framework_id=shared(FrameworkId, task.framework_id.value),
-        agent_id=shared(AgentId, task.agent_id.value),
-        executor_id=optional(ExecutorId, task, "executor_id"),
-        state=_STATES[task.state],
-        resources=resources.resources,
-        allocation_role=resources.role,
-        statuses=statuses,
-        status_update_state=_STATES[task.status_update_state] if has_update else None,
-        status_update_uuid=task.status_update_uuid or None,
-        resources_fault=resources.held_fault,
-        raw=task.SerializeToString(),
-    )
-
-
 # ── statuses ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 def lift_status(status: m.TaskStatus) -> TaskStatus:
-    """Lift a status; everything that has no field of its own stays in `raw`."""
+    """Lift a status; everything that has no field of its own stays in `raw`.
+
+    Raises:
+        WireError: see `check_status`.
+    """
+    check_status(status)
     has = status.HasField
     data = status.data if has("data") else None
     task_id = text(status.task_id.value)
-    if has("container_status"):
-        _check_nesting(status)
     return TaskStatus(
         task_id=TaskId(task_id),
-        state=_STATES[status.state],
+        state=STATES[status.state],
         source=_SOURCES[status.source] if has("source") else None,
         reason=_REASONS.get(status.reason) if has("reason") else None,
         message=text(status.message) if has("message") else None,
@@ -389,10 +368,16 @@ def lift_status(status: m.TaskStatus) -> TaskStatus:
     )
 
 
-def _check_nesting(status: m.TaskStatus) -> None:
-    fault = nesting_fault(status.container_status.container_id)
-    if fault is not None:
-        raise WireError(f"the status of task {status.task_id.value} names no container: {fault}")
+def check_status(status: m.TaskStatus) -> None:
+    """See whether a complete status can be lifted.
+
+    Raises:
+        WireError: it names a container that is too deep within others.
+    """
+    if status.HasField("container_status"):
+        fault = nesting_fault(status.container_status.container_id)
+        if fault is not None:
+            raise WireError(f"the status of task {status.task_id.value} names no container: {fault}")
 
 
 def _executor_of(status: m.TaskStatus, task_id: str) -> ExecutorId:
@@ -420,7 +405,7 @@ def lift_status_update(update: i.StatusUpdate) -> StatusUpdate:
         status=lift_status(update.status),
         timestamp=update.timestamp,
         uuid=update.uuid or None,
-        latest_state=_STATES[update.latest_state] if has("latest_state") else None,
+        latest_state=STATES[update.latest_state] if has("latest_state") else None,
     )
 
 

@@ -11,6 +11,7 @@ from meseta.records import FrameworkInfo
 from meseta.wire.faults import Fault
 from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.lift import lift_framework
+from meseta.wire.parsing import parse
 
 REPORTED_MAX = 10_000
 """Descriptions that are remembered; then the memory is emptied."""
@@ -21,19 +22,18 @@ REPORTED_BYTES_MAX = 4096
 _reported: dict[bytes, tuple[FrameworkInfo, Fault]] = {}
 
 
-def reported_framework(message: m.FrameworkInfo) -> tuple[FrameworkInfo, Fault]:
+def reported_framework(raw: bytes) -> tuple[FrameworkInfo, Fault]:
     """Lift what an agent says of a framework, and say why it cannot be let in, if so.
 
     Raises:
-        WireError: a text in it is none.
+        WireError: it is no FrameworkInfo.
     """
-    key = message.SerializeToString()
-    known = _reported.get(key)
+    known = _reported.get(raw)
     if known is None:
-        info = lift_framework(message)
+        info = lift_framework(parse(m.FrameworkInfo, raw))
         known = info, "a framework has no ID" if info.id is None else description_fault(info)
-        if len(key) <= REPORTED_BYTES_MAX:
+        if len(raw) <= REPORTED_BYTES_MAX:
             if len(_reported) >= REPORTED_MAX:
                 _reported.clear()
-            _reported[key] = known
+            _reported[raw] = known
     return known

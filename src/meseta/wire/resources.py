@@ -17,6 +17,7 @@ from meseta.resources.formats import Format, from_records, to_records
 from meseta.resources.records import ReservationRecord, ResourceRecord
 from meseta.roles import STAR, role_fault
 from meseta.wire.gen import mesos_pb2 as m
+from meseta.wire.parsing import parse
 
 LIFTED_MAX = 50_000
 """Vectors that are remembered; then the memory is emptied."""
@@ -54,13 +55,28 @@ def lift_resources(messages: Sequence[m.Resource]) -> Lifted:
         return NOTHING
     key = tuple([message.SerializePartialToString() for message in messages])
     known = _lifted.get(key)
-    if known is None:
-        known = _lift(messages)
-        if sum(map(len, key)) <= LIFTED_BYTES_MAX:
-            if len(_lifted) >= LIFTED_MAX:
-                _lifted.clear()
-            _lifted[key] = known
-    return known
+    return _remember(key, messages) if known is None else known
+
+
+def lift_resource_bytes(key: tuple[bytes, ...]) -> Lifted:
+    """The same of messages that are not parsed.
+
+    Raises:
+        WireError: they are none.
+    """
+    if not key:
+        return NOTHING
+    known = _lifted.get(key)
+    return _remember(key, [parse(m.Resource, raw) for raw in key]) if known is None else known
+
+
+def _remember(key: tuple[bytes, ...], messages: Sequence[m.Resource]) -> Lifted:
+    lifted = _lift(messages)
+    if sum(map(len, key)) <= LIFTED_BYTES_MAX and all(message.IsInitialized() for message in messages):
+        if len(_lifted) >= LIFTED_MAX:
+            _lifted.clear()
+        _lifted[key] = lifted
+    return lifted
 
 
 def _lift(messages: Sequence[m.Resource]) -> Lifted:

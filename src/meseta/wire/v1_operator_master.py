@@ -77,10 +77,14 @@ def task_message(task: Task) -> m.Task:
 
 def _reported(info: TaskRecord, newest: TaskRecord) -> m.Task:
     """Return a task that an agent has told of, with what has come since."""
-    message = m.Task.FromString(info.raw)
+    message = m.Task.FromString(info.common)
+    message.name = info.name
+    message.task_id.value = info.task_id
+    message.agent_id.value = info.agent_id
+    if info.executor_id is not None:
+        message.executor_id.value = info.executor_id
     message.state = newest.state  # type: ignore[assignment]
     fill_allocation_role(message.resources, newest.allocation_role or "*")
-    del message.statuses[:]
     for status in newest.statuses:
         fill_status(message.statuses.add(), status)
     if newest.status_update_state is not None:

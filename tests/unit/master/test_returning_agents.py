@@ -6,7 +6,8 @@ from meseta.attributes import Attribute, AttributeType
 from meseta.ids import AgentId, FrameworkId, TaskId
 from meseta.master import effects, events
 from meseta.master.events import ReregistrationRequested, StreamId
-from meseta.records import TaskRecord, TaskState, TaskStatus
+from meseta.master.tasks import kept_statuses
+from meseta.records import LateStatuses, TaskRecord, TaskState, TaskStatus
 from meseta.resources import Resources
 from tests.unit.master.master_kit import (
     EPOCH,
@@ -148,3 +149,27 @@ def test_nothing_is_left_of_those_that_have_left() -> None:
     one_timer = [1] + [0] * 7  # That of the agents that are to be forgotten.
     assert [len(each) for each in (*kept, state.registering, state.reregistering)] == one_timer
     assert list(state.completed_frameworks) == [framework_id, FrameworkId("m-0001")]
+
+
+def test_agents_that_come_back_at_once_are_not_pinged_at_once() -> None:
+    play = Playground()
+    for number in range(100):
+        id = AgentId(f"old-S{number}")
+        play.feed(returning(id, sender=pid_of(f"a{number}"), info=agent_info(f"a{number}", id=id)))
+    pings = []
+    for _ in range(15):
+        done = play.run(1)
+        pings.append(sum(isinstance(getattr(effect, "message", None), effects.Ping) for effect in done))
+    assert sum(pings) == 100
+    assert max(pings) <= 10
+
+
+def test_late_statuses_are_kept_as_they_are_unless_they_are_too_many_or_too_long() -> None:
+    config = Playground().state.config
+    status = TaskStatus(task_id=TaskId("t"), state=TaskState.TASK_RUNNING, raw=b"x" * 9000)
+    few, long, many = (
+        LateStatuses(raw, lambda raw: status) for raw in ((b"a",), (b"a" * 9000,), (b"a",) * 17)
+    )
+    assert kept_statuses(config, few) is few
+    assert kept_statuses(config, long) == (replaced(status, raw=b""),)
+    assert len(kept_statuses(config, many)) == 16
