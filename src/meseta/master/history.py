@@ -13,7 +13,7 @@ def forget_returned(state: State, agent: AgentState) -> None:
     """Take tasks that are back with their agent out of their frameworks' history."""
     for framework_id, tasks in agent.tasks.items():
         completed = state.frameworks[framework_id].completed_tasks
-        if any(task.task_id in tasks for task in completed):
+        if completed and any(task.task_id in tasks for task in completed):
             kept = [task for task in completed if task.task_id not in tasks]
             completed.clear()
             completed.extend(kept)

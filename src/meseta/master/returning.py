@@ -190,10 +190,17 @@ def _adopt_task(
     if framework.unreachable_tasks:
         framework.unreachable_tasks.pop(record.task_id, None)
     role = record.allocation_role or _only_role(framework)
-    executor_id = record.executor_id or None
-    task = Task(record, framework.id, agent.id, executor_id, role, record.state)
-    task.statuses = kept_statuses(state.config, record.statuses)
-    task.sent_state, task.sent_uuid = record.status_update_state, record.status_update_uuid
+    task = Task(
+        record,
+        framework.id,
+        agent.id,
+        record.executor_id or None,
+        role,
+        record.state,
+        kept_statuses(state.config, record.statuses),
+        record.status_update_state,
+        record.status_update_uuid,
+    )
     add_task(state, framework, agent, task)
     state.publish(TaskAdded(framework.id, task.task_id))
     return task

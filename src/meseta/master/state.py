@@ -16,6 +16,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from meseta.allocator.allocator import Allocator
 from meseta.allocator.quota import Quota
 from meseta.ids import NO_PID, AgentId, ExecutorId, FrameworkId, OfferId, OperationId, Pid, TaskId
@@ -69,46 +71,34 @@ ENDED_STATES = TERMINAL_STATES | {TaskState.TASK_UNREACHABLE}
 """States in which a task holds no resources."""
 
 
-class Task:
-    """A task that a framework launched or an agent reported, until its end is acknowledged."""
+class Task(msgspec.Struct, eq=False, gc=False):
+    """A task that a framework launched or an agent reported, until its end is acknowledged.
 
-    __slots__ = (
-        "agent_id",
-        "executor_id",
-        "framework_id",
-        "info",
-        "resources",
-        "role",
-        "sent_state",
-        "sent_uuid",
-        "state",
-        "statuses",
-        "task_id",
-    )
+    Nothing in it leads back to it, so the garbage collector need not look at it: there are very many.
+    """
 
-    def __init__(
-        self,
-        info: TaskInfo | TaskRecord,
-        framework_id: FrameworkId,
-        agent_id: AgentId,
-        executor_id: ExecutorId | None,
-        role: str,
-        state: TaskState = TaskState.TASK_STAGING,
-    ) -> None:
-        self.info = info
-        self.task_id = info.task_id
-        self.framework_id = framework_id
-        self.agent_id = agent_id
-        self.executor_id = executor_id
-        """None for command tasks."""
-        self.resources = info.resources
-        self.role = role
-        self.state = state
-        self.statuses: Statuses = ()
-        """Newest last; of several in a row with the same state only the last is kept."""
-        self.sent_state: TaskState | None = None
-        """State and uuid of the newest update that was sent to the framework and wants an acknowledgement."""
-        self.sent_uuid: bytes | None = None
+    info: TaskInfo | TaskRecord
+    framework_id: FrameworkId
+    agent_id: AgentId
+    executor_id: ExecutorId | None
+    """None for command tasks."""
+    role: str
+    state: TaskState = TaskState.TASK_STAGING
+    statuses: Statuses = ()
+    """Newest last; of several in a row with the same state only the last is kept."""
+    sent_state: TaskState | None = None
+    """State and uuid of the newest update that was sent to the framework and wants an acknowledgement."""
+    sent_uuid: bytes | None = None
+
+    @property
+    def task_id(self) -> TaskId:
+        """What its framework calls it."""
+        return self.info.task_id
+
+    @property
+    def resources(self) -> Resources:
+        """What it holds until it ends."""
+        return self.info.resources
 
     @property
     def key(self) -> TaskKey:
@@ -462,7 +452,7 @@ def reported_total(info: AgentInfo, checkpointed: Resources) -> Resources:
 
     Both are the agent's word. Where the second does not fit the first, it is not of this agent.
     """
-    total = info.resources.with_checkpointed(checkpointed)
+    total = info.resources.with_checkpointed(checkpointed) if checkpointed else None
     return info.resources if total is None else total
 
 
