@@ -181,6 +181,14 @@ def test_a_broken_link_is_heeded_only_by_drivers_of_that_sort() -> None:
     assert play.feed(exited) == []
 
 
+def test_a_link_that_broke_before_the_answer_is_made_again() -> None:
+    play = Play(registered=False, heeds_exits=True)
+    play.feed(d.MasterDetected(pid=MASTER))
+    assert play.feed(d.PeerExited(address="10.0.0.1:5050")) == []
+    effects = play.hear(x.Subscribed(FRAMEWORK, False, 15.0))
+    assert effects == [d.Link(pid=MASTER), d.TellRegistered(framework_id=FRAMEWORK, again=False)]
+
+
 # ── what arrives ──────────────────────────────────────────────────────────────────────────────────────
 
 

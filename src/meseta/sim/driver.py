@@ -245,8 +245,7 @@ class Driver:
         self._backoff_s = 2 * longest_s
         self._deadlines.arm(RETRY, now + self._entropy.random() * longest_s)
         subscribe = Subscribe(self.info, self._takes_over, self._suppressed)
-        link = [Link(pid=self.master)] if self._heeds_exits else []
-        return [*link, Send(receiver=self.master, payload=subscribe)]
+        return [*self._watch(self.master), Send(receiver=self.master, payload=subscribe)]
 
     def _on_registered(self, sender: Pid, message: x.Subscribed) -> list[Effect]:
         if self.connected:
@@ -261,7 +260,11 @@ class Driver:
         update = self._tell_description() if self._changed else []
         self._changed = False
         told = TellRegistered(framework_id=message.framework_id, again=message.reregistered)
-        return [*update, told]
+        return [*self._watch(sender), *update, told]
+
+    def _watch(self, master: Pid) -> list[Effect]:
+        """Hear of the end of the link to a master; an earlier one may have broken since it was asked."""
+        return [Link(pid=master)] if self._heeds_exits else []
 
     def _tell_description(self) -> list[Effect]:
         fields = {"info": self.info, "suppressed_roles": self._suppressed}
