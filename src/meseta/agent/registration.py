@@ -41,6 +41,7 @@ from meseta.agent.events import (
     MasterDetected,
     PeerExited,
     PingReceived,
+    ReconciledTask,
     ShutdownReceived,
 )
 from meseta.agent.reports import operation_report, task_report
@@ -196,23 +197,31 @@ def on_agent_reregistered(state: State, event: AgentReregistered, now: float) ->
         _describe(state)
     _repeat_ends(state)
     for reconciled in event.reconciliations:
-        framework = state.frameworks.get(reconciled.framework_id)
         for task in reconciled.tasks:
-            if is_terminal(task.state) and status.repeat_end(state, reconciled.framework_id, task.task_id):
-                continue
-            if framework is None or task.task_id not in framework.task_executors:
-                lost = TaskState.TASK_LOST if not reconciled.partition_aware else TaskState.TASK_DROPPED
-                status.send_unknown(
-                    state,
-                    reconciled.framework_id,
-                    TaskStatus(
-                        task_id=task.task_id,
-                        state=lost,
-                        reason=TaskReason.REASON_RECONCILIATION,
-                        message="Reconciliation: task unknown to the agent",
-                    ),
-                    now,
-                )
+            _answer_for(state, reconciled, task, now)
+
+
+def _answer_for(state: State, reconciled: ReconciledTask, asked: TaskStatus, now: float) -> None:
+    """Say how a task that the master asks about has ended, or that it is not here.
+
+    What the master believes may be of an older request to register again, which came late: so a task that it
+    takes for running may have ended, and that may be settled. One that is staging may be another of that id.
+    """
+    framework = state.frameworks.get(reconciled.framework_id)
+    here = framework is not None and asked.task_id in framework.task_executors
+    may_have_ended = is_terminal(asked.state) or not (here or asked.state is TaskState.TASK_STAGING)
+    if may_have_ended and status.repeat_end(state, reconciled.framework_id, asked.task_id):
+        return
+    if here:
+        return
+    lost = TaskState.TASK_LOST if not reconciled.partition_aware else TaskState.TASK_DROPPED
+    answer = TaskStatus(
+        task_id=asked.task_id,
+        state=lost,
+        reason=TaskReason.REASON_RECONCILIATION,
+        message="Reconciliation: task unknown to the agent",
+    )
+    status.send_unknown(state, reconciled.framework_id, answer, now)
 
 
 def _forget_older(state: State, event: AgentRegistered | AgentReregistered) -> None:

@@ -254,6 +254,31 @@ def test_of_a_task_that_has_ended_its_end_is_told_again_not_that_it_is_unknown(b
     assert not len(book.agent.state.updates)
 
 
+@pytest.mark.parametrize("believed", [TaskState.TASK_RUNNING, TaskState.TASK_KILLING])
+def test_the_same_goes_for_a_master_that_an_old_request_told_that_it_runs(
+    book: Book, believed: TaskState
+) -> None:
+    """A request to register again may come late, over a connection of its own, before the next one."""
+    finish_task(book)
+    (uuid,) = [update.uuid for update in book.updates()]
+    book.acknowledge()
+    book.do(MasterDetected(MASTER))
+    book.wait(1.0)
+    book.do(asked_about(believed))
+    assert [(update.uuid, update.status.state) for update in book.updates()] == [
+        (uuid, TaskState.TASK_FINISHED)
+    ]
+
+
+def test_a_task_that_never_came_is_lost_though_another_of_its_name_has_ended(book: Book) -> None:
+    finish_task(book)
+    book.acknowledge()
+    book.do(MasterDetected(MASTER))
+    book.wait(1.0)
+    book.do(asked_about(TaskState.TASK_STAGING))
+    assert book.states() == [TaskState.TASK_LOST]
+
+
 def test_an_end_that_is_acknowledged_while_it_is_reported_is_told_again(book: Book) -> None:
     finish_task(book)
     (update,) = book.updates()
