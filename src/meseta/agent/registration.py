@@ -170,9 +170,8 @@ def on_agent_registered(state: State, event: AgentRegistered, now: float) -> Non
     state.checkpoint(paths.agent_info(event.agent_id), AgentCheckpoint(state.info()))
     _connected(state, event.total_ping_timeout_s, now)
     if state.answer_missed and event.registration is not None:
-        seek_master(
-            state, now
-        )  # Maybe it was given tasks since: the master is to hear that they are not here.
+        # Maybe it was given tasks since then: the master is to hear that they are not here.
+        seek_master(state, now)
     state.answer_missed = False
 
 
