@@ -5,8 +5,8 @@
 Agents come in bursts, as many a turn of the loop as a busy master takes in (`BURST`). First the registrar
 writes them, and the benchmark notes what each commit held; then SQLite alone writes those commits: the same
 rows and statements, from this thread, already encoded. CPU is that of the whole process, the writing thread
-included; both are done several times in turn, and the least of each counts. A disk of memory (/dev/shm) lets
-the figures be those of the programs.
+included; both are done many times in turn, on new files and after a collection of garbage, and the median
+of the rounds' ratios counts. A disk of memory (/dev/shm) lets the figures be those of the programs.
 
 Then, on a real disk, one admission after the other, against an append and an `fdatasync` of as many bytes as
 an admission makes SQLite append.
@@ -24,9 +24,10 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import closing
 from pathlib import Path
+from statistics import median, quantiles
 
 from meseta.ids import AgentId
 from meseta.master.events import Ticket
@@ -42,14 +43,17 @@ from meseta.wire.lift import lift_agent
 
 AGENTS = 10_000
 BURST = 100
-ROUNDS = 7
+ROUNDS = 40
 SINGLES = 300
 FRAME_BYTES = 4096 + 24
 """A page in SQLite's log."""
 MEMORY = "/dev/shm"
 ANY_TICKET = Ticket(0)
+LAST_TICKET = Ticket(1)
 
 Commits = list[Mapping[str, bytes | None]]
+Measured = Callable[[], Awaitable[float]]
+"""It does something and returns the CPU seconds that this took."""
 
 
 class RecordingStore(SqliteStore):
@@ -62,6 +66,36 @@ class RecordingStore(SqliteStore):
     def commit(self, changes: Mapping[str, bytes | None]) -> None:
         self.commits.append(changes)
         super().commit(changes)
+
+
+class Pairs:
+    """CPU seconds of two ways to do the same, each measured right beside the other."""
+
+    def __init__(self) -> None:
+        self._ours: list[float] = []
+        self._bare: list[float] = []
+
+    async def take(self, rounds: int, ours: Measured, bare: Measured) -> None:
+        """Measure both once to warm up, and then so many times; who is first changes with each round."""
+        await ours()
+        await bare()
+        for number in range(rounds):
+            for measured, into in ((ours, self._ours), (bare, self._bare))[:: 1 if number % 2 else -1]:
+                gc.collect()
+                into.append(await measured())
+
+    def figures(self) -> dict[str, float]:
+        """Return the medians; of the ratios, each of one round, the least and the quartiles, too."""
+        ratios = [mine / theirs for mine, theirs in zip(self._ours, self._bare, strict=True)]
+        low, middle, high = quantiles(ratios, n=4)
+        return {
+            "cpu_s": median(self._ours),
+            "bare_cpu_s": median(self._bare),
+            "ratio": middle,
+            "ratio_min": min(ratios),
+            "ratio_low": low,
+            "ratio_high": high,
+        }
 
 
 def agents(count: int) -> list[AdmitAgent]:
@@ -84,36 +118,29 @@ def _named(slave: i.SlaveInfo, number: int) -> AgentInfo:
 
 
 class Admissions:
-    """A registrar, and how many of its writes are done."""
+    """A registrar, and whether the last of its writes is done."""
 
     def __init__(self, store: Store) -> None:
-        self.registrar = Registrar(store, self._count, self._fail)
-        self._done = 0
-        self._wanted = 0
+        self.registrar = Registrar(store, self._on_persisted, self._fail)
         self._reached = asyncio.Event()
 
     async def all(self, mutations: list[AdmitAgent]) -> None:
         """Write burst after burst; return when everything is durable."""
         write = self.registrar.write
         for start in range(0, len(mutations), BURST):
-            for mutation in mutations[start : start + BURST]:
+            *most, last = mutations[start : start + BURST]
+            for mutation in most:
                 write(mutation, ANY_TICKET)
-            await self._until(min(start + BURST, len(mutations)))
+            await self.one(last)
 
     async def one(self, mutation: AdmitAgent) -> None:
         """Write one; return when it is durable."""
-        self.registrar.write(mutation, ANY_TICKET)
-        await self._until(self._done + 1)
-
-    async def _until(self, count: int) -> None:
-        self._wanted = count
         self._reached.clear()
-        if self._done < count:
-            await self._reached.wait()
+        self.registrar.write(mutation, LAST_TICKET)
+        await self._reached.wait()
 
-    def _count(self, ticket: Ticket) -> None:
-        self._done += 1
-        if self._done == self._wanted:
+    def _on_persisted(self, ticket: Ticket) -> None:
+        if ticket == LAST_TICKET:
             self._reached.set()
 
     @staticmethod
@@ -121,19 +148,18 @@ class Admissions:
         raise fault
 
 
-async def ours(path: str, mutations: list[AdmitAgent]) -> tuple[float, Commits]:
-    """Return CPU seconds of the registrar, and what it has committed."""
-    store = RecordingStore(path)
+async def admitted(store: Store, mutations: list[AdmitAgent]) -> float:
+    """Return CPU seconds of the registrar."""
     admissions = Admissions(store)
     await admissions.registrar.recover()
     start = time.process_time()
     await admissions.all(mutations)
     used = time.process_time() - start
     await admissions.registrar.close()
-    return used, store.commits
+    return used
 
 
-def bare(path: str, commits: Commits) -> float:
+def written(path: str, commits: Commits) -> float:
     """Return CPU seconds of SQLite for the same."""
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.execute("PRAGMA journal_mode = WAL")
@@ -149,6 +175,25 @@ def bare(path: str, commits: Commits) -> float:
             )
             database.execute("COMMIT")
         return time.process_time() - start
+
+
+async def pairs(mutations: list[AdmitAgent]) -> tuple[dict[str, float], Commits]:
+    """Return the figures of the registrar and of SQLite, and what either has committed."""
+    with tempfile.TemporaryDirectory(dir=MEMORY) as place:
+        recording = RecordingStore(f"{place}/recorded.db")
+        await admitted(recording, mutations)
+
+    async def ours() -> float:
+        with tempfile.TemporaryDirectory(dir=MEMORY) as place:
+            return await admitted(SqliteStore(f"{place}/ours.db"), mutations)
+
+    async def bare() -> float:
+        with tempfile.TemporaryDirectory(dir=MEMORY) as place:
+            return written(f"{place}/bare.db", recording.commits)
+
+    measured = Pairs()
+    await measured.take(ROUNDS, ours, bare)
+    return measured.figures(), recording.commits
 
 
 async def singles(directory: Path, mutations: list[AdmitAgent]) -> tuple[float, float]:
@@ -182,34 +227,33 @@ async def measure(count: int, directory: str | None) -> dict[str, float]:
     mutations = agents(count)
     gc.collect()
     gc.freeze()  # as the daemon does when it has started
-    registrar_s, sqlite_s, commits = [], [], Commits()
-    for _ in range(ROUNDS):
-        with tempfile.TemporaryDirectory(dir=MEMORY) as place:
-            used, commits = await ours(f"{place}/ours.db", mutations)
-            registrar_s.append(used)
-            sqlite_s.append(bare(f"{place}/bare.db", commits))
+    figures, commits = await pairs(mutations)
     with tempfile.TemporaryDirectory(dir=directory) as place:
         admission_s, sync_s = await singles(Path(place), mutations[:SINGLES])
     return {
         "agents": count,
         "commits": len(commits),
-        "cpu_s": min(registrar_s),
-        "sqlite_cpu_s": min(sqlite_s),
-        "ratio": min(registrar_s) / min(sqlite_s),
+        **figures,
         "p99_ms": admission_s * 1e3,
         "fdatasync_p99_ms": sync_s * 1e3,
         "p99_ratio": admission_s / sync_s,
     }
 
 
+def ratios(figures: Mapping[str, float]) -> str:
+    """Say what `Pairs` found."""
+    return (
+        f"{figures['cpu_s']:.4f} s of CPU, the bare client {figures['bare_cpu_s']:.4f} s; in one round "
+        f"{figures['ratio']:.2f} times (median; quartiles {figures['ratio_low']:.2f} and "
+        f"{figures['ratio_high']:.2f}, least {figures['ratio_min']:.2f})"
+    )
+
+
 def main() -> None:
     """Measure and print."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else AGENTS
     figures = loop.run(measure(count, sys.argv[2] if len(sys.argv) > 2 else None))
-    print(
-        f"{count} admissions in {figures['commits']} commits: {figures['cpu_s']:.3f} s of CPU, bare SQLite "
-        f"{figures['sqlite_cpu_s']:.3f} s: {figures['ratio']:.2f} times"
-    )
+    print(f"{count} admissions into SQLite in {figures['commits']} commits: {ratios(figures)}")
     print(
         f"one admission: p99 {figures['p99_ms']:.2f} ms, fdatasync {figures['fdatasync_p99_ms']:.2f} ms: "
         f"{figures['p99_ratio']:.2f} times"

@@ -3,9 +3,10 @@
     python -m benchmarks.registry_shared [agents]
 
 As `benchmarks.registry`, with a real ZooKeeper and a real etcd, each one server on loopback: the registrar
-and its store admit agents in bursts; then kazoo, or msgspec and `http.client`, write the same records in as
-many transactions. CPU is that of this process. A service that is not installed is left out. Then one
-admission after the other against one write of the bare client.
+and its store admit agents in bursts, and beside it kazoo, or msgspec and `http.client`, write the same
+records, already encoded, in as many transactions. CPU is that of this process; the median of the rounds'
+ratios counts. A service that is not installed is left out. Then one admission after the other against one
+write of the bare client.
 
 Goal: CPU at most 1.5 times that of the bare client.
 """
@@ -18,29 +19,29 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from kazoo.client import KazooClient
 
-from benchmarks.registry import Admissions, agents, p99
+from benchmarks.registry import Admissions, Commits, Pairs, admitted, agents, p99, ratios
 from meseta.master.registry import AdmitAgent
 from meseta.runtime import etcd as e
 from meseta.runtime import loop
 from meseta.runtime import zookeeper as z
 from meseta.runtime.stores.etcd import EtcdSpace
 from meseta.runtime.stores.shared import SharedStore, Space
+from meseta.runtime.stores.store import Store
 from meseta.runtime.stores.zookeeper import ZooKeeperSpace
 from tests.integration import etcd, zookeeper
 
 AGENTS = 10_000
-ROUNDS = 3
+ROUNDS = 11
 SINGLES = 300
 TIMEOUT_S = 60.0
-
-Commits = list[Mapping[str, bytes | None]]
 
 
 class RecordingStore(SharedStore):
@@ -55,95 +56,143 @@ class RecordingStore(SharedStore):
         super().commit(changes)
 
 
-async def ours(space: Space, mutations: list[AdmitAgent]) -> tuple[float, float, Commits]:
-    """Return CPU seconds of the registrar, p99 of one admission after that, and what was committed."""
-    store = RecordingStore(space)
+class Bare(Protocol):
+    """A client alone."""
+
+    def write(self, changes: Mapping[str, bytes | None]) -> None:
+        """Write these records in one transaction."""
+        ...
+
+    def begin(self) -> None:
+        """Write to a new place from now on."""
+        ...
+
+    def close(self) -> None:
+        """Break the connection."""
+        ...
+
+
+class BareZooKeeper:
+    """Kazoo."""
+
+    def __init__(self, hosts: str) -> None:
+        self._client = KazooClient(hosts=hosts)
+        self._client.start()
+        self._number = 0
+        self._place = "/"
+
+    def write(self, changes: Mapping[str, bytes | None]) -> None:
+        transaction = self._client.transaction()
+        transaction.set_data(self._place, b"")
+        for key, body in changes.items():
+            transaction.create(f"{self._place}/{key.replace('/', '-')}", body)
+        transaction.commit()
+
+    def begin(self) -> None:
+        self._number += 1
+        self._place = f"/bare{self._number}"
+        self._client.create(self._place, b"")
+
+    def close(self) -> None:
+        self._client.stop()
+        self._client.close()
+
+
+class BareEtcd:
+    """What encodes the calls of etcd, and http.client."""
+
+    def __init__(self, hosts: str) -> None:
+        host, port = hosts.split(":")
+        self._connection = http.client.HTTPConnection(host, int(port))
+        self._number = 0
+        self._place = b""
+
+    def write(self, changes: Mapping[str, bytes | None]) -> None:
+        puts = [
+            {"request_put": {"key": self._place + key.encode(), "value": body}}
+            for key, body in changes.items()
+        ]
+        self._connection.request("POST", "/v3/kv/txn", msgspec.json.encode({"success": puts}))
+        answer = self._connection.getresponse()
+        assert answer.read()
+        assert answer.status == 200
+
+    def begin(self) -> None:
+        self._number += 1
+        self._place = b"/bare%d/" % self._number
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def written(bare: Bare, commits: Commits) -> float:
+    """Return CPU seconds of the bare client."""
+    bare.begin()
+    start = time.process_time()
+    for changes in commits:
+        bare.write(changes)
+    return time.process_time() - start
+
+
+async def singles(store: Store, bare: Bare, mutations: list[AdmitAgent]) -> tuple[float, float]:
+    """Return p99 of one admission, and of one write of the bare client, in seconds; taken in turns."""
     admissions = Admissions(store)
     await admissions.registrar.recover()
-    start = time.process_time()
-    await admissions.all(mutations)
-    used, commits = time.process_time() - start, list(store.commits)
-    singles = []
-    for mutation in mutations[:SINGLES]:
+    bare.begin()
+    admitted_s, written_s = [], []
+    for number, mutation in enumerate(mutations):
         start = time.perf_counter()
         await admissions.one(mutation)
-        singles.append(time.perf_counter() - start)
+        admitted_s.append(time.perf_counter() - start)
+        start = time.perf_counter()
+        bare.write({str(number): bytes(600)})
+        written_s.append(time.perf_counter() - start)
     await admissions.registrar.close()
-    return used, p99(singles), commits
+    return p99(admitted_s), p99(written_s)
 
 
-def bare_zookeeper(hosts: str, commits: Commits) -> tuple[float, float]:
-    """Return CPU seconds of kazoo for the same, and p99 of one write."""
-    client = KazooClient(hosts=hosts)
-    client.start()
-    client.create("/bare", b"")
-    start = time.process_time()
-    for changes in commits:
-        transaction = client.transaction()
-        transaction.set_data("/bare", b"")
-        for key, body in changes.items():
-            transaction.create(f"/bare/{key.replace('/', '-')}", body)
-        transaction.commit()
-    used = time.process_time() - start
-    singles = [_timed(lambda: client.set("/bare", bytes(600))) for _ in range(SINGLES)]
-    client.delete("/bare", recursive=True)
-    client.stop()
-    client.close()
-    return used, p99(singles)
-
-
-def bare_etcd(hosts: str, commits: Commits) -> tuple[float, float]:
-    """Return CPU seconds of http.client for the same, and p99 of one write."""
-    host, port = hosts.split(":")
-    connection = http.client.HTTPConnection(host, int(port))
-
-    def write(changes: Mapping[str, bytes | None]) -> None:
-        puts = [
-            {"request_put": {"key": b"/bare/" + key.encode(), "value": body}} for key, body in changes.items()
-        ]
-        connection.request("POST", "/v3/kv/txn", msgspec.json.encode({"success": puts}))
-        assert connection.getresponse().read()
-
-    start = time.process_time()
-    for changes in commits:
-        write(changes)
-    used = time.process_time() - start
-    singles = [_timed(lambda: write({"one": bytes(600)})) for _ in range(SINGLES)]
-    connection.close()
-    return used, p99(singles)
-
-
-def _timed(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
-def measure(
-    name: str,
-    folder: Callable[[], str],
-    space: Callable[[str], Space],
-    bare: Callable[[Commits], tuple[float, float]],
-    mutations: list[AdmitAgent],
+async def measure(
+    name: str, space: Callable[[], Space], bare: Bare, mutations: list[AdmitAgent]
 ) -> dict[str, Any]:
-    """Return the figures of one service: the least of several rounds, taken in turn."""
-    mine, theirs = [], []
-    commits: Commits = []
-    for _ in range(ROUNDS):
-        used, one_s, commits = loop.run(ours(space(folder()), mutations))
-        mine.append((used, one_s))
-        theirs.append(bare(commits))
-    cpu_s, bare_s = min(used for used, _ in mine), min(used for used, _ in theirs)
+    """Return the figures of one service. `space` returns a new one each time."""
+    recording = RecordingStore(space())
+    await admitted(recording, mutations)
+
+    async def ours() -> float:
+        return await admitted(SharedStore(space()), mutations)
+
+    async def theirs() -> float:
+        return written(bare, recording.commits)
+
+    pairs = Pairs()
+    await pairs.take(ROUNDS, ours, theirs)
+    admission_s, write_s = await singles(SharedStore(space()), bare, mutations[:SINGLES])
     return {
         "name": f"registry.{name}",
         "agents": len(mutations),
-        "commits": len(commits),
-        "cpu_s": cpu_s,
-        "bare_cpu_s": bare_s,
-        "ratio": cpu_s / bare_s,
-        "p99_ms": min(one for _, one in mine) * 1e3,
-        "bare_p99_ms": min(one for _, one in theirs) * 1e3,
+        "commits": len(recording.commits),
+        **pairs.figures(),
+        "p99_ms": admission_s * 1e3,
+        "bare_p99_ms": write_s * 1e3,
     }
+
+
+def services(place: Path) -> Iterator[tuple[str, Callable[[], Space], Bare]]:
+    """Start each service that is installed, and return its name, its spaces and its bare client."""
+    if not zookeeper.is_missing:
+        with zookeeper.zookeeper(place) as servers:
+            yield (
+                "zookeeper",
+                lambda: ZooKeeperSpace(z.parse_address(servers.folder()), TIMEOUT_S),
+                BareZooKeeper(servers.hosts),
+            )
+    if not etcd.is_missing:
+        with etcd.etcd(place) as ensemble:
+            yield (
+                "etcd",
+                lambda: EtcdSpace(e.parse_address(ensemble.folder()), TIMEOUT_S),
+                BareEtcd(ensemble.hosts),
+            )
 
 
 def main() -> None:
@@ -151,40 +200,17 @@ def main() -> None:
     mutations = agents(int(sys.argv[1]) if len(sys.argv) > 1 else AGENTS)
     gc.collect()
     gc.freeze()
-    results = []
     with tempfile.TemporaryDirectory() as place:
-        if not zookeeper.is_missing:
-            with zookeeper.zookeeper(Path(place)) as servers:
-                results.append(
-                    measure(
-                        "zookeeper",
-                        servers.folder,
-                        lambda folder: ZooKeeperSpace(z.parse_address(folder), TIMEOUT_S),
-                        lambda commits: bare_zookeeper(servers.hosts, commits),
-                        mutations,
-                    )
-                )
-        if not etcd.is_missing:
-            with etcd.etcd(Path(place)) as ensemble:
-                results.append(
-                    measure(
-                        "etcd",
-                        ensemble.folder,
-                        lambda folder: EtcdSpace(e.parse_address(folder), TIMEOUT_S),
-                        lambda commits: bare_etcd(ensemble.hosts, commits),
-                        mutations,
-                    )
-                )
-    for figures in results:
-        show(figures)
+        for name, space, bare in services(Path(place)):
+            with closing(bare):
+                show(loop.run(measure(name, space, bare, mutations)))
 
 
 def show(figures: dict[str, Any]) -> None:
     """Print what was measured, for people and for `python -m benchmarks`."""
     print(
         f"{figures['agents']} admissions into {figures['name'].partition('.')[2]} in {figures['commits']} "
-        f"commits: {figures['cpu_s']:.3f} s of CPU, its bare client {figures['bare_cpu_s']:.3f} s: "
-        f"{figures['ratio']:.2f} times; one admission: p99 {figures['p99_ms']:.2f} ms, one bare write "
+        f"commits: {ratios(figures)}; one admission: p99 {figures['p99_ms']:.2f} ms, one bare write "
         f"{figures['bare_p99_ms']:.2f} ms"
     )
     print(json.dumps({key: round(v, 4) if isinstance(v, float) else v for key, v in figures.items()}))
