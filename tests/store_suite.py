@@ -107,7 +107,7 @@ class StoreSuite:
 
     def test_a_master_reads_what_one_of_its_version_or_before_has_written(self, store: Store) -> None:
         id = AgentId("m-S1")
-        store.commit(changes_of(MarkUnreachable(id, 5.0)))
+        store.commit(changes_of((MarkUnreachable(id, 5.0),)))
         for version in range(1, VERSION + 1):
             body = {"type": "unreachable", "version": version, "since": 6.0, "a_field_added": True}
             store.commit({f"agents/m-S{version + 1}": msgspec.msgpack.encode(body)})

@@ -59,7 +59,7 @@ class Recording(Playground):
         done = super().feed(event)
         for effect in done:
             if isinstance(effect, effects.Persist):
-                for key, record in changes_of(effect.mutation).items():
+                for key, record in changes_of((effect.mutation,)).items():
                     self.records.pop(key, None)
                     if record is not None:
                         self.records[key] = record

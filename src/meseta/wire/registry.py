@@ -18,7 +18,7 @@ more, and then it refuses to.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -111,63 +111,75 @@ _decode_quota = msgspec.msgpack.Decoder(_Quota).decode
 _decode_weight = msgspec.msgpack.Decoder(_Weight).decode
 _decode_version = msgspec.msgpack.Decoder(_AnyRecord).decode
 
+HEADS = 512
+"""A shorter description of an agent is put behind a beginning that is known: most agents come all at once."""
+_HEADS = tuple(_encode(_Admitted(VERSION, bytes(size)))[: -size or None] for size in range(HEADS))
+"""By the size of the description: all that the encoder writes before it."""
 
-def changes_of(mutation: Mutation) -> Changes:
-    """Return what a mutation changes; all of it is one step."""
-    return _CHANGES[type(mutation)](mutation)
+
+def changes_of(mutations: Iterable[Mutation]) -> Changes:
+    """Return what these mutations change, one after the other; all of it is one step."""
+    changes: Changes = {}
+    for mutation in mutations:
+        _CHANGES[type(mutation)](mutation, changes)
+    return changes
 
 
-def _admitted(mutation: AdmitAgent | UpdateAgentInfo | MarkReachable) -> Changes:
+def _admitted(mutation: AdmitAgent | UpdateAgentInfo | MarkReachable, changes: Changes) -> None:
     info = mutation.info
     assert info.id is not None, "the registry holds agents with their ids"
     raw = info.raw or agent_message(info).SerializeToString()
-    return {AGENTS + info.id: _encode(_Admitted(VERSION, raw))}
+    size = len(raw)
+    changes[AGENTS + info.id] = _HEADS[size] + raw if size < HEADS else _encode(_Admitted(VERSION, raw))
 
 
-def _unreachable(mutation: MarkUnreachable) -> Changes:
-    return {AGENTS + mutation.agent_id: _encode(_Unreachable(VERSION, mutation.since))}
+def _unreachable(mutation: MarkUnreachable, changes: Changes) -> None:
+    changes[AGENTS + mutation.agent_id] = _encode(_Unreachable(VERSION, mutation.since))
 
 
-def _gone(mutation: MarkGone) -> Changes:
+def _gone(mutation: MarkGone, changes: Changes) -> None:
     id = mutation.agent_id
-    return {AGENTS + id: _encode(_Gone(VERSION, mutation.since)), DEACTIVATED + id: None}
+    changes[AGENTS + id] = _encode(_Gone(VERSION, mutation.since))
+    changes[DEACTIVATED + id] = None
 
 
-def _removed(mutation: RemoveAgent) -> Changes:
-    return _forgotten(ForgetAgents((mutation.agent_id,)))
+def _removed(mutation: RemoveAgent, changes: Changes) -> None:
+    _forgotten(ForgetAgents((mutation.agent_id,)), changes)
 
 
-def _forgotten(mutation: ForgetAgents) -> Changes:
-    return {kind + id: None for id in mutation.agent_ids for kind in (AGENTS, DEACTIVATED)}
+def _forgotten(mutation: ForgetAgents, changes: Changes) -> None:
+    changes.update({kind + id: None for id in mutation.agent_ids for kind in (AGENTS, DEACTIVATED)})
 
 
-def _deactivated(mutation: Deactivate) -> Changes:
+def _deactivated(mutation: Deactivate, changes: Changes) -> None:
     record = _Deactivated(VERSION, mutation.deactivation.drain)
-    return {DEACTIVATED + mutation.agent_id: _encode(record)}
+    changes[DEACTIVATED + mutation.agent_id] = _encode(record)
 
 
-def _maintained(mutation: UpdateMaintenance) -> Changes:
+def _maintained(mutation: UpdateMaintenance, changes: Changes) -> None:
     schedule = mutation.schedule
-    return {MAINTENANCE: None if schedule == NO_MAINTENANCE else _encode(_Maintenance(VERSION, schedule))}
+    changes[MAINTENANCE] = None if schedule == NO_MAINTENANCE else _encode(_Maintenance(VERSION, schedule))
 
 
-def _reactivated(mutation: Reactivate) -> Changes:
-    return {DEACTIVATED + mutation.agent_id: None}
+def _reactivated(mutation: Reactivate, changes: Changes) -> None:
+    changes[DEACTIVATED + mutation.agent_id] = None
 
 
-def _quotas(mutation: UpdateQuota) -> Changes:
-    return {QUOTAS + role: None if quota == NO_QUOTA else _quota(quota) for role, quota in mutation.quotas}
+def _quotas(mutation: UpdateQuota, changes: Changes) -> None:
+    for role, quota in mutation.quotas:
+        changes[QUOTAS + role] = None if quota == NO_QUOTA else _quota(quota)
 
 
 def _quota(quota: Quota) -> bytes:
     return _encode(_Quota(VERSION, dict(quota.guarantees), dict(quota.limits)))
 
 
-def _weights(mutation: UpdateWeights) -> Changes:
-    return {WEIGHTS + role: _encode(_Weight(VERSION, weight)) for role, weight in mutation.weights}
+def _weights(mutation: UpdateWeights, changes: Changes) -> None:
+    for role, weight in mutation.weights:
+        changes[WEIGHTS + role] = _encode(_Weight(VERSION, weight))
 
 
-_CHANGES: dict[type, Callable[[Any], Changes]] = {
+_CHANGES: dict[type, Callable[[Any, Changes], None]] = {
     AdmitAgent: _admitted,
     UpdateAgentInfo: _admitted,
     MarkReachable: _admitted,

@@ -117,7 +117,7 @@ class Walk:
     def note(self, effect: Any) -> None:
         """Let agents do as they are told, most of the time, and the registry take its time."""
         if isinstance(effect, effects.Persist):
-            apply(changes_of(effect.mutation), self.registry)
+            apply(changes_of((effect.mutation,)), self.registry)
             if not self.play.persists:
                 self.unwritten.append(effect.ticket)
         if not isinstance(effect, effects.SendToAgent) or self.random.random() < 0.05:

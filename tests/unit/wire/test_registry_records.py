@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from meseta.allocator.quota import NO_QUOTA, Quota
 from meseta.errors import WireError
@@ -31,7 +33,7 @@ from meseta.resources import Resources
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.lift import lift_agent
-from meseta.wire.registry import VERSION, changes_of, read_registry
+from meseta.wire.registry import HEADS, VERSION, changes_of, read_registry
 
 A1 = AgentId("m-S1")
 A2 = AgentId("m-S2")
@@ -55,7 +57,7 @@ def written(*mutations: object) -> dict[str, bytes]:
     """The records that are there after these mutations."""
     records: dict[str, bytes] = {}
     for mutation in mutations:
-        for key, record in changes_of(mutation).items():  # type: ignore[arg-type]
+        for key, record in changes_of((mutation,)).items():  # type: ignore[arg-type]
             records.pop(key, None)
             if record is not None:
                 records[key] = record
@@ -65,6 +67,24 @@ def written(*mutations: object) -> dict[str, bytes]:
 @pytest.mark.parametrize("kind", [AdmitAgent, UpdateAgentInfo, MarkReachable])
 def test_an_admitted_agent_is_read_as_it_was(kind: type) -> None:
     assert read_registry(written(kind(registered()))) == Recovered(agents=(registered(),))
+
+
+@given(st.binary(min_size=1, max_size=2 * HEADS))
+@example(bytes(255))
+@example(bytes(256))
+@example(bytes(HEADS - 1))
+@example(bytes(HEADS))
+@example(bytes(65_536))
+def test_the_record_of_an_agent_is_what_the_encoder_makes_of_it(raw: bytes) -> None:
+    info = msgspec.structs.replace(registered(), raw=raw)
+    record = {"type": "admitted", "version": VERSION, "info": raw}
+    assert changes_of((AdmitAgent(info),)) == {KEY: msgspec.msgpack.encode(record)}
+
+
+def test_of_several_changes_of_one_record_the_last_one_stays() -> None:
+    first, last = AdmitAgent(registered()), MarkUnreachable(A1, 7.5)
+    assert changes_of((first, last)) == changes_of((last,))
+    assert changes_of((last, RemoveAgent(A1), first)) == {**changes_of((first,)), f"deactivated/{A1}": None}
 
 
 def test_an_agent_that_nobody_has_sent_is_described() -> None:

@@ -63,8 +63,8 @@ class Registrar:
         self._loop = asyncio.get_running_loop()
         self._errands = Errands("registry", Exception)
         self._tickets: list[Ticket] = []
-        self._changes: dict[str, bytes | None] = {}
-        """What the next commit is to hold. Of a record's changes the last one stays: a commit is one step."""
+        self._mutations: list[Mutation] = []
+        """What the next commit is to hold; of a record's changes the last one stays."""
         self._is_submitted = False
         self._is_closed = False
         self._alarm: asyncio.TimerHandle | None = None
@@ -91,7 +91,7 @@ class Registrar:
         if len(self._tickets) >= QUEUE_MAX:
             self._lose(StoreError(f"the registry {self._store.name} is too slow: {QUEUE_MAX} changes wait"))
             return
-        self._changes.update(changes_of(mutation))
+        self._mutations.append(mutation)
         self._tickets.append(ticket)
         if not self._is_submitted:
             self._is_submitted = True
@@ -109,10 +109,12 @@ class Registrar:
         if self._is_closed:
             return
         tickets, self._tickets = self._tickets, []
-        changes, self._changes = self._changes, {}
+        mutations, self._mutations = self._mutations, []
         self._alarm = self._loop.call_later(self._timeouts.store_s, self._on_stuck)
         self._errands.do(
-            lambda: self._store.commit(changes), lambda _: self._on_committed(tickets), self._on_refused
+            lambda: self._store.commit(changes_of(mutations)),
+            lambda _: self._on_committed(tickets),
+            self._on_refused,
         )
 
     def _on_committed(self, tickets: list[Ticket]) -> None:
@@ -148,7 +150,7 @@ class Registrar:
     def _stop(self) -> None:
         self._is_closed = True
         self._tickets.clear()
-        self._changes.clear()
+        self._mutations.clear()
         if self._alarm is not None:
             self._alarm.cancel()
 
@@ -163,5 +165,5 @@ class Registrar:
     def _forget_oldest(self, recovered: Recovered) -> Recovered:
         surplus = recovered.unreachable[:-UNREACHABLE_MAX]
         if surplus:
-            self._store.commit(changes_of(ForgetAgents(tuple(id for id, _ in surplus))))
+            self._store.commit(changes_of((ForgetAgents(tuple(id for id, _ in surplus)),)))
         return replace(recovered, unreachable=recovered.unreachable[len(surplus) :])

@@ -76,7 +76,8 @@ class SqliteStore:
         with self._faults("written"):
             database.execute("BEGIN IMMEDIATE")
             database.executemany(_PUT, put)
-            database.executemany(_DELETE, deleted)
+            if deleted:
+                database.executemany(_DELETE, deleted)
             database.execute("COMMIT")
 
     def close(self) -> None:
