@@ -42,13 +42,16 @@ from meseta.allocator.holding import Holding, look_after
 from meseta.allocator.inverse import InverseOffers
 from meseta.allocator.ledger import Ledger
 from meseta.allocator.metrics import gauges
+from meseta.allocator.pause import Pause
 from meseta.allocator.policies import GuardedShare, dominant_share
 from meseta.allocator.quota import Quota
+from meseta.allocator.reasons import Reasons
 from meseta.allocator.rounds import Round, Turns
 from meseta.allocator.shuffle import Shuffle
 from meseta.allocator.sorter import Client, RoleTree, Share
 from meseta.allocator.terms import TermsOfAll, terms_of
-from meseta.allocator.verdict import Reason, offerable
+from meseta.allocator.verdict import Reason
+from meseta.allocator.whitelist import Whitelist
 from meseta.errors import PolicyError
 from meseta.ids import AgentId, FrameworkId
 from meseta.machine import Entropy
@@ -79,13 +82,12 @@ class HierarchicalAllocator:
         self._entropy = entropy
         self._turns = _turns(tree, entropy, options)
         self._terms = TermsOfAll(options.min_allocatable_resources)
-        self._whitelist: frozenset[str] | None = None
+        self._whitelist = Whitelist()
         self._inverse = InverseOffers(options.allocation_interval_s)
         self._holding = Holding(0.0 if options.role_priorities else options.starvation_timeout_s)
+        self._reasons = Reasons(self.ledger, self._terms, self.refusals, self._holding, self._whitelist)
         self._runs = 0
-        self._awaited = 0
-        """How many agents have to be there before anything is offered."""
-        self._paused_until = 0.0
+        self._pause = Pause(self.ledger.agents)
         self._now = 0.0
         """The latest time that a call has told."""
         self._agenda = Agenda(options.allocation_interval_s)
@@ -261,7 +263,7 @@ class HierarchicalAllocator:
 
     def update_whitelist(self, hostnames: frozenset[str] | None) -> None:
         """See `Allocator`."""
-        self._whitelist = hostnames
+        self._whitelist.hostnames = hostnames
         self._agenda.touch_all(self._now)
 
     # Resources.
@@ -369,7 +371,7 @@ class HierarchicalAllocator:
 
     def inverse_offers(self, now: float) -> list[InverseAllocation]:
         """See `Allocator`."""
-        return [] if self._is_paused(now) else self._inverse.take(now, self._frameworks_on)
+        return [] if self._pause.lasts(now) else self._inverse.take(now, self._frameworks_on)
 
     def inverse_offer_statuses(self) -> Mapping[AgentId, Mapping[FrameworkId, InverseStatus]]:
         """See `Allocator`."""
@@ -378,8 +380,8 @@ class HierarchicalAllocator:
     def await_agents(self, expected: int, now: float) -> None:
         """See `Allocator`."""
         if self.ledger.quotas.enforced:
-            self._awaited = int(expected * self.options.agent_recovery_factor)
-            self._paused_until = now + self.options.recovery_timeout_s
+            awaited = int(expected * self.options.agent_recovery_factor)
+            self._pause.start(awaited, now + self.options.recovery_timeout_s)
 
     def metrics(self) -> Mapping[str, float]:
         """See `Allocator`."""
@@ -392,20 +394,20 @@ class HierarchicalAllocator:
         sources = (self._agenda, self._held, self._inverse, self._holding)
         due = (self.refusals.next_s(), *(source.deadline() for source in sources))
         first = min((when for when in due if when is not None), default=None)
-        if first is not None and self._is_paused(first):
-            return self._paused_until
+        if first is not None and self._pause.lasts(first):
+            return self._pause.ends_s
         return first
 
     def allocate(self, now: float, agents_max: int) -> list[Allocation]:
         """See `Allocator`."""
         self._now = now
-        if self._is_paused(now):
+        if self._pause.lasts(now):
             return []
         self._runs += 1
         self._end_refusals(now)
         self._look_again(now)
         for agent in look_after(
-            self._holding, self.ledger, self._terms.by_client, self.refusals, self._is_whitelisted, now
+            self._holding, self.ledger, self._terms.by_client, self.refusals, self._whitelist.admits, now
         ):
             self._touch(agent)
         agents = self._take_agents(now, agents_max)
@@ -451,37 +453,16 @@ class HierarchicalAllocator:
             self.ledger,
             self.refusals,
             self._holding.holders,
-            self.reason,
+            self._reasons.reason,
             now,
             by_lot=by_lot,
-            paused=self._is_paused(now),
+            paused=self._pause.lasts(now),
         )
         return explainer.explain(self.ledger.frameworks[framework_id], question)
 
     def reason(self, client: Client, agent: AgentAccount) -> Reason:
         """Say why a client is not offered an agent now."""
-        framework = self.ledger.frameworks[client.framework_id]
-        if client.role not in framework.roles:
-            return Reason.NOT_SUBSCRIBED
-        if not framework.active:
-            return Reason.FRAMEWORK_INACTIVE
-        if client.role in framework.suppressed:
-            return Reason.SUPPRESSED
-        if client.bit & self.ledger.demands.met:
-            return Reason.DEMAND_MET
-        if not agent.active:
-            return Reason.AGENT_INACTIVE
-        if not self._is_whitelisted(agent):
-            return Reason.NOT_WHITELISTED
-        terms, refusals, quotas = self._terms.by_client[client], self.refusals, self.ledger.quotas
-        if client.top in quotas.needy:
-            offer = offerable(agent, client, terms, refusals, quotas, guaranteed=True)
-            if not isinstance(offer, Reason):
-                return Reason.NEXT
-        offer = offerable(agent, client, terms, refusals, quotas)
-        if isinstance(offer, Reason):
-            return offer
-        return Reason.NEXT if self._holding.holders.get(agent.id, client) is client else Reason.HELD_BACK
+        return self._reasons.reason(client, agent)
 
     @property
     def holders(self) -> Mapping[AgentId, Client]:
@@ -494,10 +475,6 @@ class HierarchicalAllocator:
         needy = ALL if self.ledger.quotas.needy else 0
         lasting = blocked & ~(needy & self._held.bits(agent.id))
         return (~lasting if agent.id in self._agenda else 0) | self._held.pending(agent.id)
-
-    def _is_paused(self, now: float) -> bool:
-        """Tell whether too few agents are back after a failover."""
-        return now < self._paused_until and len(self.ledger.agents) < self._awaited
 
     def _frameworks_on(self, agent_id: AgentId) -> list[FrameworkId]:
         """Return the active frameworks that hold something of an agent."""
@@ -536,9 +513,6 @@ class HierarchicalAllocator:
         if agent_id is not None:
             self._touch(self.ledger.agents[agent_id])
 
-    def _is_whitelisted(self, agent: AgentAccount) -> bool:
-        return self._whitelist is None or agent.info.hostname in self._whitelist
-
     def _end_refusals(self, now: float) -> None:
         for refusal in self.refusals.expire(now):
             agent = self.ledger.agents[refusal.agent_id]
@@ -547,11 +521,11 @@ class HierarchicalAllocator:
 
     def _take_agents(self, now: float, agents_max: int) -> list[AgentAccount]:
         """Take up to `agents_max` agents that can be offered off the agenda, in random order."""
-        agents, everywhere = self.ledger.agents, self._whitelist is None
+        agents, everywhere = self.ledger.agents, self._whitelist.hostnames is None
         able = [
             agent
             for agent in map(agents.__getitem__, self._agenda.take(now, agents))
-            if agent.available is not EMPTY and agent.active and (everywhere or self._is_whitelisted(agent))
+            if agent.available is not EMPTY and agent.active and (everywhere or self._whitelist.admits(agent))
         ]
         draw(able, agents_max, self._entropy)
         for agent in able[agents_max:]:
