@@ -96,6 +96,7 @@ def test_a_volume_from_its_reservation_to_its_end(tmp_path: Path) -> None:
             path = tmp_path / "work/volumes/roles/web/v1"
             assert (path / "file").read_text() == "kept\n"
 
+            await until(lambda: not agent.machine.state.frameworks, "the end of the task is acknowledged")
             await agent.stop()
             await until(lambda: not master.machine.state.offers, "its offers are taken back")
             with supervisors_ended(tmp_path):
