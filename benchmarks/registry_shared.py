@@ -29,9 +29,8 @@ from kazoo.client import KazooClient
 
 from benchmarks.registry import Admissions, Commits, Pairs, admitted, agents, p99, ratios
 from meseta.master.registry import AdmitAgent
-from meseta.runtime import etcd as e
 from meseta.runtime import loop
-from meseta.runtime import zookeeper as z
+from meseta.runtime.service_address import parse_address
 from meseta.runtime.stores.etcd import EtcdSpace
 from meseta.runtime.stores.shared import SharedStore, Space
 from meseta.runtime.stores.store import Store
@@ -183,14 +182,14 @@ def services(place: Path) -> Iterator[tuple[str, Callable[[], Space], Bare]]:
         with zookeeper.zookeeper(place) as servers:
             yield (
                 "zookeeper",
-                lambda: ZooKeeperSpace(z.parse_address(servers.folder()), TIMEOUT_S),
+                lambda: ZooKeeperSpace(parse_address(servers.folder()), TIMEOUT_S),
                 BareZooKeeper(servers.hosts),
             )
     if not etcd.is_missing:
         with etcd.etcd(place) as ensemble:
             yield (
                 "etcd",
-                lambda: EtcdSpace(e.parse_address(ensemble.folder()), TIMEOUT_S),
+                lambda: EtcdSpace(parse_address(ensemble.folder()), TIMEOUT_S),
                 BareEtcd(ensemble.hosts),
             )
 

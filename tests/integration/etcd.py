@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from meseta.runtime.etcd import Etcd, EtcdError, parse_address
+from meseta.runtime.etcd import Etcd, EtcdError
+from meseta.runtime.service_address import parse_address
 from tests.integration.places import HERE, Place
 from tests.integration.zookeeper import free_ports
 

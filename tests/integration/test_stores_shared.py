@@ -10,7 +10,7 @@ import pytest
 
 from meseta.errors import StoreError
 from meseta.runtime import etcd as e
-from meseta.runtime import zookeeper as z
+from meseta.runtime.service_address import parse_address
 from meseta.runtime.stores.etcd import EtcdSpace
 from meseta.runtime.stores.shared import SharedStore
 from meseta.runtime.stores.zookeeper import ZooKeeperSpace
@@ -24,8 +24,8 @@ TIMEOUT_S = 20.0
 
 def store_at(folder: str, timeout_s: float = TIMEOUT_S) -> SharedStore:
     if folder.startswith("zk://"):
-        return SharedStore(ZooKeeperSpace(z.parse_address(folder), timeout_s))
-    return SharedStore(EtcdSpace(e.parse_address(folder), timeout_s))
+        return SharedStore(ZooKeeperSpace(parse_address(folder), timeout_s))
+    return SharedStore(EtcdSpace(parse_address(folder), timeout_s))
 
 
 class SharedSuite(StoreSuite):

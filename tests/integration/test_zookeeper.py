@@ -17,7 +17,8 @@ from kazoo.client import KazooClient
 from meseta.errors import UnreachableError
 from meseta.runtime.detectors.contender import Contender
 from meseta.runtime.detectors.find import detect_leader, find_detector, find_group
-from meseta.runtime.zookeeper import parse_address
+from meseta.runtime.service_address import parse_address
+from meseta.runtime.zookeeper import acl_of
 from meseta.wire.master_info import MasterInfo, json_of_info
 from meseta.wire.scheduler_events import master_info
 from tests.integration.agent_kit import run, until
@@ -179,7 +180,7 @@ def test_with_a_password_others_may_only_read(ensemble: Ensemble) -> None:
     open_folder = f"zk://{ensemble.hosts}/{path}"
     with ensemble.client() as client:
         client.add_auth("digest", "jake:secret")
-        client.ensure_path(f"/{path}", acl=parse_address(folder).acl())
+        client.ensure_path(f"/{path}", acl=acl_of(parse_address(folder)))
         run(play)
 
 

@@ -9,6 +9,7 @@ import structlog
 from meseta.daemon.flags import Flags
 from meseta.errors import ConfigError
 from meseta.runtime.detectors.find import read_address
+from meseta.runtime.service_address import parse_address
 from meseta.runtime.stores.memory import MemoryStore
 from meseta.runtime.stores.registrar import Timeouts
 from meseta.runtime.stores.shared import SharedStore
@@ -84,14 +85,12 @@ def _shared_store(kind: str, flags: Flags) -> SharedStore:
     timeout_s = PATIENCE * min(timeouts_of(flags))
     # Imported here: who does not use a service need not have its client.
     if kind == "etcd":
-        from meseta.runtime import etcd
         from meseta.runtime.stores.etcd import EtcdSpace
 
-        return SharedStore(EtcdSpace(etcd.parse_address(address), timeout_s))
-    from meseta.runtime import zookeeper
+        return SharedStore(EtcdSpace(parse_address(address), timeout_s))
     from meseta.runtime.stores.zookeeper import ZooKeeperSpace
 
-    return SharedStore(ZooKeeperSpace(zookeeper.parse_address(address), timeout_s))
+    return SharedStore(ZooKeeperSpace(parse_address(address), timeout_s))
 
 
 def timeouts_of(flags: Flags) -> Timeouts:

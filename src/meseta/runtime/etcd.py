@@ -11,15 +11,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
-from meseta.errors import ConfigError, MesetaError
+from meseta.errors import MesetaError
 from meseta.runtime.blocking_http import Connection
+from meseta.runtime.service_address import Address
 
-SCHEME = "etcd://"
-PORT = 2379
 ANSWER_MAX = 256 * 2**20
 """Bytes of one answer."""
 LINE_MAX = 2**20
@@ -39,44 +38,6 @@ class EtcdError(MesetaError):
 
 class EtcdUnreachable(EtcdError):
     """No server answered; a call may be done or not."""
-
-
-class Address(NamedTuple):
-    """What `etcd://[user:password@]host:port[,host:port…]/path` says."""
-
-    servers: tuple[tuple[str, int], ...]
-    path: str
-    """Where our keys begin, with `/` before and none behind."""
-    credential: tuple[str, str] | None = None
-
-    def __str__(self) -> str:
-        """The address without the password."""
-        return f"{SCHEME}{','.join(f'{host}:{port}' for host, port in self.servers)}{self.path}"
-
-
-def parse_address(text: str) -> Address:
-    """Read an address of etcd. Raises ConfigError; the message does not show the password."""
-    credential, at, rest = text.removeprefix(SCHEME).rpartition("@")
-    hosts, _, path = rest.partition("/")
-    path = path.strip("/")
-    user, colon, password = credential.partition(":")
-    if at and not (user and colon):
-        raise ConfigError(f"{SCHEME}…@{rest} is not usable: write user:password before the @")
-    if not path:
-        raise ConfigError(
-            f"{SCHEME}{rest} is not usable: it names no path for the masters; write {SCHEME}{hosts}/mesos"
-        )
-    servers = tuple(_server(rest, host) for host in hosts.split(","))
-    return Address(servers, f"/{path}", (user, password) if at else None)
-
-
-def _server(rest: str, text: str) -> tuple[str, int]:
-    host, colon, port = text.partition(":")
-    if not host or (colon and not (port.isdecimal() and 0 < int(port) < 65536)):
-        raise ConfigError(
-            f"{SCHEME}{rest} is not usable: '{text}' is no host:port; write {SCHEME}10.0.0.1:2379/mesos"
-        )
-    return host, int(port) if colon else PORT
 
 
 # ── answers ───────────────────────────────────────────────────────────────────────────────────────────

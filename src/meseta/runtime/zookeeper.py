@@ -15,7 +15,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from kazoo.client import KazooClient, KazooState
@@ -23,10 +23,9 @@ from kazoo.exceptions import KazooException
 from kazoo.handlers.threading import SequentialThreadingHandler
 from kazoo.security import CREATOR_ALL_ACL, OPEN_ACL_UNSAFE, READ_ACL_UNSAFE
 
-from meseta.errors import ConfigError
+from meseta.runtime.service_address import Address
 from meseta.runtime.worker import Errands
 
-SCHEME = "zk://"
 RECONNECT = {"max_tries": -1, "delay": 0.1, "backoff": 2, "max_delay": 1.0}
 """Seconds between attempts to connect: short, since a leader may have few seconds left."""
 SILENCE = 1 / 3
@@ -37,44 +36,16 @@ ResultT = TypeVar("ResultT")
 log = structlog.get_logger()
 
 
-class Address(NamedTuple):
-    """What `zk://[user:password@]host:port[,host:port…]/path` says."""
-
-    hosts: str
-    path: str
-    """The folder of the masters, beginning with `/`."""
-    credential: str | None = None
-    """`user:password`"""
-
-    def __str__(self) -> str:
-        """The address without the password."""
-        return f"{SCHEME}{self.hosts}{self.path}"
-
-    def acl(self) -> list[Any]:
-        """Who may do what to our nodes: all may read, only who knows the password may write, as in Mesos."""
-        if self.credential is None:
-            return list(OPEN_ACL_UNSAFE)
-        return [*CREATOR_ALL_ACL, *READ_ACL_UNSAFE]
+def acl_of(address: Address) -> list[Any]:
+    """Return who may do what to our nodes, as in Mesos: with a password, others may only read."""
+    if address.credential is None:
+        return list(OPEN_ACL_UNSAFE)
+    return [*CREATOR_ALL_ACL, *READ_ACL_UNSAFE]
 
 
-def parse_address(text: str) -> Address:
-    """Read an address of ZooKeeper. Raises ConfigError; the message does not show the password."""
-    credential, at, rest = text.removeprefix(SCHEME).rpartition("@")
-    hosts, _, path = rest.partition("/")
-    path = path.strip("/")
-    if at and (":" not in credential or credential.startswith(":")):
-        raise ConfigError(f"{SCHEME}…@{rest} is not usable: write user:password before the @")
-    if not path:
-        raise ConfigError(
-            f"{SCHEME}{rest} is not usable: it names no folder for the masters; write {SCHEME}{hosts}/mesos"
-        )
-    for host in hosts.split(","):
-        name, colon, port = host.partition(":")
-        if not name or (colon and not (port.isdecimal() and 0 < int(port) < 65536)):
-            raise ConfigError(
-                f"{SCHEME}{rest} is not usable: '{host}' is no host:port; write {SCHEME}10.0.0.1:2181/mesos"
-            )
-    return Address(hosts, f"/{path}", credential if at else None)
+def auth_of(address: Address) -> list[tuple[str, str]] | None:
+    """Return what kazoo is to show the servers."""
+    return None if address.credential is None else [("digest", ":".join(address.credential))]
 
 
 class _Handler(SequentialThreadingHandler):  # type: ignore[misc]
@@ -148,8 +119,8 @@ class ZooKeeper:
         client = KazooClient(
             hosts=address.hosts,
             timeout=session_timeout_s,
-            handler=_Handler(session_timeout_s * SILENCE / (address.hosts.count(",") + 1)),
-            auth_data=[("digest", address.credential)] if address.credential else None,
+            handler=_Handler(session_timeout_s * SILENCE / (len(address.servers))),
+            auth_data=auth_of(address),
             connection_retry=dict(RECONNECT),
             logger=logger,
         )

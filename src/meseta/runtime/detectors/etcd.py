@@ -27,7 +27,6 @@ from meseta.machine import Entropy
 from meseta.runtime.detectors.detector import OnDetected, Warn
 from meseta.runtime.detectors.service import ServiceDetector
 from meseta.runtime.etcd import (
-    Address,
     Entry,
     Etcd,
     EtcdError,
@@ -39,6 +38,7 @@ from meseta.runtime.etcd import (
     key_range,
     put,
 )
+from meseta.runtime.service_address import Address
 from meseta.runtime.worker import Errands, Teller
 from meseta.wire.master_info import info_of_json
 

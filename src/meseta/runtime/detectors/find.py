@@ -16,12 +16,11 @@ from meseta.machine import Entropy
 from meseta.runtime.detectors.contender import Group
 from meseta.runtime.detectors.detector import Detector, OnDetected, Warn
 from meseta.runtime.detectors.static import StaticDetector
+from meseta.runtime.service_address import PORTS, parse_address
 from meseta.wire.master_info import MasterInfo
 
 SESSION_TIMEOUT_S = 10.0
 """Mesos's."""
-SCHEMES = ("zk", "etcd")
-"""Services that know which master leads; their clients are imported only where they are used."""
 FILE = "file://"
 
 
@@ -38,7 +37,7 @@ def read_address(address: str) -> str:
 
 def is_service(address: str) -> bool:
     """Tell whether this is the address of a service that knows who leads, rather than of a master."""
-    return address.partition("://")[0] in SCHEMES
+    return address.partition("://")[0] in PORTS
 
 
 def find_detector(
@@ -51,16 +50,15 @@ def find_detector(
 ) -> Detector:
     """Return what finds the master; see above for the forms. Raises ConfigError."""
     address = read_address(address)
+    # Imported here, and below: who does not use a service need not have its client.
     if address.startswith("zk://"):
         from meseta.runtime.detectors.zookeeper import ZooKeeperDetector
-        from meseta.runtime.zookeeper import parse_address
 
         return ZooKeeperDetector(parse_address(address), session_timeout_s, entropy, on_detected, warn)
     if address.startswith("etcd://"):
-        from meseta.runtime import etcd
         from meseta.runtime.detectors.etcd import EtcdDetector
 
-        return EtcdDetector(etcd.parse_address(address), session_timeout_s, entropy, on_detected, warn)
+        return EtcdDetector(parse_address(address), session_timeout_s, entropy, on_detected, warn)
     return StaticDetector(address, entropy, on_detected, warn)
 
 
@@ -69,14 +67,12 @@ def find_group(address: str, data: bytes, session_timeout_s: float = SESSION_TIM
     address = read_address(address)
     if address.startswith("zk://"):
         from meseta.runtime.detectors.zookeeper import ZooKeeperGroup
-        from meseta.runtime.zookeeper import parse_address
 
         return ZooKeeperGroup(parse_address(address), session_timeout_s, data)
     if address.startswith("etcd://"):
-        from meseta.runtime import etcd
         from meseta.runtime.detectors.etcd import EtcdGroup
 
-        return EtcdGroup(etcd.parse_address(address), session_timeout_s, data)
+        return EtcdGroup(parse_address(address), session_timeout_s, data)
     raise ConfigError(f"--zk={address} is not usable: expected zk://host:port/path, or etcd:// and the same")
 
 

@@ -33,7 +33,8 @@ from meseta.errors import WireError
 from meseta.machine import Entropy
 from meseta.runtime.detectors.detector import OnDetected, Warn
 from meseta.runtime.detectors.service import ServiceDetector
-from meseta.runtime.zookeeper import Address, ZooKeeper
+from meseta.runtime.service_address import Address
+from meseta.runtime.zookeeper import ZooKeeper, acl_of
 from meseta.wire.master_info import MasterInfo, info_of_json, info_of_pid, info_of_protobuf
 
 LABEL = "json.info"
@@ -206,7 +207,7 @@ class ZooKeeperGroup:
 
         What is made after the session was replaced by another is found when that one enrols.
         """
-        path, acl = self._address.path, self._address.acl()
+        path, acl = self._address.path, acl_of(self._address)
         with suppress(NodeExistsError):
             client.ensure_path(path, acl=acl)
         for entry in candidates(client.get_children(path)):

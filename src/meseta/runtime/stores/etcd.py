@@ -18,7 +18,6 @@ from typing import TypeVar
 
 from meseta.errors import StoreError
 from meseta.runtime.etcd import (
-    Address,
     Entry,
     Etcd,
     EtcdError,
@@ -31,6 +30,7 @@ from meseta.runtime.etcd import (
     if_value,
     put,
 )
+from meseta.runtime.service_address import Address
 from meseta.runtime.stores.shared import KIND, Writes, check_schema, deposed, out_of_reach
 
 PAGE = 500

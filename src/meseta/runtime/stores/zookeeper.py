@@ -19,14 +19,12 @@ import time
 import uuid
 import zlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote, unquote
 
 from meseta.errors import StoreError
+from meseta.runtime.service_address import Address
 from meseta.runtime.stores.shared import KIND, Writes, check_schema, deposed, out_of_reach
-
-if TYPE_CHECKING:
-    from meseta.runtime.zookeeper import Address
 
 FOLDERS = 256
 READS_AT_ONCE = 500
@@ -55,8 +53,10 @@ class ZooKeeperSpace:
 
     def take(self, leading: str | None) -> dict[str, bytes]:
         """Become the owner."""
+        from meseta.runtime.zookeeper import acl_of
+
         self._leading = leading
-        self._acl = self._address.acl()
+        self._acl = acl_of(self._address)
         self._connect()
         return self._persist(self._take)
 
@@ -78,7 +78,7 @@ class ZooKeeperSpace:
     def _connect(self) -> None:
         from kazoo.client import KazooClient
 
-        from meseta.runtime.zookeeper import RECONNECT
+        from meseta.runtime.zookeeper import RECONNECT, auth_of
 
         self.close()
         logger = logging.getLogger("kazoo.meseta")
@@ -86,7 +86,7 @@ class ZooKeeperSpace:
         self._client = KazooClient(
             hosts=self._address.hosts,
             timeout=SESSION_TIMEOUT_S,
-            auth_data=[("digest", self._address.credential)] if self._address.credential else None,
+            auth_data=auth_of(self._address),
             connection_retry=dict(RECONNECT),
             logger=logger,
         )

@@ -1,12 +1,13 @@
-"""What is read from ZooKeeper's addresses and nodes, without a ZooKeeper."""
+"""What is read from ZooKeeper's nodes, and who may write them, without a ZooKeeper."""
 
 from __future__ import annotations
 
 import pytest
 
-from meseta.errors import ConfigError, WireError
+from meseta.errors import WireError
 from meseta.runtime.detectors.zookeeper import Entry, candidates, read_entry
-from meseta.runtime.zookeeper import parse_address
+from meseta.runtime.service_address import parse_address
+from meseta.runtime.zookeeper import acl_of, auth_of
 from meseta.wire.master_info import info_of_json, json_of_info
 
 # Of a live Mesos 1.12.
@@ -17,34 +18,12 @@ NODE = (
 )
 
 
-def test_an_address_names_hosts_and_a_folder() -> None:
-    address = parse_address("zk://10.0.0.1:2181,b/mesos/")
-    assert address[:2] == ("10.0.0.1:2181,b", "/mesos")
-    assert [acl.id.scheme for acl in address.acl()] == ["world"]
-
-
-def test_an_address_may_carry_a_credential_that_is_not_shown() -> None:
-    address = parse_address("zk://jake:s3cret%@10.0.0.1:2181/a/b")
-    assert address.credential == "jake:s3cret%"
-    assert str(address) == "zk://10.0.0.1:2181/a/b"
-    assert [(acl.id.scheme, acl.perms) for acl in address.acl()] == [("auth", 31), ("world", 1)]
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("zk://a:2181", "names no folder"),
-        ("zk://a:2181/", "names no folder"),
-        ("zk:///mesos", "'' is no host:port"),
-        ("zk://a:b/mesos", "'a:b' is no host:port"),
-        ("zk://a,:1/mesos", "':1' is no host:port"),
-        ("zk://s3cret@a/mesos", "write user:password"),
-    ],
-)
-def test_what_is_no_address_is_refused(text: str, words: str) -> None:
-    with pytest.raises(ConfigError, match=words) as refusal:
-        parse_address(text)
-    assert "s3cret" not in str(refusal.value)
+def test_all_may_read_and_with_a_password_nobody_else_may_write() -> None:
+    open_acl = acl_of(parse_address("zk://10.0.0.1:2181/mesos"))
+    assert [acl.id.scheme for acl in open_acl] == ["world"]
+    guarded = parse_address("zk://jake:s3cret%@10.0.0.1:2181/a/b")
+    assert auth_of(guarded) == [("digest", "jake:s3cret%")]
+    assert [(acl.id.scheme, acl.perms) for acl in acl_of(guarded)] == [("auth", 31), ("world", 1)]
 
 
 def test_the_lowest_number_leads_whatever_the_label() -> None:
