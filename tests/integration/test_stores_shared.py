@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import threading
+import zlib
 from abc import abstractmethod
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 
 from meseta.errors import StoreError
+from meseta.ids import AgentId
+from meseta.master.registry import MarkUnreachable
 from meseta.runtime import etcd as e
 from meseta.runtime.service_address import parse_address
 from meseta.runtime.stores.etcd import EtcdSpace
 from meseta.runtime.stores.shared import SharedStore
-from meseta.runtime.stores.zookeeper import ZooKeeperSpace
+from meseta.runtime.stores.zookeeper import FOLDERS, ZooKeeperSpace
+from meseta.wire.registry import changes_of
 from tests.integration import etcd, zookeeper
-from tests.store_suite import StoreSuite
+from tests.store_suite import StoreSuite, recovered
 
 Ensemble = etcd.Ensemble | zookeeper.Ensemble
 
@@ -45,6 +50,38 @@ class SharedSuite(StoreSuite):
     @abstractmethod
     def plant(self, ensemble: Ensemble, key: str, value: bytes | None) -> None:
         """Write or delete something in the service, by the name of its node or key."""
+
+    @abstractmethod
+    def damage(self, ensemble: Ensemble, folder: str, name: bytes, body: bytes) -> None:
+        """Write an entry of the registry into the service, past its owner."""
+
+    @pytest.mark.parametrize(
+        ("name", "body", "sentence"),
+        [
+            (b"0/agents/m-S1", b"\xc1", r"cannot be used: the record 'agents/m-S1' cannot be read: "),
+            (b"0/nonsense", b"", "cannot be used: the record 'nonsense' is of a kind that this version"),
+            (b"2/agents/m-S1", b"x", "is damaged .* put a backup in its place"),
+            (b"nonsense", b"x", "is damaged .* put a backup in its place"),
+            (b"0/agents/\xff", b"x", "is damaged .* put a backup in its place"),
+            (b"part/000000", b"\xc1", ""),
+            (b"ready", b"2", "is damaged .* put a backup in its place"),
+        ],
+    )
+    def test_what_is_damaged_is_refused(
+        self, ensemble: Ensemble, folder: str, name: bytes, body: bytes, sentence: str
+    ) -> None:
+        """But for parts of a commit that never was one: they are dropped."""
+        store = store_at(folder)
+        store.open()
+        store.commit(changes_of((MarkUnreachable(AgentId("m-S1"), 5.0),)))
+        store.close()
+        self.damage(ensemble, folder, name, body)
+        if not sentence:
+            assert recovered(store).unreachable == ((AgentId("m-S1"), 5.0),)
+            return
+        for _ in range(2):
+            with pytest.raises(StoreError, match=f"the registry {folder}/registry {sentence}"):
+                recovered(store)
 
     def test_a_deposed_master_cannot_write(self, folder: str) -> None:
         old, new = store_at(folder), store_at(folder)
@@ -183,6 +220,10 @@ class TestZooKeeper(SharedSuite):
             else:
                 client.create(key, value)
 
+    def damage(self, ensemble: Ensemble, folder: str, name: bytes, body: bytes) -> None:
+        path = f"{parse_address(folder).path}/registry/entries"
+        self.plant(ensemble, f"{path}/{zlib.crc32(name) % FOLDERS:02x}/={quote(name, safe='')}", body)
+
 
 class TestEtcd(SharedSuite):
     pytestmark = etcd.needs_etcd
@@ -198,8 +239,15 @@ class TestEtcd(SharedSuite):
             yield servers
 
     def plant(self, ensemble: Ensemble, key: str, value: bytes | None) -> None:
-        assert isinstance(ensemble, etcd.Ensemble)
         change = e.delete(key.encode()) if value is None else e.put(key.encode(), value)
+        self._do(ensemble, change)
+
+    def damage(self, ensemble: Ensemble, folder: str, name: bytes, body: bytes) -> None:
+        self._do(ensemble, e.put(f"{parse_address(folder).path}/registry/e/".encode() + name, body))
+
+    @staticmethod
+    def _do(ensemble: Ensemble, change: e.Json) -> None:
+        assert isinstance(ensemble, etcd.Ensemble)
         client = ensemble.client()
         client.transact([], [change], [])
         client.close()

@@ -55,6 +55,9 @@ class Space(Protocol):
         """Become the owner and return all entries, older ones first.
 
         `leading` names what there must be in the same service for this master to lead.
+
+        Raises:
+            ValueError: what is there has names that are none of ours.
         """
         ...
 
@@ -80,8 +83,8 @@ class SharedStore:
 
     def open(self) -> dict[str, bytes]:
         """Take the store and read it. Raises StoreError, as in `Store`."""
-        entries = self._space.take(self.leading)
         try:
+            entries = self._space.take(self.leading)
             self._finish(entries)
             return self._join(entries)
         except (ValueError, KeyError, msgspec.MsgspecError) as fault:

@@ -157,7 +157,7 @@ class ZooKeeperSpace:
         paths = [f"{folder}/{node}" for folder, nodes in zip(folders, lists, strict=True) for node in nodes]
         nodes = self._gather(self._client.get_async, paths)
         found = [
-            (stat.czxid, unquote(path.rpartition("/=")[2]), body)
+            (stat.czxid, unquote(path.rpartition("/=")[2], errors="strict"), body)
             for path, (body, stat) in zip(paths, nodes, strict=True)
         ]
         return {name: body for _, name, body in sorted(found)}
