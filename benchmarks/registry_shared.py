@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 from kazoo.client import KazooClient
@@ -30,7 +30,7 @@ from kazoo.client import KazooClient
 from benchmarks.registry import Admissions, Commits, Pairs, admitted, agents, p99, ratios
 from meseta.master.registry import AdmitAgent
 from meseta.runtime import loop
-from meseta.runtime.service_address import parse_address
+from meseta.runtime.service_address import Address, parse_address
 from meseta.runtime.stores.etcd import EtcdSpace
 from meseta.runtime.stores.shared import SharedStore, Space
 from meseta.runtime.stores.store import Store
@@ -62,10 +62,6 @@ class Bare(Protocol):
         """Write these records in one transaction."""
         ...
 
-    def begin(self) -> None:
-        """Write to a new place from now on."""
-        ...
-
     def close(self) -> None:
         """Break the connection."""
         ...
@@ -74,11 +70,11 @@ class Bare(Protocol):
 class BareZooKeeper:
     """Kazoo."""
 
-    def __init__(self, hosts: str) -> None:
-        self._client = KazooClient(hosts=hosts)
+    def __init__(self, address: Address) -> None:
+        self._place = address.path
+        self._client = KazooClient(hosts=address.hosts)
         self._client.start()
-        self._number = 0
-        self._place = "/"
+        self._client.create(self._place, b"")
 
     def write(self, changes: Mapping[str, bytes | None]) -> None:
         transaction = self._client.transaction()
@@ -86,11 +82,6 @@ class BareZooKeeper:
         for key, body in changes.items():
             transaction.create(f"{self._place}/{key.replace('/', '-')}", body)
         transaction.commit()
-
-    def begin(self) -> None:
-        self._number += 1
-        self._place = f"/bare{self._number}"
-        self._client.create(self._place, b"")
 
     def close(self) -> None:
         self._client.stop()
@@ -100,11 +91,9 @@ class BareZooKeeper:
 class BareEtcd:
     """What encodes the calls of etcd, and http.client."""
 
-    def __init__(self, hosts: str) -> None:
-        host, port = hosts.split(":")
-        self._connection = http.client.HTTPConnection(host, int(port))
-        self._number = 0
-        self._place = b""
+    def __init__(self, address: Address) -> None:
+        self._place = f"{address.path}/".encode()
+        self._connection = http.client.HTTPConnection(*address.servers[0])
 
     def write(self, changes: Mapping[str, bytes | None]) -> None:
         puts = [
@@ -116,58 +105,88 @@ class BareEtcd:
         assert answer.read()
         assert answer.status == 200
 
-    def begin(self) -> None:
-        self._number += 1
-        self._place = b"/bare%d/" % self._number
-
     def close(self) -> None:
         self._connection.close()
 
 
 def written(bare: Bare, commits: Commits) -> float:
     """Return CPU seconds of the bare client."""
-    bare.begin()
-    start = time.process_time()
-    for changes in commits:
-        bare.write(changes)
-    return time.process_time() - start
+    with closing(bare):
+        start = time.process_time()
+        for changes in commits:
+            bare.write(changes)
+        return time.process_time() - start
 
 
 async def singles(store: Store, bare: Bare, mutations: list[AdmitAgent]) -> tuple[float, float]:
     """Return p99 of one admission, and of one write of the bare client, in seconds; taken in turns."""
     admissions = Admissions(store)
     await admissions.registrar.recover()
-    bare.begin()
     admitted_s, written_s = [], []
-    for number, mutation in enumerate(mutations):
-        start = time.perf_counter()
-        await admissions.one(mutation)
-        admitted_s.append(time.perf_counter() - start)
-        start = time.perf_counter()
-        bare.write({str(number): bytes(600)})
-        written_s.append(time.perf_counter() - start)
+    with closing(bare):
+        for number, mutation in enumerate(mutations):
+            start = time.perf_counter()
+            await admissions.one(mutation)
+            admitted_s.append(time.perf_counter() - start)
+            start = time.perf_counter()
+            bare.write({str(number): bytes(600)})
+            written_s.append(time.perf_counter() - start)
     await admissions.registrar.close()
     return p99(admitted_s), p99(written_s)
 
 
-async def measure(
-    name: str, space: Callable[[], Space], bare: Bare, mutations: list[AdmitAgent]
-) -> dict[str, Any]:
-    """Return the figures of one service. `space` returns a new one each time."""
-    recording = RecordingStore(space())
+class Service(NamedTuple):
+    """A service that runs, and what writes to it; each of them to a place of its own."""
+
+    name: str
+    store: Callable[[], SharedStore]
+    recording: Callable[[], RecordingStore]
+    bare: Callable[[], Bare]
+
+
+def services(directory: Path) -> Iterator[Service]:
+    """Start each service that is installed, for as long as it is looked at."""
+    if not zookeeper.is_missing:
+        with zookeeper.zookeeper(directory) as servers:
+            yield _service("zookeeper", servers.folder, ZooKeeperSpace, BareZooKeeper)
+    if not etcd.is_missing:
+        with etcd.etcd(directory) as ensemble:
+            yield _service("etcd", ensemble.folder, EtcdSpace, BareEtcd)
+
+
+def _service(
+    name: str,
+    folder: Callable[[], str],
+    space: Callable[[Address, float], Space],
+    bare: Callable[[Address], Bare],
+) -> Service:
+    def new_space() -> Space:
+        return space(parse_address(folder()), TIMEOUT_S)
+
+    return Service(
+        name,
+        lambda: SharedStore(new_space()),
+        lambda: RecordingStore(new_space()),
+        lambda: bare(parse_address(folder())),
+    )
+
+
+async def measure(service: Service, mutations: list[AdmitAgent]) -> dict[str, Any]:
+    """Return the figures of one service."""
+    recording = service.recording()
     await admitted(recording, mutations)
 
     async def ours() -> float:
-        return await admitted(SharedStore(space()), mutations)
+        return await admitted(service.store(), mutations)
 
     async def theirs() -> float:
-        return written(bare, recording.commits)
+        return written(service.bare(), recording.commits)
 
     pairs = Pairs()
     await pairs.take(ROUNDS, ours, theirs)
-    admission_s, write_s = await singles(SharedStore(space()), bare, mutations[:SINGLES])
+    admission_s, write_s = await singles(service.store(), service.bare(), mutations[:SINGLES])
     return {
-        "name": f"registry.{name}",
+        "name": f"registry.{service.name}",
         "agents": len(mutations),
         "commits": len(recording.commits),
         **pairs.figures(),
@@ -176,33 +195,14 @@ async def measure(
     }
 
 
-def services(place: Path) -> Iterator[tuple[str, Callable[[], Space], Bare]]:
-    """Start each service that is installed, and return its name, its spaces and its bare client."""
-    if not zookeeper.is_missing:
-        with zookeeper.zookeeper(place) as servers:
-            yield (
-                "zookeeper",
-                lambda: ZooKeeperSpace(parse_address(servers.folder()), TIMEOUT_S),
-                BareZooKeeper(servers.hosts),
-            )
-    if not etcd.is_missing:
-        with etcd.etcd(place) as ensemble:
-            yield (
-                "etcd",
-                lambda: EtcdSpace(parse_address(ensemble.folder()), TIMEOUT_S),
-                BareEtcd(ensemble.hosts),
-            )
-
-
 def main() -> None:
     """Measure and print."""
     mutations = agents(int(sys.argv[1]) if len(sys.argv) > 1 else AGENTS)
     gc.collect()
     gc.freeze()
     with tempfile.TemporaryDirectory() as place:
-        for name, space, bare in services(Path(place)):
-            with closing(bare):
-                show(loop.run(measure(name, space, bare, mutations)))
+        for service in services(Path(place)):
+            show(loop.run(measure(service, mutations)))
 
 
 def show(figures: dict[str, Any]) -> None:

@@ -28,7 +28,7 @@ PORTS = range(10_000, 32_768)
 """Linux takes others for connections, and for port 0."""
 JAVA = [
     "java",
-    *("-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"),
+    *("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"),
     *("-Dzookeeper.admin.enableServer=false", "-Dzookeeper.jmx.log4j.disable=true"),
     *("-Dzookeeper.preAllocSize=64", "-Dzookeeper.forceSync=no"),
     *("-cp", str(JAR)),
