@@ -177,15 +177,7 @@ class ZooKeeperSpace:
         transaction = self._client.transaction()
         self._check_leading(transaction)
         transaction.set_data(f"{self._root}/owner", value, version=self._version)
-        for name, body in writes.items():
-            path = self._path(name)
-            if name not in self._known:
-                if body is not None:
-                    transaction.create(path, body, acl=self._acl)
-            elif body is None:
-                transaction.delete(path)
-            else:
-                transaction.set_data(path, body)
+        transaction.operations += self._operations(writes)
         try:
             self._commit(transaction)
         except BadVersionError:
@@ -194,6 +186,23 @@ class ZooKeeperSpace:
             held, stat = self._get(self._client.get_async(f"{self._root}/owner"))
             if held != value or stat.version != self._version + 1:
                 raise deposed(self.name) from None
+
+    def _operations(self, writes: Writes) -> list[Any]:
+        """Return what kazoo sends. Its own methods would make the paths normal, half the work of a commit."""
+        from kazoo.protocol.serialization import Create, Delete, SetData
+
+        known, acl = self._known, self._acl
+        operations: list[Any] = []
+        for name, body in writes.items():
+            path = self._path(name)
+            if name not in known:
+                if body is not None:
+                    operations.append(Create(path, body, acl, 0))
+            elif body is None:
+                operations.append(Delete(path, -1))
+            else:
+                operations.append(SetData(path, body, -1))
+        return operations
 
     def _check_leading(self, transaction: Any) -> None:
         if self._leading is not None:
