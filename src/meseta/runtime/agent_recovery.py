@@ -42,6 +42,7 @@ from meseta.runtime.sandbox import (
     LIBPROCESS_PID,
     TASK_INFO,
     TASK_UPDATES,
+    directories,
 )
 from meseta.wire.checkpoints import (
     read_agent,
@@ -200,7 +201,7 @@ def _task(directory: str) -> RecoveredTask | None:
 
 def _each(parent: str, read: Callable[[str], ItemT | None], tolerate: Tolerate) -> Iterator[ItemT]:
     """Read every directory in `parent`, without those that are not finished, or damaged if that is borne."""
-    for directory in _directories(parent):
+    for directory in directories(parent):
         try:
             item = read(directory)
         except (ConfigError, CheckpointError) as fault:
@@ -210,16 +211,6 @@ def _each(parent: str, read: Callable[[str], ItemT | None], tolerate: Tolerate) 
             continue
         if item is not None:
             yield item
-
-
-def _directories(path: str) -> Iterator[str]:
-    """Return the directories in `path`, oldest first, so that what comes of them keeps its order."""
-    try:
-        entries = [entry for entry in os.scandir(path) if entry.is_dir(follow_symlinks=False)]
-    except FileNotFoundError:
-        return
-    for entry in sorted(entries, key=lambda entry: (entry.stat().st_mtime_ns, entry.name)):
-        yield entry.path
 
 
 def _read(read: Callable[[ContentT], RecordT], content: ContentT, path: str) -> RecordT:

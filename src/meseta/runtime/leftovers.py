@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from meseta.agent import paths
 from meseta.ids import AgentId
-from meseta.runtime.sandbox import EXECUTOR_INFO, FRAMEWORK_INFO, LATEST
+from meseta.runtime.sandbox import EXECUTOR_INFO, FRAMEWORK_INFO, LATEST, directories
 
 ROOTS = ("", f"{paths.META}/")
 
@@ -29,12 +29,12 @@ def leftovers(work_dir: str, agent: AgentId | None) -> list[str]:
 
 
 def _of_agents(directory: str, meta: str, agent: AgentId | None) -> Iterator[str]:
-    for path in _directories(directory):
+    for path in directories(directory):
         if os.path.basename(path) != agent:
             yield path
             continue
         known = f"{meta}/{paths.agent_dir(agent)}/frameworks"
-        for framework in _directories(f"{path}/frameworks"):
+        for framework in directories(f"{path}/frameworks"):
             yield from _of_framework(framework, f"{known}/{os.path.basename(framework)}")
 
 
@@ -42,20 +42,12 @@ def _of_framework(directory: str, known: str) -> Iterator[str]:
     if not os.path.exists(f"{known}/{FRAMEWORK_INFO}"):
         yield directory
         return
-    for executor in _directories(f"{directory}/executors"):
+    for executor in directories(f"{directory}/executors"):
         name = os.path.basename(executor)
         if not os.path.exists(f"{known}/executors/{name}/{EXECUTOR_INFO}"):
             yield executor
             continue
         last = os.path.basename(os.path.realpath(f"{known}/executors/{name}/runs/{LATEST}"))
-        for run in _directories(f"{executor}/runs"):
+        for run in directories(f"{executor}/runs"):
             if os.path.basename(run) != last:
                 yield run
-
-
-def _directories(path: str) -> list[str]:
-    """Return the directories in `path`, which need not be there; links are none."""
-    try:
-        return sorted(entry.path for entry in os.scandir(path) if entry.is_dir(follow_symlinks=False))
-    except FileNotFoundError:
-        return []

@@ -58,6 +58,16 @@ def parse_run_dir(root: str, path: str) -> RunPath | None:
     return None
 
 
+def directories(path: str) -> list[str]:
+    """Return the directories in `path`, which need not be there, oldest first; links are none."""
+    try:
+        entries = [entry for entry in os.scandir(path) if entry.is_dir(follow_symlinks=False)]
+    except FileNotFoundError:
+        return []
+    entries.sort(key=lambda entry: (entry.stat().st_mtime_ns, entry.name))
+    return [entry.path for entry in entries]
+
+
 def point_latest(directory: str) -> None:
     """Let the link `latest` beside `directory` lead to it; there is a link at every moment."""
     with ExitStack() as stack:
