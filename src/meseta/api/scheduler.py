@@ -141,6 +141,13 @@ class SchedulerApi:
         if opened is not None:
             opened.write(self._encoder.v1(message, as_json=opened.as_json))
 
+    def probe(self, stream: int, within_s: float) -> None:
+        """Perform `ProbeStream`."""
+        opened = self.subscriptions.get(stream)
+        if opened is not None:
+            event = e.StreamProbed(stream=e.StreamId(stream), acknowledges=opened.acknowledges(within_s))
+            self._feed(event)
+
     def close(self, stream: int) -> None:
         """Perform `CloseStream`."""
         self.subscriptions.close(stream)

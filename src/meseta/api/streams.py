@@ -30,6 +30,10 @@ class Subscription:
         """Send one event."""
         self.stream.write(recordio.encode(record))
 
+    def acknowledges(self, within_s: float) -> bool:
+        """Tell whether the reader's machine has acknowledged something of late, or has nothing left to."""
+        return self.stream.acknowledges(within_s)
+
 
 class Subscriptions:
     """The open streams of one API."""

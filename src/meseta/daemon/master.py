@@ -306,6 +306,7 @@ class MasterDaemon:
         return {
             x.SendToFramework: self._send_to_framework,
             x.CloseStream: lambda effect: self._scheduler_api.close(effect.stream),
+            x.ProbeStream: lambda effect: self._scheduler_api.probe(effect.stream, effect.within_s),
             x.SendToAgent: self._send_to_agent,
             x.Link: self._link,
             x.Unlink: lambda effect: self._links.unlink(effect.pid),

@@ -38,6 +38,7 @@ def read_config(flags: Flags, id: MasterId, hostname: str, domain: Domain | None
         agent_ping_timeouts_max=flags["max_agent_ping_timeouts"],
         agent_reregister_timeout_s=flags["agent_reregister_timeout"],
         offer_timeout_s=flags["offer_timeout"],
+        standby_takeover_timeout_s=flags["standby_takeover_timeout"],
         revocation=_revocation_terms(flags),
         agent_removal_interval_s=parse_rate("agent_removal_rate_limit", flags["agent_removal_rate_limit"]),
         recovery_agent_removal_limit=parse_percent("recovery_agent_removal_limit", removal_limit),

@@ -53,6 +53,8 @@ class MasterConfig(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat_interval_s: float = 15.0
     standbys_max: int = 8
     """Schedulers that may stand by for one framework."""
+    standby_takeover_timeout_s: float = 0.8
+    """How soon a standby has the framework of a scheduler whose machine acknowledges nothing any more."""
     completed_frameworks_max: int = 50
     completed_tasks_max: int = 1000
     """Per framework."""

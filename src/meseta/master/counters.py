@@ -87,6 +87,7 @@ NAMES = (
     "master/framework_registrations_refused",
     "master/revocation_policy_faults",
     "master/standby_promotions",
+    "master/schedulers_silent",
     "master/tasks_revoked",
     *(f"master/operations/{state}" for state in _OPERATION_STATES),
     *(

@@ -190,6 +190,17 @@ class CloseStream(_Effect, frozen=True, gc=False):
     stream: StreamId
 
 
+class ProbeStream(_Effect, frozen=True, gc=False):
+    """Say by `StreamProbed` whether the machine at the other end acknowledges what was sent to a stream.
+
+    It does if nothing is left to acknowledge, or it acknowledged something within the last `within_s`
+    seconds. A stream that is gone by now is no error, and has no answer.
+    """
+
+    stream: StreamId
+    within_s: float
+
+
 # To agents ------------------------------------------------------------------------------------------
 
 
@@ -480,5 +491,15 @@ class Publish(_Effect, frozen=True, gc=False):
 
 
 MasterEffect = (
-    SendToFramework | CloseStream | SendToAgent | Link | Unlink | Persist | Reply | Resign | Log | Publish
+    SendToFramework
+    | CloseStream
+    | ProbeStream
+    | SendToAgent
+    | Link
+    | Unlink
+    | Persist
+    | Reply
+    | Resign
+    | Log
+    | Publish
 )

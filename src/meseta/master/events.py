@@ -357,6 +357,13 @@ class StreamClosed(_Event, frozen=True, gc=False, kw_only=True):
     reason: str = ""
 
 
+class StreamProbed(_Event, frozen=True, gc=False, kw_only=True):
+    """The answer to `ProbeStream`: whether the machine at the other end acknowledges what it is sent."""
+
+    stream: StreamId
+    acknowledges: bool
+
+
 class Persisted(_Event, frozen=True, gc=False, kw_only=True):
     """The registry mutation of this ticket is durable. (When a write fails, the master stops.)"""
 
@@ -523,6 +530,7 @@ MasterEvent = (
     | PongReceived
     | PeerExited
     | StreamClosed
+    | StreamProbed
     | Persisted
     | FrameworkTeardownRequested
     | OperationRequested

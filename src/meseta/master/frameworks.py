@@ -29,6 +29,7 @@ from meseta.master.events import (
     FrameworkUpdateRequested,
     Peer,
     StreamClosed,
+    StreamId,
     SubscribeRequested,
     TeardownRequested,
 )
@@ -293,8 +294,13 @@ def _reply(state: State, event: FrameworkUpdateRequested, code: int, text: str) 
 
 def on_stream_closed(state: State, event: StreamClosed, now: float) -> None:
     """Give the framework whose stream ended its time to fail over; or forget a standby."""
-    on_standby_gone(state, event.stream)
-    id = state.peers.get(event.stream)
+    leave_stream(state, event.stream, now)
+
+
+def leave_stream(state: State, stream: StreamId, now: float) -> None:
+    """Go on without whoever was at a stream."""
+    on_standby_gone(state, stream)
+    id = state.peers.get(stream)
     if id is not None:
         disconnect_framework(state, state.frameworks[id], now)
 

@@ -115,6 +115,9 @@ def _check_indexes(state: State) -> None:
         assert framework.connected, f"{peer} stands by for {framework}, which has no scheduler"
         assert peer in framework.standbys, f"{peer} is no standby of {framework}"
         assert peer not in state.peers, f"{peer} stands by and has a framework"
+        assert ("standbys", framework_id) in state.deadlines, f"nobody watches {framework}"
+    for framework in state.frameworks.values():
+        assert framework.standbys or not framework.unacknowledged, f"{framework} is watched for nobody"
     for pid, agent_id in state.agent_pids.items():
         assert state.agents[agent_id].pid == pid, f"{pid} leads to another agent"
     for pids in state.addresses.values():

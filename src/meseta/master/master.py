@@ -81,9 +81,9 @@ from meseta.master.registry import NOTHING_RECOVERED, Recovered
 from meseta.master.removals import on_removal_due
 from meseta.master.returning import on_reregistration_requested
 from meseta.master.revocation import on_revocation_check_due, on_revocation_due
-from meseta.master.standbys import on_standbys_heartbeat_due
 from meseta.master.state import State
 from meseta.master.tasks import on_kill_requested, on_update_acknowledged, on_update_received
+from meseta.master.watching import on_stream_probed, on_watch_due
 from meseta.master.weights import on_weights_update_requested
 
 HANDLERS: dict[type, Callable[[State, Any, float], None]] = {
@@ -116,6 +116,7 @@ HANDLERS: dict[type, Callable[[State, Any, float], None]] = {
     events.PongReceived: on_pong_received,
     events.PeerExited: on_peer_exited,
     events.StreamClosed: on_stream_closed,
+    events.StreamProbed: on_stream_probed,
     events.Persisted: on_persisted,
     events.FrameworkTeardownRequested: on_framework_teardown_requested,
     events.OperationRequested: on_operation_requested,
@@ -139,7 +140,7 @@ TIMERS: dict[str, Callable[[State, Any, float], None]] = {
     "offer": on_offer_timed_out,
     "inverse": on_inverse_offer_timed_out,
     "heartbeat": on_heartbeat_due,
-    "standbys": on_standbys_heartbeat_due,
+    "standbys": on_watch_due,
     "failover": on_failover_timed_out,
     "ping": on_ping_due,
     "reregister": on_reregister_timed_out,

@@ -3,18 +3,20 @@
 A scheduler that subscribes as a standby takes nothing from the one that has the framework. Its stream is
 kept, and hears heartbeats, so that both sides notice when the other is gone; no call is taken on it. When the
 framework loses its scheduler, whoever has waited longest is subscribed in its place, as if it had asked just
-then. A framework without a scheduler makes no standby wait.
+then. A framework without a scheduler makes no standby wait. How a scheduler is lost whose machine just falls
+silent is in `watching`.
 
 Standbys are no part of Mesos: a scheduler that does not ask to be one sees nothing of them.
 """
 
 from __future__ import annotations
 
-from meseta.ids import FrameworkId
 from meseta.master.effects import CloseStream, Errored, Heartbeat, SendToFramework
 from meseta.master.events import Peer, SubscribeRequested
 from meseta.master.state import FrameworkState, State
 
+HEARTBEATS_PER_TAKEOVER = 5
+"""In the time that a takeover may take: one until a machine misses the first, and four that it misses."""
 UNNAMED = "A standby scheduler must name its framework: set 'FrameworkInfo.id'"
 
 
@@ -33,16 +35,12 @@ def stand_by(state: State, framework: FrameworkState, event: SubscribeRequested,
     state.standbys[event.peer] = framework.id
     state.effects.append(SendToFramework(event.peer, Heartbeat()))
     if len(framework.standbys) == 1:
-        state.deadlines.arm(("standbys", framework.id), now + state.config.heartbeat_interval_s)
+        state.deadlines.arm(("standbys", framework.id), now + watch_interval_s(state))
 
 
-def on_standbys_heartbeat_due(state: State, id: FrameworkId, now: float) -> None:
-    """Show those who wait for a framework that they are not forgotten."""
-    framework = state.frameworks.get(id)
-    if framework is not None and framework.standbys:
-        for peer in framework.standbys:
-            state.effects.append(SendToFramework(peer, Heartbeat()))
-        state.deadlines.arm(("standbys", id), now + state.config.heartbeat_interval_s)
+def watch_interval_s(state: State) -> float:
+    """Return how often those who have or await a framework are sent a heartbeat, in seconds."""
+    return state.config.standby_takeover_timeout_s / HEARTBEATS_PER_TAKEOVER
 
 
 def on_standby_gone(state: State, peer: Peer) -> None:
@@ -72,5 +70,6 @@ def dismiss_standbys(state: State, framework: FrameworkState) -> None:
 def _forget(state: State, framework: FrameworkState, peer: Peer) -> SubscribeRequested:
     event = framework.standbys.pop(peer)
     if not framework.standbys:
+        framework.unacknowledged.clear()
         state.deadlines.cancel(("standbys", framework.id))
     return event

@@ -43,6 +43,7 @@ from meseta.master.events import (
     Peer,
     RegistrationRequested,
     ReregistrationRequested,
+    StreamId,
     SubscribeRequested,
     Ticket,
 )
@@ -216,6 +217,8 @@ class FrameworkState:
     """Tasks on agents that became unreachable, oldest first; bounded."""
     standbys: dict[Peer, SubscribeRequested] = field(default_factory=dict)
     """Who waits to take it over, and with which words, longest wait first; bounded."""
+    unacknowledged: dict[StreamId, int] = field(default_factory=dict)
+    """While standbys wait: how many heartbeats in a row the machine at each stream has not acknowledged."""
     demand: dict[str, dict[str, int]] = field(default_factory=dict)
     """What it has requested and not used since, by role: thousandths by name."""
     silent_since: float | None = None

@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from meseta.runtime.acknowledgements import acknowledges
 from meseta.runtime.heads import Head
 from meseta.runtime.http1 import ACCEPTED, NOT_FOUND, Request, Response, text_response
 from meseta.runtime.loop import TurnFlusher
@@ -276,6 +277,10 @@ class Connection(RequestReader):
         """Stop or go on reading from the peer."""
         self._reading_held = hold
         self._update_reading()
+
+    def acknowledges(self, within_s: float) -> bool:
+        """Tell whether the peer's machine still answers; who is known to be gone is reported otherwise."""
+        return self._lost or acknowledges(self._transport.get_extra_info("socket"), within_s)
 
     def is_stalled(self, now: float) -> bool:
         """Whether to go on watching a peer that was slow; breaks off if it reads nothing for too long."""

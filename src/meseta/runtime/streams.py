@@ -51,6 +51,9 @@ class Channel(Protocol):
     def hold_reading(self, hold: bool) -> None:
         """Stop or go on reading from the peer."""
 
+    def acknowledges(self, within_s: float) -> bool:
+        """Tell whether the peer's machine still answers: see `acknowledgements`."""
+
 
 class Responder:
     """Answers one request, once: by `send`, `start_stream` or `abort`."""
@@ -132,6 +135,10 @@ class Responder:
             if self._held and len(self._held) > channel.limits.stream_buffer_bytes_max:
                 channel.cut(PEER_SLOW)
 
+    def acknowledges(self, within_s: float) -> bool:
+        """Tell whether the peer's machine still answers: see `acknowledgements`."""
+        return self._channel.acknowledges(within_s)
+
     def finish_stream(self) -> None:
         """Send the last chunk."""
         self._finish(LAST_CHUNK)
@@ -200,6 +207,10 @@ class ResponseStream:
         """Send one record, already framed, as one chunk."""
         if not self.closed:
             self._responder.push(encode_chunk(record))
+
+    def acknowledges(self, within_s: float) -> bool:
+        """Tell whether the peer's machine has acknowledged something of late, or has nothing left to."""
+        return self._responder.acknowledges(within_s)
 
     def end(self) -> None:
         """End the body properly. The connection stays open unless the peer asked to close it."""

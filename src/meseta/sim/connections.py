@@ -108,6 +108,10 @@ class Exchange:
             self._client_open = False
             self._requests.hang_up()
 
+    def acknowledges(self, within_s: float) -> bool:
+        """Tell the server whether the client's machine acknowledges what it is sent."""
+        return self._replies.acknowledges(within_s)
+
     def finish(self) -> None:
         """The server ends its answer properly."""
         if self._server_open:

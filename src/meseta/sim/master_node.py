@@ -253,6 +253,7 @@ class MasterNode(Node[e.MasterEvent, x.MasterEffect]):
         return {
             x.SendToFramework: self._send_to_framework,
             x.CloseStream: self._close_stream,
+            x.ProbeStream: self._probe_stream,
             x.SendToAgent: self._send_to_agent,
             x.Link: lambda effect: self._mailer.link(effect.pid),
             x.Unlink: lambda effect: self._mailer.unlink(effect.pid),
@@ -278,6 +279,12 @@ class MasterNode(Node[e.MasterEvent, x.MasterEffect]):
             self._clients.pop(exchange, None)
             self._stream_ids.pop(self._stream_id(effect.stream), None)
             exchange.finish()
+
+    def _probe_stream(self, effect: x.ProbeStream) -> None:
+        exchange = self._streams.get(effect.stream)
+        if exchange is not None:
+            acknowledges = exchange.acknowledges(effect.within_s)
+            self.feed(e.StreamProbed(stream=effect.stream, acknowledges=acknowledges))
 
     def _send_to_agent(self, effect: x.SendToAgent) -> None:
         observer = isinstance(effect.message, x.Ping)

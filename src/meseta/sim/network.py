@@ -110,6 +110,7 @@ class Pipe:
 
     __slots__ = (
         "_accepted",
+        "_delivered_s",
         "_last",
         "_network",
         "_under_way",
@@ -144,6 +145,8 @@ class Pipe:
         """Something waits for a partition to end."""
         self._accepted: int | None = None
         """Which life of the target it leads to."""
+        self._delivered_s = 0.0
+        """When something arrived last."""
 
     def send(self, message: Any) -> None:
         """Send a message; a pipe that is dead swallows it."""
@@ -177,6 +180,7 @@ class Pipe:
                 self._notice(network.delay_s())
                 return
             self._accepted = host.incarnation
+            self._delivered_s = network.world.now
             self.receive(self._under_way.popleft().message)
 
     def _wait(self) -> None:
@@ -196,6 +200,13 @@ class Pipe:
             self.release()
             self._drop()
             self._notice(0.0)
+
+    def acknowledges(self, within_s: float) -> bool:
+        """Tell whether nothing is under way, or something arrived of late; and whether word of it does."""
+        network = self._network
+        if network.is_blocked((self.way[1], self.way[0])):
+            return False
+        return not self._under_way or network.world.now - self._delivered_s <= within_s
 
     def release(self) -> None:
         """A partition is over: what waited arrives."""
