@@ -189,7 +189,8 @@ class Cluster:
         standby: bool,
     ) -> SchedulerProcess:
         port = 40_000 + framework.processes
-        address = f"10.2.{number // 250}.{number % 250 + 1}:{port}"
+        network = 3 if standby and framework.processes % 2 == 0 else 2  # a standby is elsewhere, mostly
+        address = f"10.{network}.{number // 250}.{number % 250 + 1}:{port}"
         make = partial(self._make_driver, framework.temper) if framework.temper.driver else self._make_session
         scheduler = make(framework.name, address, seat, info, suppressed, standby)
         self.schedulers.append(scheduler)

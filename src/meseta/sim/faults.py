@@ -17,6 +17,8 @@ from meseta.sim.network import CALM, Way, ip_of
 
 LEADER = 0.7
 """Likelihood that what strikes a master strikes the one that leads, if one does."""
+VANISHED_S = 2.0
+"""A machine that falls silent does so for longer than it takes to follow its scheduler."""
 
 
 class Process(Protocol):
@@ -56,6 +58,7 @@ class Faults:
             ("agent crash", mix.agents_s, self._crash_agent),
             ("power loss", mix.power_s, self._lose_power),
             ("scheduler crash", mix.schedulers_s, self._crash_scheduler),
+            ("vanishing", mix.vanishing_s, self._vanish),
             ("failover", mix.failovers_s, self._fail_over),
             ("teardown", mix.teardowns_s, self._tear_down),
             ("pause", mix.pauses_s, self._pause),
@@ -132,7 +135,7 @@ class Faults:
 
     def _cut_off(self, chooser: Chooser, peers: list[str], address: str) -> bool:
         """Cut some of several machines off from another one."""
-        chance, network = chooser.chance, self.cluster.network
+        chance = chooser.chance
         cut_off = [ip_of(peer) for peer in chance.sample(peers, chance.randint(1, len(peers)))]
         other = ip_of(address)
         to, fro = True, True
@@ -141,12 +144,14 @@ class Faults:
         ways = [(ip, other) for ip in cut_off if to] + [(other, ip) for ip in cut_off if fro]
         arrows = {(True, True): "<->", (True, False): "-->", (False, True): "<--"}[to, fro]
         self._note("partition", f"{' '.join(cut_off)} {arrows} {other}")
-        for way in ways:
-            network.block(way)
-        self._ways += ways
-        length_s = self._mix.partition_min_s + chance.expovariate(1 / self._mix.partition_mean_s)
-        self._repair(length_s, partial(self._unblock, ways))
+        self._block(ways, self._mix.partition_min_s + chance.expovariate(1 / self._mix.partition_mean_s))
         return True
+
+    def _block(self, ways: list[Way], length_s: float) -> None:
+        for way in ways:
+            self.cluster.network.block(way)
+        self._ways += ways
+        self._repair(length_s, partial(self._unblock, ways))
 
     def _unblock(self, ways: list[Way]) -> None:
         self._note("partition is over", " ".join(f"{source}-{target}" for source, target in ways))
@@ -209,6 +214,27 @@ class Faults:
         framework = chooser.chance.choice(running)
         framework.crash(silent=chooser.silent())
         self._repair(chooser.down_s(), framework.start_if_down)
+        return True
+
+    def _vanish(self, chooser: Chooser) -> bool:
+        """Let the machine of a scheduler that is waited for lose its power, so that nobody is told.
+
+        What other processes of its framework have there cannot be reached for a while either.
+        """
+        frameworks = self.cluster.frameworks
+        followed = [f for f in frameworks if f.subscribed and f.process is not None and f.standby is not None]
+        if not followed:
+            return False
+        framework = chooser.chance.choice(followed)
+        assert framework.process is not None
+        ip = ip_of(framework.process.address)
+        self._note("vanishing", ip)
+        masters = [ip_of(master.address) for master in self.cluster.masters]
+        ways = [(ip, master) for master in masters] + [(master, ip) for master in masters]
+        down_s = VANISHED_S + chooser.down_s()
+        self._block(ways, down_s)
+        framework.crash(silent=True)
+        self._repair(down_s, framework.start_if_down)
         return True
 
     def _fail_over(self, chooser: Chooser) -> bool:

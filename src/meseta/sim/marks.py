@@ -171,6 +171,8 @@ MARKS = (
     Mark("offer is rescinded", mx.SendToFramework, _sent(mx.Rescinded)),
     Mark("scheduler is replaced", sdk.ErrorArrived, lambda event: "failed over" in event.message),
     Mark("standby takes over", mx.Log, _logs("for which it stood by")),
+    Mark("silent scheduler is followed", mx.Log, _logs("goes on without the scheduler at")),
+    Mark("silent standby is forgotten", mx.Log, _logs("any more: no sign of its machine")),
     Mark("framework is removed for good", sdk.ErrorArrived, lambda event: "removed" in event.message),
     Mark("framework has no scheduler for too long", mx.Log, _logs("No scheduler came back")),
     Mark("framework is shut down on an agent", mx.SendToAgent, _sent(mx.ShutdownFramework)),

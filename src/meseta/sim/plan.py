@@ -24,7 +24,9 @@ PROCESS_FAULTS = ("master", "agents", "power", "schedulers", "failovers", "teard
 OTHER_FAULTS = ("disks", "spawns", "clocks")
 LATER_FAULTS = ("executors", "stores", "elections", "expiries")
 """Drawn apart, so that what a seed does without them stays the same."""
-FAULTS = (*NETWORK_FAULTS, *PROCESS_FAULTS, *OTHER_FAULTS, *LATER_FAULTS)
+VANISHING = "vanishing"
+"""The same."""
+FAULTS = (*NETWORK_FAULTS, *PROCESS_FAULTS, *OTHER_FAULTS, *LATER_FAULTS, VANISHING)
 """Names of all faults, as `--faults` takes them."""
 ANSWERED_WITHIN_S = 15.0
 """How long offers last where a driver may have answered them in vain, which it has no way to know."""
@@ -46,6 +48,8 @@ class FaultMix(msgspec.Struct, frozen=True, kw_only=True):
     power_s: float = 0.0
     """An agent's whole machine stops."""
     schedulers_s: float = 0.0
+    vanishing_s: float = 0.0
+    """The machine of a scheduler that has a standby falls silent for good."""
     failovers_s: float = 0.0
     """A second scheduler takes over a framework."""
     teardowns_s: float = 0.0
@@ -134,7 +138,9 @@ def swarm_plan(
     """Plan a run that wants to find bugs; `only` names the faults that may be drawn."""
     chance = random.Random(f"{seed}/plan")
     later = random.Random(f"{seed}/plan/later")
-    drawn = [name for name in FAULTS if (later if name in LATER_FAULTS else chance).random() < 0.4]
+    vanishing = random.Random(f"{seed}/plan/vanishing")
+    chances = dict.fromkeys(LATER_FAULTS, later) | {VANISHING: vanishing}
+    drawn = [name for name in FAULTS if chances.get(name, chance).random() < 0.4]
     names = tuple(drawn if only is None else [name for name in FAULTS if name in only])
     agent_count = chance.randint(2, 5)
     framework_count = chance.randint(1, 4)
@@ -233,6 +239,7 @@ def _fault_mix(chance: random.Random, names: tuple[str, ...], *, calm: bool) -> 
         agents_s=every("agents", 12.0),
         power_s=every("power", 30.0),
         schedulers_s=every("schedulers", 15.0),
+        vanishing_s=every(VANISHING, 8.0),
         failovers_s=every("failovers", 20.0),
         teardowns_s=every("teardowns", 40.0),
         pauses_s=every("pauses", 15.0),
