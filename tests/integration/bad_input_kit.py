@@ -25,7 +25,7 @@ from tests.integration.cluster import PlayedAgent
 
 PROTOBUF = "application/x-protobuf"
 PATIENCE_S = 60.0
-SCENARIO_S = 120.0
+SCENARIO_S = 240.0
 RECORD_BYTES_MAX = 1 << 28
 
 

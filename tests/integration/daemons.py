@@ -125,7 +125,7 @@ def remove_groups(root: str) -> None:
         os.rmdir(path)
 
 
-def wait_for(condition: Any, what: str, timeout_s: float = 30.0) -> None:
+def wait_for(condition: Any, what: str, timeout_s: float = 60.0) -> None:
     """Wait until `condition()` holds."""
     deadline = time.monotonic() + timeout_s
     while not condition():

@@ -20,7 +20,7 @@ from tests.integration.cluster import PlayedAgent
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLE = ROOT / "examples" / "asset_fairness"
-LIMIT_S = 60.0
+LIMIT_S = 120.0
 
 FAULTY = '''
 """Each does something wrong the first few times that it is asked, and then what is right."""

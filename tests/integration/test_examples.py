@@ -18,7 +18,7 @@ from meseta.wire.gen import executor_pb2, mesos_pb2
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-LIMIT_S = 60.0
+LIMIT_S = 120.0
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:

@@ -24,7 +24,7 @@ from tests.integration.test_pymesos import Framework  # noqa: E402
 
 pytestmark = needs_zookeeper
 
-LIMIT_S = 90.0
+LIMIT_S = 180.0
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from meseta.sdk import Revocation, Scheduler, Task, TaskState
 from tests.integration.command_line import MESETA
 from tests.integration.daemons import DaemonProcess, cluster
 
-LIMIT_S = 90.0
+LIMIT_S = 180.0
 FLAGS = ("--revocation", "--revocation_check_interval=200ms", "--revocation_grace_period=2secs")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from meseta.sdk import ExecutorSpec, Failure, Message, Scheduler, Task, TaskState
 from tests.integration.test_examples import real_cluster
 
-LIMIT_S = 60.0
+LIMIT_S = 120.0
 RUNNING, FINISHED, KILLED = TaskState.TASK_RUNNING, TaskState.TASK_FINISHED, TaskState.TASK_KILLED
 
 EXECUTOR = """

@@ -17,7 +17,7 @@ from meseta.wire.gen import executor_pb2, mesos_pb2, scheduler_pb2
 
 Call = scheduler_pb2.Call
 ExecutorCall = executor_pb2.Call
-LIMIT_S = 60.0
+LIMIT_S = 120.0
 FRAMEWORK = mesos_pb2.FrameworkInfo(user="", name="classic", failover_timeout=60)
 
 

@@ -17,7 +17,7 @@ from meseta.wire.gen import executor_pb2
 Call = executor_pb2.Call
 STARTING, RUNNING, FINISHED = TaskState.TASK_STARTING, TaskState.TASK_RUNNING, TaskState.TASK_FINISHED
 FAILED, KILLED, KILLING = TaskState.TASK_FAILED, TaskState.TASK_KILLED, TaskState.TASK_KILLING
-LIMIT_S = 60.0
+LIMIT_S = 120.0
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:

@@ -18,7 +18,7 @@ from meseta.wire.gen import mesos_pb2 as m
 from tests.integration.cluster import PlayedAgent, pid_of, running_master
 from tests.integration.test_sdk_drivers import NotingScheduler, task_on
 
-LIMIT_S = 60.0
+LIMIT_S = 120.0
 
 
 def address(master: MasterDaemon) -> str:

@@ -29,7 +29,7 @@ from meseta.wire.gen import mesos_pb2, scheduler_pb2
 
 Call = scheduler_pb2.Call
 Event = scheduler_pb2.Event
-LIMIT_S = 60.0
+LIMIT_S = 120.0
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:

@@ -17,7 +17,7 @@ from tests.integration.bad_input_kit import metrics
 from tests.integration.cluster import running_master
 from tests.integration.test_examples import real_cluster
 
-LIMIT_S = 60.0
+LIMIT_S = 120.0
 SUBSCRIPTIONS = "master/messages_reregister_framework"
 """Of schedulers with an id, those that are to stand by among them."""
 PROMOTED_WITHIN_S = 1.0
