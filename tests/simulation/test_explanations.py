@@ -60,9 +60,7 @@ def test_explanations_change_nothing_at_any_step(first: int) -> None:
 
 def test_an_agent_that_is_said_to_come_next_for_ever_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Explainer, "_next", lambda *arguments: (Reason.NEXT, Reason.NEXT.value))
-    monkeypatch.setattr(
-        "meseta.allocator.hierarchical.HierarchicalAllocator.reason", lambda *arguments: Reason.NEXT
-    )
+    monkeypatch.setattr("meseta.allocator.reasons.Reasons.reason", lambda *arguments: Reason.NEXT)
     monkeypatch.setattr("meseta.allocator.invariants._check_nothing_is_forgotten", lambda allocator: None)
     failure = simulation_of(1).run().failure
     assert isinstance(failure, LivenessViolation)
