@@ -19,6 +19,7 @@ from meseta.agent import effects as x
 from meseta.agent import events as e
 from meseta.agent import paths, views
 from meseta.agent.agent import Agent
+from meseta.agent.deliveries import Deliveries
 from meseta.agent.state import AgentConfig, Phase
 from meseta.api.agent_messages import AGENT, AgentMessages
 from meseta.api.agent_operator import AgentOperatorApi
@@ -319,8 +320,6 @@ class AgentDaemon:
         return {
             x.SendToMaster: self._send_to_master,
             x.SendToFramework: self._send_to_framework,
-            x.SendToExecutor: self._send_to_executor,
-            x.CloseExecutorStream: lambda effect: self._executor_api.close(effect.stream),
             x.Link: self._link,
             x.Checkpoint: self._checkpointer.write,
             x.RemovePath: self._remove_path,
@@ -331,6 +330,9 @@ class AgentDaemon:
             ),
             x.Reply: self._operator_api.perform,
             x.Exit: self._exit,
+            **Deliveries(
+                self._send_to_executor, self._close_executor_stream, self._checkpointer.after
+            ).performers(),
             **Starts(self._host.performers(), self._checkpointer.after).performers(),
         }
 
@@ -347,6 +349,9 @@ class AgentDaemon:
         encoded = executor_message_bytes(effect.message)
         if encoded is not None:
             self._links.send(effect.peer, self.machine.state.config.pid, *encoded)
+
+    def _close_executor_stream(self, effect: x.CloseExecutorStream) -> None:
+        self._executor_api.close(effect.stream)
 
     def _link(self, effect: x.Link) -> None:
         # The machine asks for a master again when it is silent: the old connection may be dead.
