@@ -126,7 +126,7 @@ async def singles(store: Store, bare: Bare, mutations: list[AdmitAgent]) -> tupl
     with closing(bare):
         for number, mutation in enumerate(mutations):
             start = time.perf_counter()
-            await admissions.one(mutation)
+            await admissions.all([mutation])
             admitted_s.append(time.perf_counter() - start)
             start = time.perf_counter()
             bare.write({str(number): bytes(600)})

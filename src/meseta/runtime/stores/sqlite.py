@@ -71,13 +71,13 @@ class SqliteStore:
         """Write one transaction. Raises StoreError, as in `Store`."""
         database = self._database
         assert database is not None, "a store is opened first"
-        deleted = [(key,) for key, record in changes.items() if record is None]
-        put = [entry for entry in changes.items() if entry[1] is not None] if deleted else changes.items()
         with self._faults("written"):
             database.execute("BEGIN IMMEDIATE")
-            database.executemany(_PUT, put)
-            if deleted:
-                database.executemany(_DELETE, deleted)
+            if all(changes.values()):  # It nearly always is so, and quickly known.
+                database.executemany(_PUT, changes.items())
+            else:
+                database.executemany(_PUT, [entry for entry in changes.items() if entry[1] is not None])
+                database.executemany(_DELETE, [(key,) for key, record in changes.items() if record is None])
             database.execute("COMMIT")
 
     def close(self) -> None:
