@@ -9,7 +9,9 @@ from typing import Any
 from meseta.agent import effects as x
 from meseta.agent import events as e
 from meseta.agent.agent import Agent
+from meseta.agent.deliveries import Deliveries
 from meseta.agent.state import AgentConfig
+from meseta.containers.effects import StartContainer
 from meseta.containers.events import ContainerEvent
 from meseta.containers.starts import Starts
 from meseta.ids import Pid
@@ -19,9 +21,16 @@ from meseta.sim.connections import Exchange, Mailer
 from meseta.sim.containers import Machine, Speed
 from meseta.sim.coordination import Client, Coordination, Entries
 from meseta.sim.disk import Disk, WorkDirectory
+from meseta.sim.executor_door import ExecutorDoor
+from meseta.sim.executor_node import ExecutorNode
+from meseta.sim.executor_routing import V0_EVENTS
 from meseta.sim.master_process import pid_of
 from meseta.sim.network import Mail, Network
 from meseta.sim.node import Node, Observer
+from meseta.sim.programs import ExecutorProgram
+
+EXECUTOR_PORTS = 32_768
+"""The first of the ports that executors listen on, each on one of its own."""
 
 
 class AgentNode(Node[e.AgentEvent, x.AgentEffect]):
@@ -52,8 +61,10 @@ class AgentNode(Node[e.AgentEvent, x.AgentEffect]):
         self._master: Pid | None = master
         self._service = service
         self._client: Client | None = None
+        self.executors: list[ExecutorNode] = []
+        """All executors of frameworks' own that were ever started here."""
         chance = self.world.chance(f"{name}/containers")
-        self.containers = Machine(self.world, name, speed, chance, self._feed_container)
+        self.containers = Machine(self.world, name, speed, chance, self._feed_container, self._spawn_executor)
         network.add(self)
 
     # ── life ──────────────────────────────────────────────────────────────────────────────────────────
@@ -64,6 +75,7 @@ class AgentNode(Node[e.AgentEvent, x.AgentEffect]):
         self.machine = Agent(self.config, entropy)
         self.exit = None
         self._mailer = Mailer(self.network, self, routing.is_repeated)
+        self._door = ExecutorDoor(self.machine, self.feed)
         self.world.trace.line(self.world.now, self.name, "proc", "starts")
         self.boot(self.machine, self.performers())
         self.feed(self._files.recovered(self.containers.recovered()))
@@ -100,6 +112,7 @@ class AgentNode(Node[e.AgentEvent, x.AgentEffect]):
         self.machine = None
         self._disk.crash()
         self._mailer.close()
+        self._door.close()
         if self._client is not None:
             self._client.close()
             self._client = None
@@ -109,20 +122,23 @@ class AgentNode(Node[e.AgentEvent, x.AgentEffect]):
     # ── what arrives ──────────────────────────────────────────────────────────────────────────────────
 
     def on_mail(self, mail: Mail) -> None:
-        """A message of the master arrives."""
-        self.feed(routing.agent_event(mail.record, mail.sender, mail.registration))
+        """A message of the master or of an executor arrives."""
+        if isinstance(mail.record, V0_EVENTS):
+            self.feed(mail.record)
+        else:
+            self.feed(routing.agent_event(mail.record, mail.sender, mail.registration))
 
     def on_peer_exited(self, address: str) -> None:
         """A link broke."""
         self.feed(e.PeerExited(address))
 
     def serve(self, exchange: Exchange, message: Any) -> None:
-        """Executors are inside the agent: nobody connects."""
-        raise AssertionError(f"{self.name} serves nobody")
+        """An executor calls."""
+        self._door.serve(exchange, message)
 
     def on_client_gone(self, exchange: Exchange) -> None:
-        """See `serve`."""
-        raise AssertionError(f"{self.name} serves nobody")
+        """An executor's connection is gone."""
+        self._door.on_client_gone(exchange)
 
     def _on_seen(self, entries: Entries) -> None:
         """The detector looks who leads."""
@@ -134,6 +150,25 @@ class AgentNode(Node[e.AgentEvent, x.AgentEffect]):
     def _feed_container(self, event: ContainerEvent) -> None:
         self.feed(event)
 
+    def _spawn_executor(
+        self, start: StartContainer, program: ExecutorProgram, on_exit: Callable[[int], None]
+    ) -> ExecutorNode:
+        """Start an executor of a framework's own on this machine."""
+        port = EXECUTOR_PORTS + len(self.executors)
+        executor = ExecutorNode(
+            self.network,
+            f"{self.config.ip}:{port}",
+            self.clock,
+            self._observers,
+            agent=self.config.pid,
+            start=start,
+            program=program,
+            ran=self.containers.ran,
+            on_exit=on_exit,
+        )
+        self.executors.append(executor)
+        return executor
+
     # ── effects ───────────────────────────────────────────────────────────────────────────────────────
 
     def performers(self) -> dict[type, Callable[[Any], None]]:
@@ -141,8 +176,6 @@ class AgentNode(Node[e.AgentEvent, x.AgentEffect]):
         return {
             x.SendToMaster: self._send_to_master,
             x.SendToFramework: self._send_to_driver,
-            x.SendToExecutor: self._send_to_nobody,
-            x.CloseExecutorStream: self._send_to_nobody,
             x.Link: lambda effect: self._mailer.link(effect.pid),
             x.Authenticate: lambda effect: self.feed(e.Authenticated(effect.master)),
             x.Checkpoint: self._checkpoint,
@@ -152,6 +185,7 @@ class AgentNode(Node[e.AgentEvent, x.AgentEffect]):
             x.SampleDiskUsage: lambda effect: self.feed(e.DiskUsageSampled(0.5)),
             x.Reply: self._send_to_nobody,
             x.Exit: self._exit,
+            **Deliveries(self._send_to_executor, self._door.close_stream, self._after).performers(),
             **Starts(self._container_performers(), self._after).performers(),
         }
 
@@ -178,8 +212,14 @@ class AgentNode(Node[e.AgentEvent, x.AgentEffect]):
     def _send_to_driver(self, effect: x.SendToFramework) -> None:
         self._mailer.send(Mail(self.config.pid, effect.pid, effect.message))
 
+    def _send_to_executor(self, effect: x.SendToExecutor) -> None:
+        if isinstance(effect.peer, int):
+            self._door.send(effect.peer, effect.message)
+        elif not isinstance(effect.message, x.ErrorEvent):  # For which v0 has no message.
+            self._mailer.send(Mail(self.config.pid, effect.peer, effect.message))
+
     def _send_to_nobody(self, effect: Any) -> None:
-        raise AssertionError(f"{self.name} has no executor or operator to send {effect} to")
+        raise AssertionError(f"{self.name} has no operator to send {effect} to")
 
     def _checkpoint(self, effect: x.Checkpoint) -> None:
         done = None if effect.ticket is None else partial(self.feed, e.Checkpointed(effect.ticket))

@@ -33,12 +33,14 @@ from meseta.master import views
 from meseta.master.state import State
 from meseta.master.sums import role_sums, users_on_agent
 from meseta.records import FrameworkInfo, TaskReason
+from meseta.sdk import executor_events
 from meseta.sim.agent_node import AgentNode
 from meseta.sim.cluster import Cluster
-from meseta.sim.containers import Program
+from meseta.sim.executor_routing import launched_tasks
 from meseta.sim.failures import SafetyViolation
 from meseta.sim.master_node import MasterNode
 from meseta.sim.node import Step
+from meseta.sim.programs import ExecutorProgram, program_of
 
 
 class Accounts:
@@ -245,10 +247,10 @@ class Leaders:
 
 
 class Started(NamedTuple):
-    """Where a task was started."""
+    """Where a task was started: by which agent in which container, or by which executor at which address."""
 
-    agent: str
-    container_id: str
+    where: str
+    place: str
 
 
 class Runs:
@@ -262,14 +264,21 @@ class Runs:
         """Look at one step."""
         for effect in step.effects:
             if isinstance(effect, agent_effects.StartContainer):
-                what = Program.of(effect.plan.argv[-1]).what
-                if what in self.started:
-                    raise SafetyViolation(
-                        f"task {what} is started on {step.node.name}, after {self.started[what].agent}"
-                    )
-                self.started[what] = Started(step.node.name, effect.plan.container_id)
+                program = program_of(effect.plan.argv[-1])
+                if not isinstance(program, ExecutorProgram):
+                    self._start(program.what, Started(step.node.name, effect.plan.container_id))
+            elif isinstance(effect, executor_events.Deliver):
+                for task in launched_tasks(effect.payload):
+                    self._start(task.task_id, Started(step.node.name, step.node.address))
             elif isinstance(effect, agent_effects.SendToMaster):
                 self._hear(step, effect.message)
+
+    def _start(self, what: str, where: Started) -> None:
+        if what in self.started:
+            raise SafetyViolation(
+                f"task {what} is started on {where.where}, after {self.started[what].where}"
+            )
+        self.started[what] = where
 
     def _hear(self, step: Step, message: object) -> None:
         match message:

@@ -165,6 +165,7 @@ class Cluster:
             port=5051,
             resources=total,
             work_dir="/var/lib/meseta",
+            **self.plan.agent,
         )
         return AgentNode(
             self.network,

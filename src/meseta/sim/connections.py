@@ -39,6 +39,13 @@ class Mailer:
         self._linked.add(address)
         pipe.send(None)
 
+    def link_anew(self, pid: Pid) -> None:
+        """The same over a new pipe; what is on its way in the old one may still arrive."""
+        pipe = self._pipes.pop(_address(pid), None)
+        if pipe is not None:
+            pipe.abandon()
+        self.link(pid)
+
     def unlink(self, pid: Pid) -> None:
         """Tell nothing of the pipe to the address of a pid; each process has an address of its own."""
         self._linked.discard(_address(pid))

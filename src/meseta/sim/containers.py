@@ -1,7 +1,7 @@
 """One machine's processes, and the supervisor that starts and watches them and outlives the agent.
 
-What a process does is written in its command, `run <what> seconds=12.5 status=0 …`, so that the workload
-decides it when it launches the task, and nothing else has to be known here.
+What a process does is written in its command (`programs`). Most only run for a while; an executor of a
+framework's own is a node (`executor_node`), which runs tasks in turn.
 """
 
 from __future__ import annotations
@@ -9,9 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
-
-import msgspec
+from typing import NamedTuple, Protocol
 
 from meseta.agent.events import RecoveredContainer
 from meseta.containers.effects import (
@@ -32,45 +30,13 @@ from meseta.containers.events import (
     SandboxPrepared,
 )
 from meseta.ids import ContainerId
+from meseta.sim.programs import FOREVER_S, ExecutorProgram, Program, program_of
 from meseta.sim.world import World
 
 SIGKILL = 9
-FOREVER_S = 1e12
 KILLED_AFTER_S = 0.05
 """How long a killed process takes to go, at most."""
 OUT_OF_MEMORY = "mem"
-
-
-class Program(msgspec.Struct, frozen=True, kw_only=True):
-    """What a simulated process does."""
-
-    what: str
-    """The name of its task."""
-    seconds: float = FOREVER_S
-    status: int = 0
-    """Exit status."""
-    stubborn: float = 0.0
-    """How long it goes on after SIGTERM."""
-    hungry: bool = False
-    """Instead of exiting it is killed for having used too much memory."""
-
-    def command(self) -> str:
-        """Write the program as a command line."""
-        words = [f"{name}={getattr(self, name):g}" for name in ("seconds", "status", "stubborn", "hungry")]
-        return " ".join(["run", self.what, *words])
-
-    @classmethod
-    def of(cls, command: str) -> Program:
-        """Read a command line that `command` wrote."""
-        _, what, *words = command.split()
-        fields = dict(word.split("=") for word in words)
-        return cls(
-            what=what,
-            seconds=float(fields["seconds"]),
-            status=int(fields["status"]),
-            stubborn=float(fields["stubborn"]),
-            hungry=fields["hungry"] == "1",
-        )
 
 
 class Speed(NamedTuple):
@@ -84,11 +50,26 @@ class Speed(NamedTuple):
     """Likelihood that a start or a fetch fails."""
 
 
-class _Process:
-    __slots__ = ("alive", "leaving", "pid", "program", "wait_status")
+class Resident(Protocol):
+    """An executor of a framework's own, as the machine sees it that it runs on."""
 
-    def __init__(self, program: Program) -> None:
+    def kill(self) -> None: ...
+
+    def tasks(self) -> list[str]: ...
+
+
+Spawn = Callable[[StartContainer, ExecutorProgram, Callable[[int], None]], Resident]
+"""Start the executor of a container; the last is what it calls with its status when it exits."""
+
+
+class _Process:
+    __slots__ = ("alive", "leaving", "pid", "program", "resident", "start", "wait_status")
+
+    def __init__(self, program: Program, start: StartContainer) -> None:
         self.program = program
+        self.start = start
+        self.resident: Resident | None = None
+        """The node that it is, of an executor that runs."""
         self.pid: int | None = None
         self.alive = True
         self.leaving = False
@@ -97,7 +78,7 @@ class _Process:
 
 
 class Machine:
-    """The processes of one agent's machine. `feed` reaches the agent, if it runs."""
+    """The processes of one agent's machine. `feed` reaches the agent, if it runs; `spawn` makes executors."""
 
     def __init__(
         self,
@@ -106,12 +87,14 @@ class Machine:
         speed: Speed,
         chance: random.Random,
         feed: Callable[[ContainerEvent], None],
+        spawn: Spawn,
     ) -> None:
         self.world = world
         self.name = name
         self.speed = speed
         self._chance = chance
         self._feed = feed
+        self._spawn = spawn
         self._processes: dict[ContainerId, _Process] = {}
         self._next_pid = 100
         self.ran: set[str] = set()
@@ -120,6 +103,22 @@ class Machine:
     def running(self) -> dict[ContainerId, Program]:
         """Return what runs now."""
         return {id: process.program for id, process in self._processes.items() if process.alive}
+
+    def residents(self) -> dict[ContainerId, Resident]:
+        """Return the executors of frameworks' own that run now."""
+        return {
+            id: process.resident
+            for id, process in self._processes.items()
+            if process.alive and process.resident is not None
+        }
+
+    def tasks(self) -> set[str]:
+        """Return the names of the tasks that run now, in processes of their own or in executors."""
+        tasks: set[str] = set()
+        for process in self._processes.values():
+            if process.alive and not isinstance(process.program, ExecutorProgram):
+                tasks.add(process.program.what)
+        return tasks.union(*(resident.tasks() for resident in self.residents().values()))
 
     def unsettled(self) -> list[ContainerId]:
         """Return what has ended and is still remembered."""
@@ -150,6 +149,8 @@ class Machine:
 
     def reboot(self) -> None:
         """Lose all processes, and the memory of those that had ended."""
+        for resident in self.residents().values():
+            resident.kill()
         self._processes.clear()
 
     # ── effects ───────────────────────────────────────────────────────────────────────────────────────
@@ -172,7 +173,7 @@ class Machine:
             failed = ContainerStartFailed(container_id=id, message="cannot fork")
             self.world.after(self.speed.spawn_s, partial(self._feed, failed))
             return
-        process = self._processes[id] = _Process(Program.of(effect.plan.argv[-1]))
+        process = self._processes[id] = _Process(program_of(effect.plan.argv[-1]), effect)
         delay_s = self._chance.expovariate(1 / self.speed.spawn_s)
         self.world.after(delay_s, partial(self._start, id, process))
 
@@ -207,10 +208,13 @@ class Machine:
         if self._processes.get(id) is not process or process.pid is not None or not process.alive:
             return
         self._next_pid += 1
-        self.ran.add(process.program.what)
         process.pid = self._next_pid
         program = process.program
         self.world.trace.line(self.world.now, self.name, "proc", "started", program.what)
+        if isinstance(program, ExecutorProgram):
+            process.resident = self._spawn(process.start, program, partial(self._exit, id, process))
+        else:
+            self.ran.add(program.what)
         if tell:
             self._feed(ContainerStarted(container_id=id, pid=process.pid))
         if program.seconds < FOREVER_S:
@@ -222,11 +226,18 @@ class Machine:
     ) -> None:
         self.world.after(delay_s, partial(self._end, id, process, wait_status, hungry))
 
+    def _exit(self, id: ContainerId, process: _Process, status: int) -> None:
+        """An executor ends by itself."""
+        self._end(id, process, status << 8, hungry=False)
+
     def _end(self, id: ContainerId, process: _Process, wait_status: int, hungry: bool) -> None:
         if self._processes.get(id) is not process or not process.alive:
             return
         process.alive = False
         process.wait_status = wait_status
+        if process.resident is not None:
+            process.resident.kill()
+            process.resident = None
         self.world.trace.line(
             self.world.now, self.name, "proc", "ended", f"{process.program.what} {wait_status}"
         )

@@ -100,7 +100,7 @@ def _task_faults(cluster: Cluster, state: State) -> Iterator[str]:
     for node in cluster.agents:
         if node.machine is None:
             continue
-        running = {program.what for program in node.containers.running().values()}
+        running = node.containers.tasks()
         for framework in node.machine.state.frameworks.values():
             for executor in framework.executors.values():
                 for task in executor.tasks.values():

@@ -268,10 +268,13 @@ class WorkDirectory:
     def _executor(self, directory: _Directory, latest: str) -> RecoveredExecutor:
         info: ExecutorCheckpoint = directory["executor.info"]
         run = directory.get("runs", {}).get(latest, {})
+        pid: TextCheckpoint | None = run.get("pids", {}).get("libprocess.pid")
         return RecoveredExecutor(
             info=info.executor,
             container_id=ContainerId(latest),
             command_task=info.command_task,
+            pid=None if pid is None else Pid(pid.text),
+            http="http.marker" in run,
             completed="executor.sentinel" in run,
             tasks=tuple(_task(task) for task in run.get("tasks", {}).values() if "task.info" in task),
         )

@@ -257,6 +257,7 @@ class Faults:
     def _pause(self, chooser: Chooser) -> bool:
         nodes: list[Process] = [chooser.master(), *self.cluster.agents]
         nodes += [framework.process for framework in self.cluster.frameworks if framework.process is not None]
+        nodes += [executor for agent in self.cluster.agents for executor in agent.executors]
         running = [node for node in nodes if node.up and not node.paused]
         if not running:
             return False

@@ -25,11 +25,12 @@ Predicate = Callable[[Any], bool]
 
 
 class Mark(NamedTuple):
-    """A corner: the type of an event or effect, and what else must be true of it."""
+    """A corner: the type of an event or effect, and what else must be true of it and of its step."""
 
     name: str
     type: type
     predicate: Predicate = lambda record: True
+    context: Callable[[Step], bool] = lambda step: True
 
 
 def _told(reason: TaskReason) -> Predicate:
@@ -50,7 +51,8 @@ def _reports(state: TaskState) -> Predicate:
     )
 
 
-def _reports_because(reason: TaskReason) -> Predicate:
+def reports_because(reason: TaskReason) -> Predicate:
+    """An agent reports a state for this reason."""
     return lambda effect: (
         isinstance(effect.message, ax.UpdateStatus) and effect.message.update.status.reason is reason
     )
@@ -107,7 +109,7 @@ MARKS = (
     Mark(
         "agent answers for a task that it does not know",
         ax.SendToMaster,
-        _reports_because(TaskReason.REASON_RECONCILIATION),
+        reports_because(TaskReason.REASON_RECONCILIATION),
     ),
     Mark("agent is drained", mx.Log, _logs("is drained")),
     Mark("agent is told to drain", mx.SendToAgent, _sent(mx.DrainAgent)),
@@ -130,19 +132,19 @@ MARKS = (
     Mark(
         "task is killed during its launch",
         ax.SendToMaster,
-        _reports_because(TaskReason.REASON_TASK_KILLED_DURING_LAUNCH),
+        reports_because(TaskReason.REASON_TASK_KILLED_DURING_LAUNCH),
     ),
     Mark(
         "task is out of memory",
         ax.SendToMaster,
-        _reports_because(TaskReason.REASON_CONTAINER_LIMITATION_MEMORY),
+        reports_because(TaskReason.REASON_CONTAINER_LIMITATION_MEMORY),
     ),
-    Mark("task does not start", ax.SendToMaster, _reports_because(TaskReason.REASON_CONTAINER_LAUNCH_FAILED)),
-    Mark("task has died unseen", ax.SendToMaster, _reports_because(TaskReason.REASON_EXECUTOR_TERMINATED)),
+    Mark("task does not start", ax.SendToMaster, reports_because(TaskReason.REASON_CONTAINER_LAUNCH_FAILED)),
+    Mark("task has died unseen", ax.SendToMaster, reports_because(TaskReason.REASON_EXECUTOR_TERMINATED)),
     Mark(
         "task is killed as its agent drains",
         ax.SendToMaster,
-        _reports_because(TaskReason.REASON_AGENT_DRAINING),
+        reports_because(TaskReason.REASON_AGENT_DRAINING),
     ),
     Mark("task is dropped by its agent", ax.SendToMaster, _reports(TaskState.TASK_DROPPED)),
     Mark("task ignores SIGTERM", ax.DestroyContainer),
@@ -221,7 +223,7 @@ class Marks:
             self.counts[HELD] += bool(step.node.allocator.holders)
         for record in (step.event, *step.effects):
             for mark in self._by_type.get(type(record), ()):
-                if mark.predicate(record):
+                if mark.predicate(record) and mark.context(step):
                     self.counts[mark.name] += 1
 
     def _look_at(self, state: State) -> None:

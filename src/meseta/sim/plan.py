@@ -17,6 +17,7 @@ from meseta.resources import Resources, parse_resources
 from meseta.sim.containers import Speed
 from meseta.sim.disk import Latency
 from meseta.sim.network import CALM, Weather
+from meseta.sim.own_executors import NO_HABITS, drawn_habits
 from meseta.sim.temper import Temper, as_driver
 
 NETWORK_FAULTS = ("slow", "breaks", "repeats", "overtaking", "partitions")
@@ -89,6 +90,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     allocator: dict[str, Any] = {}
     weights: dict[str, float] = {}
     weather: Weather = CALM
+    agent: dict[str, Any] = {}
+    """Settings of the agents that are not their defaults."""
     disk: Latency = Latency()
     speed: Speed = Speed()
     clock_drift: float = 0.0
@@ -158,6 +161,10 @@ def swarm_plan(
         )
         for number in range(framework_count if frameworks is None else frameworks)
     )
+    tempers = tuple(
+        replace(temper, executors=drawn_habits(random.Random(f"{seed}/temper/{number}/executors")))
+        for number, temper in enumerate(tempers)
+    )
     return Plan(
         seed=seed,
         duration_s=length_s if duration_s is None else duration_s,
@@ -177,6 +184,7 @@ def swarm_plan(
         },
         weights={"a": 2.0} if chance.random() < 0.3 else {},
         weather=_weather(chance, names),
+        agent=_agent_settings(random.Random(f"{seed}/plan/executors"), tempers),
         disk=Latency(slow=0.1, slow_s=chance.choice([0.5, 3.0])) if "disks" in names else Latency(),
         speed=Speed(spawn_s=chance.choice([0.002, 0.2]), failures=0.1 if "spawns" in names else 0.0),
         clock_drift=0.02 if "clocks" in names else 0.0,
@@ -210,6 +218,19 @@ def _heard_of(tempers: Iterable[Temper], settings: dict[str, Any]) -> dict[str, 
     if deaf and settings["offer_timeout_s"] is None:
         return settings | {"offer_timeout_s": ANSWERED_WITHIN_S}
     return settings
+
+
+def _agent_settings(chance: random.Random, tempers: tuple[Temper, ...]) -> dict[str, Any]:
+    """Make what an agent waits for short, where there are executors of frameworks' own to wait for."""
+    if all(temper.executors == NO_HABITS for temper in tempers):
+        return {}
+    return {
+        "executor_registration_timeout_s": chance.choice([3.0, 10.0]),
+        "executor_reregistration_timeout_s": chance.choice([1.0, 2.0, 8.0]),
+        "executor_reregistration_retry_interval_s": chance.choice([None, None, 0.5]),
+        "executor_shutdown_grace_period_s": chance.choice([1.0, 5.0]),
+        "recovery_timeout_s": chance.choice([5.0, 30.0, 120.0]),
+    }
 
 
 def _weather(chance: random.Random, names: tuple[str, ...]) -> Weather:
@@ -303,7 +324,8 @@ def shown(plan: Plan) -> Iterator[str]:
     yield f"  faults: {', '.join(plan.fault_names) or 'none'}"
     for title, record in (("mix", plan.faults), ("network", plan.weather)):
         yield f"  {title}: {_differences(record)}"
-    yield f"  master: {', '.join(f'{name}={value}' for name, value in plan.master.items())}"
+    for title, settings in (("master", plan.master), ("agents", plan.agent)):
+        yield f"  {title}: {', '.join(f'{name}={value}' for name, value in settings.items()) or 'as usual'}"
     for number, temper in enumerate(plan.frameworks):
         yield f"  framework-{number}: {_differences(temper)}"
 

@@ -21,6 +21,7 @@ from meseta.sim.checkers import (
 from meseta.sim.cluster import Cluster
 from meseta.sim.convergence import missing
 from meseta.sim.driver_marks import DRIVER_MARKS, DriverWatch
+from meseta.sim.executor_marks import EXECUTOR_MARKS
 from meseta.sim.failures import LivenessViolation, SimulationFailure
 from meseta.sim.faults import Faults
 from meseta.sim.marks import MARKS, REFUSED, STUCK, Marks
@@ -77,7 +78,7 @@ class Simulation:
         self.faults = Faults(self.cluster)
         self.operator = Operator(self.cluster)
         self.upkeep = Upkeep(self.cluster)
-        self.marks = Marks((*MARKS, *DRIVER_MARKS))
+        self.marks = Marks((*MARKS, *DRIVER_MARKS, *EXECUTOR_MARKS))
         self.observers += [
             Accounts(check_every).observe,
             Offers().observe,

@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from meseta.records import NO_OPTIONS, FrameworkCapability, FrameworkInfo, FrameworkOptions
+from meseta.sim.own_executors import NO_HABITS, Habits
 
 DRIVERS = 0.3
 """Part of the frameworks that speak v0."""
@@ -62,6 +63,8 @@ class Temper(msgspec.Struct, frozen=True, kw_only=True):
     """How often its driver sends a message to an executor; 0: never."""
     standby: bool = False
     """Has a second scheduler wait for the end of the first."""
+    executors: Habits = NO_HABITS
+    """How it uses executors of its own."""
 
     def info(self, name: str) -> FrameworkInfo:
         """Return how the framework describes itself."""

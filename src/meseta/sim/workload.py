@@ -32,16 +32,16 @@ from meseta.records import (
 )
 from meseta.resources import Resources
 from meseta.sdk import events as sdk
-from meseta.sim.containers import FOREVER_S, Program
 from meseta.sim.driver_node import SchedulerProcess
 from meseta.sim.failures import SafetyViolation
 from meseta.sim.jobs import Job
+from meseta.sim.own_executors import EXECUTOR, OwnExecutors, given_to, speaks_libprocess
+from meseta.sim.programs import FOREVER_S, Program
 from meseta.sim.reserving import before_use, undo
 from meseta.sim.seats import Seat, StandbySeat
 from meseta.sim.temper import Temper
 from meseta.sim.world import World
 
-POD_EXECUTOR = Resources.scalars(cpus=0.1, mem=32, disk=1)
 COME_BACK_S = 2.0
 """How long a framework that was ended waits before it starts anew."""
 REPLACED_S = 5.0
@@ -85,6 +85,7 @@ class Framework:
         self.coming_back = False
         """A new process will start by itself."""
         self._chance: random.Random = world.chance(name)
+        self.executors = OwnExecutors(name, temper.executors, world.chance(f"{name}/executors"))
         self._make_process = make_process
         self._alive: dict[TaskId, Job] = {}
         self._held: dict[OfferId, x.OfferRecord] = {}
@@ -125,6 +126,8 @@ class Framework:
             self._every(self.temper.kill_s, self._kill_one)
         if self.temper.messages_s:
             self._every(self.temper.messages_s, self._message_one)
+        if self.temper.executors.bother_s:
+            self._every(self.temper.executors.bother_s, self._bother)
 
     def _stand_by(self) -> None:
         """Have another process wait for the end of this one."""
@@ -206,6 +209,7 @@ class Framework:
         if fault is None or not _is_to_come_back(fault):
             self.framework_id = None
             self._alive.clear()
+            self.executors.forget_all()
             self._dismiss_standby()
         self.coming_back = True
         self._later(COME_BACK_S, self.start)
@@ -226,6 +230,10 @@ class Framework:
                     self._ask(e.KillRequested, task_id=ids[0])
             case x.Updated(update=update):
                 self._on_update(update, token)
+            case x.Failed(agent_id=agent_id, executor_id=executor_id) if executor_id is not None:
+                self.executors.on_failed(agent_id, executor_id)
+            case x.Delivered():
+                self.executors.on_message(payload)
 
     def on_concluded(self, outcome: sdk.ConcludeCall) -> None:
         """A call has an outcome: what was certainly not launched is over."""
@@ -288,25 +296,19 @@ class Framework:
         return max(0, min(self._wanted(), int(cpus // self.temper.cpus), int(mem // self.temper.mem)))
 
     def _use(self, offer: x.OfferRecord, fitting: int) -> None:
+        own = self.executors.choose(offer)
         grouped = self._chance.random() < self.temper.pods and offer.resources.scalar("disk") > 0
         tasks = [self._task(offer.agent.id) for _ in range(fitting)]
-        operation: Operation = Launch(tasks=tuple(tasks))
-        if grouped:
+        if grouped or own is not None:
             tasks = tasks[:-1] if self._is_tight(offer, fitting) else tasks
             if not tasks:
                 self._decline(offer.id)
                 return
-            executor = ExecutorInfo(
-                executor_id=ExecutorId(f"pod-{tasks[0].task_id}"),
-                type=ExecutorType.DEFAULT,
-                resources=POD_EXECUTOR,
-            )
-            operation = LaunchGroup(executor=executor, group=TaskGroupInfo(tasks=tuple(tasks)))
         assert self.framework_id is not None, "a framework that is offered something has an id"
         for task in tasks:
             job = Job(task.task_id, self.framework_id, task.agent_id)
             self.jobs[job.id] = self._alive[job.id] = job
-        self._launch(offer, operation, tuple(task.task_id for task in tasks))
+        self._launch(offer, _operation(tasks, own, grouped=grouped), tuple(task.task_id for task in tasks))
 
     def _launch(self, offer: x.OfferRecord, operation: Operation, tasks: tuple[TaskId, ...]) -> None:
         first = before_use(offer.resources, offer.role, self.temper.reserves, self._chance)
@@ -328,9 +330,9 @@ class Framework:
         )
 
     def _is_tight(self, offer: x.OfferRecord, fitting: int) -> bool:
-        """Tell whether the executor of a pod needs room that a task would take."""
+        """Tell whether an executor needs room that a task would take."""
         needed = Resources.scalars(cpus=self.temper.cpus * fitting, mem=self.temper.mem * fitting)
-        return not offer.resources.contains(needed + POD_EXECUTOR)
+        return not offer.resources.contains(needed + EXECUTOR)
 
     def _task(self, agent_id: AgentId) -> TaskInfo:
         temper, chance = self.temper, self._chance
@@ -413,6 +415,11 @@ class Framework:
             job = self._chance.choice(list(self._alive.values()))
             self._ask(e.MessageSent, agent_id=job.agent_id, executor_id=ExecutorId(job.id), data=b"hello")
 
+    def _bother(self) -> None:
+        call = self.executors.bother()
+        if call is not None and not self.quiet:
+            self._ask(call.kind, **call.fields)
+
     # ── helpers ───────────────────────────────────────────────────────────────────────────────────────
 
     def _ask(self, kind: type, **fields: Any) -> None:
@@ -438,3 +445,12 @@ class Framework:
 def _is_to_come_back(fault: str) -> bool:
     """Tell whether a scheduler that was ended with these words may go on with its framework."""
     return any(words in fault for words in ("failed over", "Framework disconnected"))
+
+
+def _operation(tasks: list[TaskInfo], own: ExecutorInfo | None, *, grouped: bool) -> Operation:
+    """Return how tasks are launched: by themselves, in a pod, or on an executor of their framework's own."""
+    if not grouped or (own is not None and speaks_libprocess(own)):
+        return Launch(tasks=tuple(tasks if own is None else given_to(tasks, own)))
+    pod = ExecutorId(f"pod-{tasks[0].task_id}")
+    executor = own or ExecutorInfo(executor_id=pod, type=ExecutorType.DEFAULT, resources=EXECUTOR)
+    return LaunchGroup(executor=executor, group=TaskGroupInfo(tasks=tuple(tasks)))
