@@ -87,12 +87,16 @@ def _recover_framework(
     completed_max = state.config.max_completed_executors_per_framework
     framework = Framework(recovered.info, recovered.pid, completed_max=completed_max)
     state.frameworks[framework.id] = framework
+    rebuilt: list[tuple[Executor, RecoveredExecutor]] = []
     for executor in sorted(recovered.executors, key=_last_heard):
         if executor.completed:
             _remember_completed(state, framework, executor)
             stopping.collect_run(state, framework, executor.info.executor_id, executor.container_id, now)
         else:
-            _recover_executor(state, framework, executor, containers, now)
+            rebuilt.append((_rebuild_executor(state, framework, executor, now), executor))
+    # Only when all are there: the end of one must not take the framework away from the others.
+    for pair in rebuilt:
+        _resume_executor(state, framework, *pair, containers, now)
     stopping.remove_framework_if_idle(state, framework, now)
 
 
@@ -119,23 +123,31 @@ def _remember_completed(state: State, framework: Framework, recovered: Recovered
     framework.completed.append(executor)
 
 
-def _recover_executor(
-    state: State,
-    framework: Framework,
-    recovered: RecoveredExecutor,
-    containers: dict[ContainerId, RecoveredContainer],
-    now: float,
-) -> None:
-    """Rebuild one executor with its tasks, then act on what became of its container."""
+def _rebuild_executor(
+    state: State, framework: Framework, recovered: RecoveredExecutor, now: float
+) -> Executor:
+    """Rebuild one executor with its tasks."""
     info, container_id = recovered.info, recovered.container_id
     directory = paths.run_dir(state.agent_id(), framework.id, info.executor_id, container_id)
     executor = Executor(info, container_id, directory, command_task=recovered.command_task)
     executor.sent_task = True
     framework.executors[executor.id] = executor
+    state.owners[container_id] = Owner(framework.id, executor.id)
     for task in recovered.tasks:
         _recover_task(state, framework, executor, task, now)
-    container = containers.pop(container_id, None)
-    state.owners[container_id] = Owner(framework.id, executor.id)
+    return executor
+
+
+def _resume_executor(
+    state: State,
+    framework: Framework,
+    executor: Executor,
+    recovered: RecoveredExecutor,
+    containers: dict[ContainerId, RecoveredContainer],
+    now: float,
+) -> None:
+    """Act on what became of an executor's container."""
+    container = containers.pop(executor.container_id, None)
     if recovered.command_task or recovered.info.type is ExecutorType.DEFAULT:
         _resume_builtin(state, framework, executor, recovered, container, containers, now)
     elif container is None or container.exited:

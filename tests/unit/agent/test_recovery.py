@@ -286,6 +286,14 @@ def test_an_executor_that_ended_meanwhile_takes_its_tasks_with_it(book: Book) ->
     assert book.states() == [TaskState.TASK_FAILED]
 
 
+def test_an_executor_with_nothing_left_takes_no_other_with_it(book: Book) -> None:
+    done = RecoveredExecutor(info=custom_executor("done"), container_id=ContainerId("c0"), command_task=False)
+    found = RecoveredFramework(info=framework(True), executors=(done, custom(book, http=True)))
+    book.do(Recovered(agent_id=AGENT, frameworks=(found,), containers=()))
+    come_back(book)
+    assert book.states() == [TaskState.TASK_FAILED]
+
+
 def pod(book: Book, **states: TaskState) -> RecoveredExecutor:
     """Tasks of one group, each reported up to its state; task `a` ran in container `c1.a`."""
     tasks = []
