@@ -3,7 +3,7 @@
     v1   the session of the SDK, on an HTTP stream and calls beside it
     v0   what libmesos's drivers do, on libprocess messages and links (`libprocess_executor`)
 
-It is on its agent's machine: no partition is between them, but all else may go wrong with their connections.
+It is on its agent's machine: no partition is between them, and no connection breaks while both live.
 What it knows of its agent it has from the environment that this has started it with.
 """
 

@@ -317,10 +317,13 @@ class Network:
                 pipe.release()
 
     def break_one(self, chance: random.Random) -> bool:
-        """Break a pipe that `chance` picks; False if there is none."""
-        if not self._pipes:
+        """Break a pipe between two machines that `chance` picks; False if there is none.
+
+        Within a machine nothing breaks while both ends live, and v0 executors rely on that.
+        """
+        pipes = [pipe for pipe in self._pipes if pipe.way[0] != pipe.way[1]]
+        if not pipes:
             return False
-        pipes = list(self._pipes)
         pipes[chance.randrange(len(pipes))].reset()
         return True
 
