@@ -97,7 +97,7 @@ def test_links_write_as_recorded_but_for_the_port() -> None:
         links = Links()
         pid = f"{recorded.receiver}@127.0.0.1:{port}"
         assert links.send(pid, recorded.headers["Libprocess-From"], recorded.name, recorded.body)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await complete.wait()
         await links.close()
         listener.close()

@@ -85,7 +85,7 @@ class Executor:
 
     async def _expect(self, expected: Any) -> None:
         self._provoke(expected)
-        event = await asyncio.wait_for(self._events.get(), 30)
+        event = await asyncio.wait_for(self._events.get(), 60)
         if event["type"] == "SUBSCRIBED":
             for side in (event, expected):
                 del side["subscribed"]["agent_info"]["port"], side["subscribed"]["container_id"]

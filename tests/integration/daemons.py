@@ -50,11 +50,11 @@ class DaemonProcess:
     def kill(self, signum: int = signal.SIGKILL) -> None:
         """Send a signal and wait for the end."""
         self.process.send_signal(signum)
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=60)
 
     def get(self, path: str) -> Any:
         """Return the JSON that a GET answers."""
-        with urllib.request.urlopen(f"http://{self.address}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{self.address}{path}", timeout=60) as answer:
             return json.load(answer)
 
 

@@ -63,7 +63,7 @@ class Server:
     def kill(self) -> None:
         """End it at once, and wait for that."""
         self.process.kill()
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=60)
 
     def pause(self) -> None:
         """Let it do nothing until it is continued: its clients see silence."""

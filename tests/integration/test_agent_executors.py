@@ -110,7 +110,7 @@ def test_an_executor_that_never_registers_is_given_up(tmp_path: Path) -> None:
 @pytest.mark.parametrize("comes_back", [True, False])
 def test_an_executor_and_a_restarted_agent(tmp_path: Path, comes_back: bool) -> None:
     async def body() -> None:
-        flags = {"executor_reregistration_timeout": "10secs" if comes_back else "200ms"}
+        flags = {"executor_reregistration_timeout": "60secs" if comes_back else "200ms"}
         async with scripted_master() as master:
             port = str(free_port())
             with agent_process(tmp_path, master, port=port, **flags) as process:

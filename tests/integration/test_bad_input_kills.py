@@ -132,7 +132,7 @@ def test_the_master_is_killed(tmp_path: Path) -> None:
             async with HttpScheduler(master.address, **info) as framework:
                 await start_long_task(framework)
                 master.kill()
-                await asyncio.wait_for(framework.ended.wait(), 30)
+                await asyncio.wait_for(framework.ended.wait(), 60)
             assert agent.process.poll() is None
             directory = tmp_path / "next"
             directory.mkdir()

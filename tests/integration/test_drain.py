@@ -99,7 +99,7 @@ def test_a_drain_survives_the_death_of_the_master_and_of_the_agent(cluster: Clus
     assert is_alive(pid)
     wait_for(lambda: drain_state(cluster) == "DRAINED", "the agent to be drained")
     assert not is_alive(pid)
-    assert framework.wait(timeout=30) != 0
+    assert framework.wait(timeout=60) != 0
     assert not agent_of(cluster)["active"]
     wait_for(lambda: "drain_config" not in agent.get("/state"), "the agent to be empty")
 
@@ -110,7 +110,7 @@ def test_a_drain_survives_the_death_of_the_master_and_of_the_agent(cluster: Clus
     assert agent_of(cluster)["active"]
     framework = start_task(cluster)
     framework.send_signal(signal.SIGTERM)
-    framework.wait(timeout=30)
+    framework.wait(timeout=60)
 
 
 def ended(agent: DaemonProcess) -> bool:

@@ -54,7 +54,7 @@ def ask(
     master: DaemonProcess, target: str, method: str = "GET", body: bytes = b""
 ) -> http.client.HTTPResponse:
     host, port = master.address.split(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=10)
+    connection = http.client.HTTPConnection(host, int(port), timeout=60)
     connection.request(method, target, body)
     answer = connection.getresponse()
     answer.text = answer.read().decode()  # type: ignore[attr-defined]
@@ -121,7 +121,7 @@ def test_a_leader_that_was_stopped_for_long_serves_nobody_any_more(
     with masters(tmp_path, ensemble.folder(), 2) as (leader, standby):
         leader.process.send_signal(signal.SIGSTOP)
         host, port = leader.address.split(":")
-        waiting = [http.client.HTTPConnection(host, int(port), timeout=10) for _ in range(5)]
+        waiting = [http.client.HTTPConnection(host, int(port), timeout=60) for _ in range(5)]
         for connection in waiting:
             connection.request("GET", "/state")
         wait_for(lambda: leads(standby), "the standby to lead")

@@ -182,7 +182,7 @@ def test_a_leader_that_was_stopped_for_long_serves_nobody_any_more(
         wait_for(lambda: ask(standby, "/state").status == 307, "the standby to know the leader")
         leader.process.send_signal(signal.SIGSTOP)
         host, port = leader.address.split(":")
-        waiting = http.client.HTTPConnection(host, int(port), timeout=10)
+        waiting = http.client.HTTPConnection(host, int(port), timeout=60)
         waiting.request("GET", "/state")
         wait_for(lambda: leads(standby), "the standby to lead")
         leader.process.send_signal(signal.SIGCONT)

@@ -218,7 +218,7 @@ def test_it_is_asked_to_reconnect_after_an_agent_restart(tmp_path: Path) -> None
                 executor.update(agent_pid, "t1", m.TASK_RUNNING)
                 await executor.wait_for(i.StatusUpdateAcknowledgementMessage)
                 await master.status("t1", "TASK_RUNNING")
-            async with agent(tmp_path, master, executor_reregistration_timeout="10secs") as daemon:
+            async with agent(tmp_path, master, executor_reregistration_timeout="60secs") as daemon:
                 reconnect = await executor.wait_for(i.ReconnectExecutorMessage)
                 assert reconnect.slave_id.value == "m-S0"
                 missed = status_update("t1", m.TASK_FINISHED, uuid.uuid4().bytes)

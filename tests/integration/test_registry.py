@@ -40,7 +40,7 @@ class Cluster:
             directory,
             f"--port={port}",
             f"--work_dir={self.work}",
-            "--agent_reregister_timeout=3secs",
+            "--agent_reregister_timeout=6secs",
         )
         self.daemons.append(self.master)
 
@@ -123,7 +123,7 @@ def test_an_agent_is_told_nothing_that_the_disk_did_not_take(cluster: Cluster) -
     assert cluster.master.log.stat().st_size < size
     resource.prlimit(cluster.master.process.pid, resource.RLIMIT_FSIZE, (size, size))
     agent = cluster.start_agent("a")
-    assert cluster.master.process.wait(timeout=30) == EXIT_STORE
+    assert cluster.master.process.wait(timeout=60) == EXIT_STORE
     said = cluster.master.log.read_text()
     assert re.search(r"meseta: the registry \S+/registry\.db cannot be written: .+; see to the disk", said)
     assert "Traceback" not in said
@@ -138,7 +138,7 @@ def test_an_agent_is_told_nothing_that_the_disk_did_not_take(cluster: Cluster) -
 def start_master(*arguments: str) -> tuple[int, str]:
     """Start a master that must refuse; return its status and what it says."""
     command = [sys.executable, "-c", RUN_MASTER, "--ip=127.0.0.1", "--port=0", "--hostname=localhost"]
-    done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=60, check=False)
     return done.returncode, done.stderr
 
 
@@ -197,7 +197,7 @@ def operate(master: DaemonProcess, type: str, **call: Any) -> int:
     body = json.dumps({"type": type, type.lower(): call}).encode()
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(f"http://{master.address}/api/v1", body, headers)
-    with urllib.request.urlopen(request, timeout=30) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return int(answer.status)
 
 

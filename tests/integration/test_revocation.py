@@ -25,7 +25,7 @@ def set_guarantee(master: DaemonProcess, role: str, cpus: float) -> None:
         json.dumps(body).encode(),
         {"Content-Type": "application/json", "Accept": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         assert answer.status == 200
 
 

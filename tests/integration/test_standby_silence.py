@@ -29,7 +29,7 @@ def running(inside: Inside, log: Path, *command: str) -> Iterator[subprocess.Pop
         yield process
     finally:
         process.kill()
-        process.wait(timeout=30)
+        process.wait(timeout=60)
 
 
 def says(log: Path, text: str) -> Callable[[], bool]:

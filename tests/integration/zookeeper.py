@@ -66,7 +66,7 @@ class Server:
     def kill(self) -> None:
         """End it at once, and wait for that."""
         self.process.kill()
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=60)
 
     def leads(self) -> bool:
         """Whether it leads the others."""

@@ -118,7 +118,7 @@ def write(work_dir: Path, checkpoints: Iterable[Checkpoint]) -> None:
         writer = Checkpointer(str(work_dir), lambda ticket: None, bugs.append)
         for checkpoint in checkpoints:
             writer.write(checkpoint)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await writer.flush()
         writer.close()
         assert not bugs

@@ -31,7 +31,7 @@ def check(work_dir: Path, test: Callable[[Checkpointer, list[int]], Awaitable[No
     async def body() -> None:
         stored: list[int] = []
         this = Checkpointer(str(work_dir), stored.append, lambda bug: pytest.fail(str(bug)))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await test(this, stored)
         this.close()
 
@@ -178,7 +178,7 @@ def test_what_fails_in_its_turn_is_told_as_a_bug_and_holds_nothing_up(tmp_path: 
         this.write(text("a"))
         this.after(lambda: stored[7])  # type: ignore[arg-type]
         this.write(text("b", ticket=1))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await this.flush()
         this.close()
         assert stored == [1]

@@ -106,7 +106,7 @@ class Bench:
             self.do(StartContainer(plan_in(sandbox, container_id)))
 
     async def reconnected(self) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while self.host._is_lost:
                 await asyncio.sleep(0.001)
 
@@ -279,7 +279,7 @@ def run_check(**fields: Any) -> RunCheck:
 
 
 async def outcome(bench: Bench) -> str | None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not any(isinstance(event, CheckFinished) for event in bench.events):
             await asyncio.sleep(0.001)
     finished = bench.events[-1]
