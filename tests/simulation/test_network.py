@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
@@ -103,6 +104,16 @@ def test_a_connection_waits_through_a_short_partition() -> None:
     pair.network.unblock(WAY)
     pair.wait()
     assert pair.b.heard == [1, 2]
+
+
+def test_nothing_breaks_within_a_machine() -> None:
+    pair = Pair(breaks=1.0)
+    near = Peer(pair.network, "10.0.0.1:2")
+    for number in range(3):
+        pair.a.say(near.address, number)
+    assert not pair.network.break_one(random.Random(1))
+    pair.wait()
+    assert near.heard == [0, 1, 2]
 
 
 def test_a_connection_breaks_in_a_long_partition() -> None:

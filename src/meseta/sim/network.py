@@ -43,7 +43,7 @@ class Weather(msgspec.Struct, frozen=True, kw_only=True):
     """Likelihood of a delay of up to `slow_s`."""
     slow_s: float = 0.0
     breaks: float = 0.0
-    """Likelihood that the connection breaks at this message."""
+    """Likelihood that a connection between two machines breaks at this message."""
     repeats: float = 0.0
     """Likelihood that a message that its sender may repeat arrives twice."""
     overtaking: float = 0.0
@@ -158,8 +158,13 @@ class Pipe:
         self._under_way.append(envelope)
         network.world.at(self._last, partial(self._arrive, envelope))
         weather = network.weather
-        if weather.breaks and message is not END and network.chance.random() < weather.breaks:
+        may_break = weather.breaks and message is not END and not self.is_local()
+        if may_break and network.chance.random() < weather.breaks:
             network.world.after(network.delay_s(), self.reset)
+
+    def is_local(self) -> bool:
+        """Tell whether both ends are on one machine."""
+        return self.way[0] == self.way[1]
 
     def _arrive(self, envelope: _Envelope) -> None:
         if not envelope.lost:
@@ -321,7 +326,7 @@ class Network:
 
         Within a machine nothing breaks while both ends live, and v0 executors rely on that.
         """
-        pipes = [pipe for pipe in self._pipes if pipe.way[0] != pipe.way[1]]
+        pipes = [pipe for pipe in self._pipes if not pipe.is_local()]
         if not pipes:
             return False
         pipes[chance.randrange(len(pipes))].reset()
