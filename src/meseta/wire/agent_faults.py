@@ -70,11 +70,12 @@ def _tasks_fault(
     frameworks: set[FrameworkId],
     executors: set[tuple[FrameworkId | None, ExecutorId]],
 ) -> Fault:
+    agent_id = event.info.id
     held: Fault = None
     for task in event.tasks:
         if (fault := id_fault(task.task_id)) is not None:
             return f"Task has an invalid TaskID: {fault}"
-        if task.agent_id != event.info.id:
+        if task.agent_id != agent_id:
             return f"Task has an invalid SlaveID '{task.agent_id}'"
         if task.framework_id not in frameworks:
             return f"Task has an invalid FrameworkID '{task.framework_id}'"
@@ -83,7 +84,8 @@ def _tasks_fault(
         runs = task.state is TaskState.TASK_RUNNING
         if runs and task.executor_id and (task.framework_id, task.executor_id) not in executors:
             return f"Task has an invalid ExecutorID '{task.executor_id}'"
-        held = held or held_fault("Task", task.resources_fault)
+        if task.resources_fault is not None:
+            held = held or held_fault("Task", task.resources_fault)
     return held
 
 

@@ -180,9 +180,11 @@ def _lift_task(raw: bytes, names: Names) -> TaskRecord:
     if state is None or not (name or task.HasField("name")):
         parse(m.Task, raw)
         raise WireError(f"a task is in no state that there is: {task.state}")
+    clear = task.ClearField
     for own in OWN_FIELDS:
-        task.ClearField(own)
-    common = _lift_common(task.SerializePartialToString())
+        clear(own)
+    raw = task.SerializePartialToString()
+    common = _commons.get(raw) or _lift_common(raw)
     return TaskRecord(
         task_id=TaskId(_id(m.TaskID, task_id)),
         name=name,
@@ -201,8 +203,8 @@ def _lift_task(raw: bytes, names: Names) -> TaskRecord:
 
 
 def _late(statuses: list[bytes]) -> LateStatuses:
-    for status in statuses:
-        check_status(parse(m.TaskStatus, status))
+    for raw in statuses:
+        check_status(parse(m.TaskStatus, raw))
     return LateStatuses(tuple(statuses), _lift_checked_status)
 
 
@@ -214,14 +216,12 @@ def _lift_checked_status(raw: bytes) -> TaskStatus:
 
 
 def _lift_common(raw: bytes) -> _Common:
-    known = _commons.get(raw)
-    if known is None:
-        task = parse(m.Task, _TASK_STAND_INS + raw)
-        held = lift_resources(task.resources)
-        framework_id = shared(FrameworkId, task.framework_id.value)
-        known = _Common(framework_id, held.resources, held.role, held.held_fault, raw)
-        _remember(_commons, raw, known, len(raw))
-    return known
+    task = parse(m.Task, _TASK_STAND_INS + raw)
+    held = lift_resources(task.resources)
+    framework_id = shared(FrameworkId, task.framework_id.value)
+    common = _Common(framework_id, held.resources, held.role, held.held_fault, raw)
+    _remember(_commons, raw, common, len(raw))
+    return common
 
 
 def _lift_completed(raw: bytes) -> e.CompletedFramework:
