@@ -205,6 +205,8 @@ def _answer_for(state: State, reconciled: ReconciledTask, asked: TaskStatus, now
 
     What the master believes may be of an older request to register again, which came late: so a task that it
     takes for running may have ended, and that may be settled. One that is staging may be another of that id.
+    One that has ended for the master did so in an earlier life of the agent that was not written down: its
+    framework may have heard how.
     """
     framework = state.frameworks.get(reconciled.framework_id)
     here = framework is not None and asked.task_id in framework.task_executors
@@ -216,7 +218,7 @@ def _answer_for(state: State, reconciled: ReconciledTask, asked: TaskStatus, now
     lost = TaskState.TASK_LOST if not reconciled.partition_aware else TaskState.TASK_DROPPED
     answer = TaskStatus(
         task_id=asked.task_id,
-        state=lost,
+        state=asked.state if is_terminal(asked.state) else lost,
         reason=TaskReason.REASON_RECONCILIATION,
         message="Reconciliation: task unknown to the agent",
     )

@@ -303,6 +303,11 @@ def test_that_a_task_is_unknown_is_reported_once(book: Book) -> None:
     assert book.acknowledge() == [TaskState.TASK_LOST]
 
 
+def test_a_task_of_an_earlier_life_that_has_ended_for_the_master_did_so(book: Book) -> None:
+    book.do(asked_about(TaskState.TASK_FINISHED, "x"))
+    assert book.states() == [TaskState.TASK_FINISHED]
+
+
 def test_nothing_is_left_to_be_said_of_a_framework_that_is_shut_down(book: Book) -> None:
     book.do(asked_about(TaskState.TASK_STAGING))
     book.do(ShutdownFrameworkReceived(sender=MASTER, framework_id=FRAMEWORK))
