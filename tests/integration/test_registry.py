@@ -66,6 +66,10 @@ class Cluster:
         """The ids of the agents that the master has, or awaits (`recovered_slaves`)."""
         return {agent["id"] for agent in self.master.get("/slaves")[key]}
 
+    def knows_its_id(self, agent: str) -> bool:
+        """Whether an agent has written its id down: one that is killed before that gets another."""
+        return (self.directory / agent / "work/meta/slaves/latest").exists()
+
     def metric(self, name: str) -> float:
         """A metric of the master."""
         return float(self.master.get("/metrics/snapshot")[name])
@@ -94,6 +98,7 @@ def test_a_killed_master_awaits_its_agents_and_misses_those_that_died(cluster: C
     lives, dies = cluster.start_agent("lives"), cluster.start_agent("dies")
     wait_for(lambda: len(cluster.ids()) == 2, "both agents to register")
     both = cluster.ids()
+    wait_for(lambda: cluster.knows_its_id("dies"), "the agent that is to die to have written its id down")
     dies.kill()
     cluster.master.kill()
 
