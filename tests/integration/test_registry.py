@@ -98,7 +98,8 @@ def test_a_killed_master_awaits_its_agents_and_misses_those_that_died(cluster: C
     lives, dies = cluster.start_agent("lives"), cluster.start_agent("dies")
     wait_for(lambda: len(cluster.ids()) == 2, "both agents to register")
     both = cluster.ids()
-    wait_for(lambda: cluster.knows_its_id("dies"), "the agent that is to die to have written its id down")
+    for name in ("lives", "dies"):
+        wait_for(lambda name=name: cluster.knows_its_id(name), "both agents to have written their ids down")
     dies.kill()
     cluster.master.kill()
 
