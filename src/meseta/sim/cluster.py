@@ -192,55 +192,28 @@ class Cluster:
         port = 40_000 + framework.processes
         network = 3 if standby and framework.processes % 2 == 0 else 2  # a standby is elsewhere, mostly
         address = f"10.{network}.{number // 250}.{number % 250 + 1}:{port}"
-        make = partial(self._make_driver, framework.temper) if framework.temper.driver else self._make_session
-        scheduler = make(framework.name, address, seat, info, suppressed, standby)
+        make = self._driver(framework.temper) if framework.temper.driver else self._session(standby)
+        scheduler = make(
+            self.network,
+            framework.name,
+            address,
+            self._clock(framework.name, 0.0),
+            self._observers,
+            info=info,
+            application=seat,
+            suppressed_roles=suppressed,
+        )
         self.schedulers.append(scheduler)
         return scheduler
 
-    def _make_session(
-        self,
-        name: str,
-        address: str,
-        seat: Seat,
-        info: FrameworkInfo,
-        suppressed: tuple[str, ...],
-        standby: bool,
-    ) -> SchedulerProcess:
-        return SchedulerNode(
-            self.network,
-            name,
-            address,
-            self._clock(name, 0.0),
-            self._observers,
-            masters=MASTERS[: self.plan.masters],
-            info=info,
-            application=seat,
-            suppressed_roles=suppressed,
-            standby=standby,
-        )
+    def _session(self, standby: bool) -> Callable[..., SchedulerProcess]:
+        return partial(SchedulerNode, masters=MASTERS[: self.plan.masters], standby=standby)
 
-    def _make_driver(
-        self,
-        temper: Temper,
-        name: str,
-        address: str,
-        seat: Seat,
-        info: FrameworkInfo,
-        suppressed: tuple[str, ...],
-        standby: bool,
-    ) -> SchedulerProcess:
-        assert not standby, "drivers do not stand by"
-        return DriverNode(
-            self.network,
-            name,
-            address,
-            self._clock(name, 0.0),
-            self._observers,
+    def _driver(self, temper: Temper) -> Callable[..., SchedulerProcess]:
+        return partial(
+            DriverNode,
             master=Pid(f"master@{MASTERS[0]}"),
             service=self.service,
-            info=info,
-            application=seat,
-            suppressed_roles=suppressed,
             heeds_exits=temper.heeds_exits,
             is_implicit=not temper.acknowledge_s,
         )
