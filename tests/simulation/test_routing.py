@@ -81,5 +81,6 @@ def test_every_effect_has_a_performer_in_the_master_daemon() -> None:
 def test_every_effect_has_a_performer_in_the_agent_daemon() -> None:
     daemon = MagicMock()
     daemon._host.performers.return_value = ContainerHost.performers(MagicMock())
+    daemon._first_performers.side_effect = lambda: AgentDaemon._first_performers(daemon)
     performed = set(AgentDaemon._performers(daemon))
     assert performed == members(agent_effects.AgentEffect) - {agent_effects.Authenticate}

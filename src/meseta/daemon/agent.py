@@ -19,8 +19,8 @@ from meseta.agent import effects as x
 from meseta.agent import events as e
 from meseta.agent import paths, views
 from meseta.agent.agent import Agent
-from meseta.agent.deliveries import Deliveries
 from meseta.agent.state import AgentConfig, Phase
+from meseta.agent.written_first import WrittenFirst
 from meseta.api.agent_messages import AGENT, AgentMessages
 from meseta.api.agent_operator import AgentOperatorApi
 from meseta.api.agent_v0 import agent_routes
@@ -31,7 +31,6 @@ from meseta.api.router import Route, Router
 from meseta.api.verbosity import Verbosity
 from meseta.attributes import parse_attributes
 from meseta.containers.effects import Sandbox
-from meseta.containers.starts import Starts
 from meseta.daemon.agent_cleanup import clean_up, is_cleanup
 from meseta.daemon.agent_setup import agent_resources, executor_environment, find_isolation, find_places
 from meseta.daemon.config import AGENT_FLAGS
@@ -330,10 +329,15 @@ class AgentDaemon:
             ),
             x.Reply: self._operator_api.perform,
             x.Exit: self._exit,
-            **Deliveries(
-                self._send_to_executor, self._close_executor_stream, self._checkpointer.after
-            ).performers(),
-            **Starts(self._host.performers(), self._checkpointer.after).performers(),
+            **WrittenFirst(self._first_performers(), self._checkpointer.after).performers(),
+        }
+
+    def _first_performers(self) -> dict[type, Callable[[Any], None]]:
+        """What performs effects that may have to wait for the disk."""
+        return {
+            x.SendToExecutor: self._send_to_executor,
+            x.CloseExecutorStream: lambda effect: self._executor_api.close(effect.stream),
+            **self._host.performers(),
         }
 
     def _send_to_master(self, effect: x.SendToMaster) -> None:
@@ -349,9 +353,6 @@ class AgentDaemon:
         encoded = executor_message_bytes(effect.message)
         if encoded is not None:
             self._links.send(effect.peer, self.machine.state.config.pid, *encoded)
-
-    def _close_executor_stream(self, effect: x.CloseExecutorStream) -> None:
-        self._executor_api.close(effect.stream)
 
     def _link(self, effect: x.Link) -> None:
         # The machine asks for a master again when it is silent: the old connection may be dead.

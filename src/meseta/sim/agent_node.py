@@ -9,11 +9,10 @@ from typing import Any
 from meseta.agent import effects as x
 from meseta.agent import events as e
 from meseta.agent.agent import Agent
-from meseta.agent.deliveries import Deliveries
 from meseta.agent.state import AgentConfig
+from meseta.agent.written_first import WrittenFirst
 from meseta.containers.effects import StartContainer
 from meseta.containers.events import ContainerEvent
-from meseta.containers.starts import Starts
 from meseta.ids import Pid
 from meseta.sim import routing
 from meseta.sim.clock import Clock
@@ -185,13 +184,15 @@ class AgentNode(Node[e.AgentEvent, x.AgentEffect]):
             x.SampleDiskUsage: lambda effect: self.feed(e.DiskUsageSampled(0.5)),
             x.Reply: self._send_to_nobody,
             x.Exit: self._exit,
-            **Deliveries(self._send_to_executor, self._door.close_stream, self._after).performers(),
-            **Starts(self._container_performers(), self._after).performers(),
+            **WrittenFirst(self._first_performers(), self._after).performers(),
         }
 
-    def _container_performers(self) -> dict[type, Callable[[Any], None]]:
+    def _first_performers(self) -> dict[type, Callable[[Any], None]]:
+        """Return what performs effects that may have to wait for the disk."""
         containers = self.containers
         return {
+            x.SendToExecutor: self._send_to_executor,
+            x.CloseExecutorStream: self._door.close_stream,
             x.PrepareSandbox: containers.prepare,
             x.StartContainer: containers.start,
             x.SignalContainer: containers.signal,

@@ -1,24 +1,32 @@
-"""Tasks wait for the disk on their way to executors, with what else these are told behind them."""
+"""What begins a task waits for the disk, with what is about the same container or executor behind it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from meseta.agent.deliveries import Deliveries
 from meseta.agent.effects import (
     CloseExecutorStream,
+    ContainerPlan,
+    DestroyContainer,
     KillTask,
     LaunchTask,
     LaunchTaskGroup,
+    RemoveContainer,
+    Sandbox,
     SendToExecutor,
     Shutdown,
+    SignalContainer,
+    StartContainer,
+    UpdateContainer,
 )
 from meseta.agent.events import ExecutorPeer
-from meseta.ids import AgentId, ExecutorId, FrameworkId, Pid, TaskId
+from meseta.agent.written_first import TARGETS, WrittenFirst
+from meseta.ids import AgentId, ContainerId, ExecutorId, FrameworkId, Pid, TaskId
 from meseta.records import ExecutorInfo, FrameworkInfo, TaskGroupInfo, TaskInfo
 from meseta.resources import Resources
 
+A, B = ContainerId("a"), ContainerId("b")
 OLD = Pid("executor(1)@10.0.0.1:7")
 FRAMEWORK = FrameworkInfo(user="root", name="f", id=FrameworkId("f"))
 EXECUTOR = ExecutorInfo(executor_id=ExecutorId("e"), resources=Resources.EMPTY)
@@ -30,7 +38,9 @@ class Place:
     def __init__(self) -> None:
         self.done: list[Any] = []
         self.waiting: list[Callable[[], None]] = []
-        self._performers = Deliveries(self.done.append, self.done.append, self.waiting.append).performers()
+        self._performers = WrittenFirst(
+            dict.fromkeys(TARGETS, self.done.append), self.waiting.append
+        ).performers()
 
     def perform(self, *effects: Any) -> None:
         for effect in effects:
@@ -38,6 +48,10 @@ class Place:
 
     def write(self) -> None:
         self.waiting.pop(0)()
+
+    def write_all(self) -> None:
+        while self.waiting:
+            self.write()
 
 
 def launch(peer: ExecutorPeer, name: str) -> SendToExecutor:
@@ -78,3 +92,49 @@ def test_other_executors_are_not_held_up() -> None:
     place.write()
     place.perform(kill(7, "t"))
     assert place.done[3:] == [launch(7, "t"), kill(7, "t")]
+
+
+def start(id: ContainerId) -> StartContainer:
+    return StartContainer(
+        ContainerPlan(
+            container_id=id,
+            file="true",
+            argv=("true",),
+            environment=(),
+            sandbox=Sandbox(path="/s"),
+            user=None,
+        )
+    )
+
+
+def test_nothing_starts_before_it_is_written_down() -> None:
+    place = Place()
+    place.perform(start(A), start(B))
+    assert place.done == []
+    place.write_all()
+    assert place.done == [start(A), start(B)]
+
+
+def test_what_follows_a_start_waits_for_it_in_order() -> None:
+    place = Place()
+    behind = [
+        SignalContainer(container_id=A, signal=15),
+        DestroyContainer(A),
+        UpdateContainer(container_id=A, resources=Resources.EMPTY),
+        RemoveContainer(A),
+    ]
+    place.perform(start(A), *behind)
+    assert place.done == []
+    place.write_all()
+    assert place.done == [start(A), *behind]
+
+
+def test_other_containers_are_not_held_up() -> None:
+    place = Place()
+    place.perform(start(B))
+    place.write_all()
+    place.perform(start(A), DestroyContainer(B))
+    assert place.done == [start(B), DestroyContainer(B)]
+    place.write_all()
+    place.perform(RemoveContainer(A))
+    assert place.done[2:] == [start(A), RemoveContainer(A)]
