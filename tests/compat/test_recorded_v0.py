@@ -50,7 +50,7 @@ def _resources(shown: list[dict[str, Any]]) -> Any:
 
 
 def _task(shown: dict[str, Any]) -> Task:
-    record: TaskRecord = lift_task_record(from_dict(m.Task, shown).SerializeToString())
+    record: TaskRecord = lift_task_record(from_dict(m.Task, shown).SerializeToString(), {})
     task = Task(
         record, record.framework_id, record.agent_id, record.executor_id, record.allocation_role or "*"
     )

@@ -74,7 +74,7 @@ def test_a_task_is_shown_as_it_was_told(source: random.Random) -> None:
     body = Hostile(source).message(m.Task.DESCRIPTOR, honesty=1.0)
     told = deep(m.Task, body)
     try:
-        record = lift_task_record(body)
+        record = lift_task_record(body, {})
     except WireError:
         assert told is None or any(status.HasField("container_status") for status in told.statuses)
         return

@@ -80,7 +80,7 @@ def lift_reregistration(body: bytes, sender: Pid, principal: str | None) -> e.Re
         registration=request_name(_lift_uuid(message.registration_uuid)),
         frameworks=tuple([info for info, _ in frameworks]),
         executors=tuple([info for info, _ in executors]),
-        tasks=tuple([_lift_task(raw, names) for raw in message.tasks[:]]),
+        tasks=tuple([lift_task_record(raw, names) for raw in message.tasks[:]]),
         completed=tuple([_lift_completed(raw) for raw in message.completed_frameworks[:]]),
         principal=principal,
     )
@@ -163,16 +163,12 @@ class _Common(NamedTuple):
 _commons: dict[bytes, _Common] = {}
 
 
-def lift_task_record(raw: bytes) -> TaskRecord:
-    """Lift a task that exists, as an agent reports it: a Task of v1.
+def lift_task_record(raw: bytes, names: Names) -> TaskRecord:
+    """Lift a task that exists, as an agent reports it: a Task of v1. `names` may hold ids of agents.
 
     Raises:
         WireError: it is none.
     """
-    return _lift_task(raw, {})
-
-
-def _lift_task(raw: bytes, names: Names) -> TaskRecord:
     task = _parse(shallow.ShallowTask, m.Task, raw)
     name, state, executor_id = task.name, STATES.get(task.state), task.executor_id
     sent_state, sent_uuid = STATES.get(task.status_update_state), task.status_update_uuid
@@ -229,7 +225,7 @@ def _lift_completed(raw: bytes) -> e.CompletedFramework:
     names: Names = {}
     return e.CompletedFramework(
         info=reported_framework(archived.framework_info)[0],
-        tasks=tuple([_lift_task(task, names) for task in archived.tasks[:]]),
+        tasks=tuple([lift_task_record(task, names) for task in archived.tasks[:]]),
     )
 
 
