@@ -154,16 +154,8 @@ def swarm_plan(
     revocation_s = random.Random(f"{seed}/plan/revocation").choice([0.0, 0.0, 1.0])
     master_count = later.choice([1, 3]) if masters is None else masters
     tempers = tuple(
-        as_driver(
-            _temper(random.Random(f"{seed}/temper/{number}"), number),
-            random.Random(f"{seed}/driver/{number}"),
-            sure=master_count == 1,
-        )
+        _swarm_temper(seed, number, one_master=master_count == 1)
         for number in range(framework_count if frameworks is None else frameworks)
-    )
-    tempers = tuple(
-        replace(temper, executors=drawn_habits(random.Random(f"{seed}/temper/{number}/executors")))
-        for number, temper in enumerate(tempers)
     )
     return Plan(
         seed=seed,
@@ -195,6 +187,13 @@ def swarm_plan(
         faults=_fault_mix(chance, names, calm=calm),
         fault_names=names,
     )
+
+
+def _swarm_temper(seed: int, number: int, *, one_master: bool) -> Temper:
+    """Draw how a framework is: each matter from a source of its own, so that a new one changes no other."""
+    temper = _temper(random.Random(f"{seed}/temper/{number}"), number)
+    temper = as_driver(temper, random.Random(f"{seed}/driver/{number}"), sure=one_master)
+    return replace(temper, executors=drawn_habits(random.Random(f"{seed}/temper/{number}/executors")))
 
 
 def _resources(cpus: float, mem: float) -> Resources:
