@@ -27,6 +27,8 @@ NO_PID = Pid("@0.0.0.0:0")
 """How libprocess writes "no process"; frameworks on HTTP have this pid in messages to agents."""
 
 ID_BYTES_MAX = 255
+UTF_8_BYTES_MAX = 4
+"""Of one character."""
 CONTAINER_ID_BYTES_MAX = 242
 
 _FORBIDDEN = re.compile(r"[/\\\x00-\x1f\x7f]")
@@ -87,7 +89,7 @@ def id_fault(value: str) -> str | None:
     """
     if not value:
         return "ID must not be empty"
-    if len(value) > ID_BYTES_MAX or len(value.encode()) > ID_BYTES_MAX:
+    if len(value) > ID_BYTES_MAX // UTF_8_BYTES_MAX and len(value.encode()) > ID_BYTES_MAX:
         return f"ID must not be greater than {ID_BYTES_MAX} characters"
     if value in (".", ".."):
         return f"'{value}' is disallowed"

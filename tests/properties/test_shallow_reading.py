@@ -16,6 +16,7 @@ from meseta.master.state import Task
 from meseta.records import LateStatuses, TaskRecord
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
+from meseta.wire.gen.shallow_pb2 import ShallowTask
 from meseta.wire.lift import lift_agent, lift_executor, lift_framework, lift_status
 from meseta.wire.lower import fill_status
 from meseta.wire.parsing import parse
@@ -74,7 +75,7 @@ def test_a_task_is_shown_as_it_was_told(source: random.Random) -> None:
     body = Hostile(source).message(m.Task.DESCRIPTOR, honesty=1.0)
     told = deep(m.Task, body)
     try:
-        record = lift_task_record(body, {})
+        record = lift_task_record(ShallowTask.FromString(body), {})
     except WireError:
         assert told is None or any(status.HasField("container_status") for status in told.statuses)
         return

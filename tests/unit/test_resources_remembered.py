@@ -26,3 +26,13 @@ def test_a_sum_has_the_order_of_its_parts() -> None:
     assert [kind.name for kind, _ in there] == ["cpus", "mem"]
     assert [kind.name for kind, _ in back] == ["mem", "cpus"]
     assert total_of(*parts) is there
+
+
+def test_what_was_worked_out_from_very_many_is_not_kept() -> None:
+    asked: list[int] = []
+    remembered = Remembered(lambda *objects: asked.append(len(objects)), 2)
+    many = [object()] * 257
+    for _ in range(2):
+        remembered(*many)
+        remembered(*many[:256])
+    assert asked == [257, 256, 257]

@@ -78,7 +78,7 @@ class AgentAccount:
 
     def set_traits(self, *, region: str | None, filter_gpus: bool) -> None:
         """Find out what clients must cope with here."""
-        traits = Trait(0)
+        traits = 0
         if filter_gpus and self.total.scalar("gpus"):
             traits |= Trait.GPUS
         if region is not None and self.info.domain is not None and self.info.domain.region != region:

@@ -16,7 +16,7 @@ from meseta.allocator.held import HeldBack
 from meseta.allocator.quota import NO_STAKE, Quantities, Quota, Quotas, Stake, contested, stake_of
 from meseta.allocator.sorter import Client, Node, RoleTree, lineage
 from meseta.ids import AgentId, FrameworkId
-from meseta.resources import EMPTY, Resources
+from meseta.resources import EMPTY, Resources, total_of
 
 Charges = dict[Node, dict[str, int]]
 """Scalar quantities in milli-units, by node of the tree."""
@@ -42,13 +42,11 @@ class Ledger:
         assert agent.id not in self.agents, f"agent {agent.id} is known already"
         self.agents[agent.id] = agent
         self.tree.change_total(agent.total.quantities(), {})
+        self._charge_for(agent)
         for client, resources in agent.held.items():
             client.holdings += 1
-            self.tree.charge(client, resources.quantities() if agent.simple else {})
             if client in self.demands.lacks:
                 self.demands.change(client, EMPTY, resources)
-        if not agent.simple:
-            self._recharge(agent, {})
         self._restake(agent, NO_STAKE)
 
     def set_total(self, agent: AgentAccount, total: Resources) -> None:
@@ -205,6 +203,19 @@ class Ledger:
         """Bring the quotas up to date after an agent's stake was `before`."""
         if self.quotas.enforced:
             self.quotas.exchange(before, stake_of(agent))
+
+    def _charge_for(self, agent: AgentAccount) -> None:
+        """Charge for all that is held of a new agent: of clients of one role, together above their places."""
+        simple = agent.simple
+        by_role: dict[Node | None, list[Resources]] = {}
+        for client, resources in agent.held.items():
+            role = client.parent
+            self.tree.charge(client, resources.quantities() if simple else {}, below=role)
+            by_role.setdefault(role, []).append(resources)
+        for role, held in by_role.items():
+            self.tree.charge(role, total_of(*held).quantities() if simple else {}, len(held))
+        if not simple:
+            self._recharge(agent, {})
 
     def _recharge(self, agent: AgentAccount, before: Charges) -> None:
         """Bring the tree up to date after an agent's charges were `before`."""

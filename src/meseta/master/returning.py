@@ -33,7 +33,16 @@ from meseta.master.history import forget_returned, recall_completed
 from meseta.master.maintenance import leave_if_down, refuse_down
 from meseta.master.pending import PendingAgent
 from meseta.master.registry import MarkReachable, UpdateAgentInfo
-from meseta.master.state import AgentState, Executor, FrameworkState, State, Task, address_of, new_agent
+from meseta.master.state import (
+    ENDED_STATES,
+    AgentState,
+    Executor,
+    FrameworkState,
+    State,
+    Task,
+    address_of,
+    new_agent,
+)
 from meseta.master.statuses import latest_update
 from meseta.master.tasks import (
     add_executor,
@@ -45,6 +54,7 @@ from meseta.master.tasks import (
 )
 from meseta.master.vetting import is_refused
 from meseta.records import (
+    TERMINAL_STATES,
     AgentInfo,
     ExecutorInfo,
     TaskReason,
@@ -143,27 +153,35 @@ def _adopt(
     state: State, agent: AgentState, event: ReregistrationRequested, now: float, told: str | None
 ) -> dict[FrameworkId, RoleResources]:
     """Take the agent's executors and tasks into the accounts; return what they hold, for the allocator."""
-    held: dict[FrameworkId, dict[str, list[Resources]]] = {}
     for info in event.executors:
         framework = state.frameworks.get(info.framework_id) if info.framework_id is not None else None
         if framework is not None:
             executor = Executor(info, framework.id, agent.id, info.allocation_role or _only_role(framework))
             add_executor(framework, agent, executor)
-            _note_held(held, executor)
     for record in event.tasks:
         framework = state.frameworks.get(record.framework_id)
-        if framework is None:
-            continue
-        task = _adopt_task(state, framework, agent, record)
-        if task is None:
-            continue
-        if task.holds_resources:
-            _note_held(held, task)
-        if told is not None:
+        task = _adopt_task(state, framework, agent, record) if framework is not None else None
+        if task is not None and told is not None:
+            assert framework is not None, "a task is of some framework"
             reason = TaskReason.REASON_AGENT_REREGISTERED
             tell_of_task(state, framework, latest_update(task, state.wall(now), reason, told))
     forget_returned(state, agent)
     recall_completed(state, agent.id, event.completed)
+    return _held_of(agent)
+
+
+def _held_of(agent: AgentState) -> dict[FrameworkId, RoleResources]:
+    """Add up what an agent's executors and tasks hold."""
+    held: dict[FrameworkId, dict[str, list[Resources]]] = {}
+    for framework_id, executors in agent.executors.items():
+        by_role = held.setdefault(framework_id, {})
+        for executor in executors.values():
+            by_role.setdefault(executor.role, []).append(executor.resources)
+    for framework_id, tasks in agent.tasks.items():
+        by_role = held.setdefault(framework_id, {})
+        for task in tasks.values():
+            if task.state not in ENDED_STATES:
+                by_role.setdefault(task.role, []).append(task.info.resources)
     return {
         framework_id: {role: total_of(*vectors) for role, vectors in by_role.items()}
         for framework_id, by_role in held.items()
@@ -177,7 +195,7 @@ def _adopt_task(
 
     An agent may not know yet that an end is acknowledged. Such a task would stay in the accounts for ever.
     """
-    if is_terminal(record.state) and _is_settled(framework, record):
+    if record.state in TERMINAL_STATES and _is_settled(framework, record):
         return None
     other = framework.tasks.get(record.task_id)
     if other is not None:
@@ -202,7 +220,8 @@ def _adopt_task(
         record.status_update_uuid,
     )
     add_task(state, framework, agent, task)
-    state.publish(TaskAdded(framework.id, task.task_id))
+    if state.subscribers:
+        state.publish(TaskAdded(framework.id, task.task_id))
     return task
 
 
@@ -213,17 +232,6 @@ def _is_settled(framework: FrameworkState, record: TaskRecord) -> bool:
         task.task_id == record.task_id and is_terminal(task.state) and task.sent_uuid in uuids
         for task in framework.completed_tasks
     )
-
-
-def _note_held(held: dict[FrameworkId, dict[str, list[Resources]]], holder: Task | Executor) -> None:
-    by_role = held.get(holder.framework_id)
-    if by_role is None:
-        by_role = held[holder.framework_id] = {}
-    vectors = by_role.get(holder.role)
-    if vectors is None:
-        by_role[holder.role] = [holder.resources]
-    else:
-        vectors.append(holder.resources)
 
 
 def _only_role(framework: FrameworkState) -> str:

@@ -55,13 +55,14 @@ def tell_of_task(state: State, framework: FrameworkState, update: StatusUpdate) 
 
 def add_task(state: State, framework: FrameworkState, agent: AgentState, task: Task) -> None:
     """Take a task into the accounts of its framework and its agent."""
-    framework.tasks[task.task_id] = task
+    task_id = task.task_id
+    framework.tasks[task_id] = task
     framework.agents[agent.id] = None
     there = agent.tasks.get(framework.id)
     if there is None:
-        agent.tasks[framework.id] = {task.task_id: task}
+        agent.tasks[framework.id] = {task_id: task}
     else:
-        there[task.task_id] = task
+        there[task_id] = task
     state.task_states[task.state] += 1
 
 
@@ -117,10 +118,14 @@ def keep_status(state: State, task: Task, status: TaskStatus) -> bool:
 
 def kept_statuses(config: MasterConfig, statuses: Statuses) -> Statuses:
     """Return the newest of a task's statuses as they are remembered."""
-    count_max, bytes_max = config.statuses_max, config.status_bytes_max
-    if isinstance(statuses, LateStatuses) and statuses.is_within(count_max, bytes_max):
-        return statuses
-    return tuple([_slim(status, config) for status in statuses[-count_max:]])
+    if isinstance(statuses, LateStatuses) and len(statuses.raw) <= config.statuses_max:
+        bytes_max = config.status_bytes_max
+        for raw in statuses.raw:
+            if len(raw) > bytes_max:
+                break
+        else:
+            return statuses  # Nobody needs to look at them.
+    return tuple([_slim(status, config) for status in statuses[-config.statuses_max :]])
 
 
 def _slim(status: TaskStatus, config: MasterConfig) -> TaskStatus:

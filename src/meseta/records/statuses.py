@@ -157,13 +157,6 @@ class LateStatuses(msgspec.Struct, frozen=True, gc=False):
             return LateStatuses(self.raw[index], self.lift)
         return self.lift(self.raw[index])
 
-    def is_within(self, count_max: int, bytes_max: int) -> bool:
-        """Tell whether there are not too many, and none is too long."""
-        for raw in self.raw:
-            if len(raw) > bytes_max:
-                return False
-        return len(self.raw) <= count_max
-
 
 Statuses = tuple[TaskStatus, ...] | LateStatuses
 """Of a task, newest last."""

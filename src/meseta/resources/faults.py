@@ -18,6 +18,7 @@ from meseta.resources.describe import kind_text, labels_text, quantity_text
 from meseta.resources.kinds import Disk, DiskType, Kind, ValueType
 from meseta.resources.ranges import Ranges
 from meseta.resources.records import DYNAMIC, STATIC, ReservationRecord, ResourceRecord
+from meseta.resources.remembered import Remembered
 from meseta.resources.vector import Quantity, Resources, to_milli
 from meseta.roles import STAR, is_refinement, role_fault
 
@@ -25,6 +26,9 @@ Fault = str | None
 
 SCALAR_LIMIT = 2.0**63 / 1000
 """Scalars must be below this: Mesos counts milli-units in 64 bits."""
+
+OVERLAPS_MAX = 1024
+"""Lists of vectors for which it is remembered whether they overlap."""
 
 _TEXT = 3
 
@@ -284,6 +288,10 @@ def provider_fault(resources: Resources) -> Fault:
 
 def is_overlapping(vectors: Iterable[Resources]) -> bool:
     """Tell whether a member of ranges or a set is in several vectors, so that they cannot be summed."""
+    return _overlap(*vectors)
+
+
+def _is_overlapping(*vectors: Resources) -> bool:
     total = Resources.EMPTY
     members = 0
     for resources in vectors:
@@ -291,6 +299,10 @@ def is_overlapping(vectors: Iterable[Resources]) -> bool:
             total = total + resources
             members += count
     return members != _members(total)
+
+
+_overlap = Remembered(_is_overlapping, OVERLAPS_MAX)
+"""The same: agents come back with tasks like those of others."""
 
 
 def _disk_use_fault(kind: Kind, disk: Disk) -> Fault:

@@ -12,6 +12,9 @@ from typing import Any, Generic, TypeVar
 
 ResultT = TypeVar("ResultT")
 
+OBJECTS_MAX = 256
+"""What was worked out from more than that is not remembered: a memory is for what comes again."""
+
 
 class Remembered(Generic[ResultT]):
     """A function of immutable objects with a memory of so many results, which is emptied when it is full."""
@@ -28,7 +31,9 @@ class Remembered(Generic[ResultT]):
         key = tuple(map(id, objects))
         known = self._known.get(key)
         if known is None:
-            if len(self._known) >= self._entries_max:
-                self._known.clear()
-            known = self._known[key] = objects, self._function(*objects)
+            known = objects, self._function(*objects)
+            if len(objects) <= OBJECTS_MAX:
+                if len(self._known) >= self._entries_max:
+                    self._known.clear()
+                self._known[key] = known
         return known[1]

@@ -4,6 +4,10 @@ Peers send the same head again and again: every call of a framework differs from
 only, and so does every message from one process to another. A head that was parsed once is therefore found
 again by its bytes, which is several times cheaper than parsing. What is remembered is what the parser made of
 the same bytes, so both ways give the same request; whatever is out of the ordinary is left to the parser.
+
+After a failover every agent sends a head of its own. Those all have the one form in which messages are
+written, so such a head is not parsed the first time either, but read: again to what the parser would make of
+it.
 """
 
 from __future__ import annotations
@@ -15,7 +19,14 @@ from typing import Any, Final
 import httptools
 
 from meseta.runtime.http1 import admits_gzip, split_target
-from meseta.runtime.libprocess import Envelope, is_message, read_envelope
+from meseta.runtime.libprocess import (
+    AGENT_PREFIX,
+    Envelope,
+    WrittenHead,
+    is_message,
+    read_envelope,
+    read_head,
+)
 
 CHUNKED: Final = -1
 """As the length of a body: it comes in chunks."""
@@ -56,6 +67,28 @@ class Head:
         self.envelope: Envelope | None = read_envelope(target, headers) if self.is_message else None
         """Of a message; None if it is malformed."""
         self.body_bytes = CHUNKED if "transfer-encoding" in headers else int(headers.get("content-length", 0))
+
+    @classmethod
+    def of_message(cls, written: WrittenHead) -> Head:
+        """Return what `__init__` makes of a message's head."""
+        target, receiver, name, sender, host, chunked = written
+        head = cls.__new__(cls)
+        head.method = "POST"
+        head.target = head.path = target
+        head.query = ""
+        head.headers = headers = {
+            "user-agent": AGENT_PREFIX + sender,
+            "libprocess-from": sender,
+            "connection": "Keep-Alive",
+            "host": host,
+        }
+        if chunked:
+            headers["transfer-encoding"] = "chunked"
+        head.is_message = head.keep_alive = True
+        head.is_head = head.admits_gzip = False
+        head.envelope = Envelope(receiver, sender, name)
+        head.body_bytes = CHUNKED if chunked else 0
+        return head
 
 
 class HeadCollector:
@@ -99,8 +132,13 @@ class HeadMemory(OrderedDict[bytes, Head | None]):
             return None
         if len(self) >= _HEADS_MAX:
             self.popitem(last=False)
-        head = self[raw] = self._parse(raw)
+        head = self[raw] = self._read(raw)
         return head
+
+    def _read(self, raw: bytes) -> Head | None:
+        written = read_head(raw)
+        head = self._parse(raw) if written is None else Head.of_message(written)
+        return head if head is not None and self._is_ordinary(head) else None
 
     def _parse(self, raw: bytes) -> Head | None:
         collector = _OneHead()
@@ -114,7 +152,7 @@ class HeadMemory(OrderedDict[bytes, Head | None]):
         if head is None:
             return None
         unusual = head.method == "CONNECT" or "upgrade" in head.headers or "content-encoding" in head.headers
-        return None if unusual or not self._is_ordinary(head) else head
+        return None if unusual else head
 
 
 class _OneHead(HeadCollector):

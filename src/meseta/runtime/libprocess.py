@@ -13,10 +13,19 @@ from typing import NamedTuple
 
 from meseta.runtime.http1 import decode_path, split_target
 
-_AGENT_PREFIX = "libprocess/"
+AGENT_PREFIX = "libprocess/"
 _PID = re.compile(r"([!-~]+)@([A-Za-z0-9._-]+):(\d{1,5})", re.ASCII)
 _NOT_IN_ID = frozenset("@/?#%")
 _NAME = re.compile(r"[A-Za-z0-9_.]+", re.ASCII)
+_HEAD = re.compile(
+    r"POST (/([\w.()-]+)/([\w.]+)) HTTP/1\.1\r\n"
+    r"User-Agent: libprocess/([!-~]+)\r\n"
+    r"Libprocess-From: (?:\4)\r\n"
+    r"Connection: Keep-Alive\r\n"
+    r"Host: ([\w.:-]+)\r\n"
+    r"(Transfer-Encoding: chunked\r\n)?\r\n",
+    re.ASCII,
+)
 
 
 class Pid(NamedTuple):
@@ -61,14 +70,14 @@ def is_message(method: str, headers: Mapping[str, str]) -> bool:
     """Whether a request is a message, rather than a call of the HTTP API."""
     if method != "POST":
         return False
-    return "libprocess-from" in headers or headers.get("user-agent", "").startswith(_AGENT_PREFIX)
+    return "libprocess-from" in headers or headers.get("user-agent", "").startswith(AGENT_PREFIX)
 
 
 def read_envelope(target: str, headers: Mapping[str, str]) -> Envelope | None:
     """Receiver, sender and name of a message; None if the receiver is not properly percent-encoded."""
     sender = headers.get("libprocess-from")
     if sender is None:
-        sender = headers.get("user-agent", "").removeprefix(_AGENT_PREFIX)
+        sender = headers.get("user-agent", "").removeprefix(AGENT_PREFIX)
     path = split_target(target)[0]
     receiver, _, name = path[1:].partition("/")
     decoded = decode_path(receiver)
@@ -90,12 +99,30 @@ def encode_head(receiver: Pid, sender: str, name: str) -> MessageHead:
     assert sender.isprintable(), f"{sender!r} is no pid"
     alone = (
         f"POST /{receiver.id}/{name} HTTP/1.1\r\n"
-        f"User-Agent: {_AGENT_PREFIX}{sender}\r\n"
+        f"User-Agent: {AGENT_PREFIX}{sender}\r\n"
         f"Libprocess-From: {sender}\r\n"
         f"Connection: Keep-Alive\r\n"
         f"Host: {receiver.address}\r\n"
     ).encode()
     return MessageHead(alone + b"Transfer-Encoding: chunked\r\n\r\n", alone + b"\r\n")
+
+
+class WrittenHead(NamedTuple):
+    """The head of a message, as every libprocess writes it."""
+
+    target: str
+    receiver: str
+    name: str
+    sender: str
+    host: str
+    chunked: str | None
+    """The header that says so; None: no body follows."""
+
+
+def read_head(raw: bytes) -> WrittenHead | None:
+    """Read what `encode_head` writes; None if it is anything else, or the receiver is percent-encoded."""
+    match = _HEAD.fullmatch(raw.decode("latin-1"))
+    return None if match is None else WrittenHead._make(match.groups())
 
 
 def encode_message(head: MessageHead, body: bytes) -> bytes:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from meseta.runtime.libprocess import MessageHead, encode_head, encode_message, parse_pid
+from meseta.runtime.libprocess import MessageHead, Pid, encode_head, encode_message, parse_pid
 from meseta.runtime.loop import TurnFlusher
 
 COUNTERS = ("connects_failed", "messages_dropped", "messages_lost", "messages_sent", "pids_malformed")
@@ -46,22 +46,20 @@ class _Socket(asyncio.Protocol):
     __slots__ = (
         "_links",
         "address",
-        "host",
         "linked",
         "marked",
         "paused",
-        "port",
+        "peer",
         "queue",
         "queued_bytes",
         "transport",
         "used_at",
     )
 
-    def __init__(self, links: Links, host: str, port: int) -> None:
+    def __init__(self, links: Links, peer: Pid) -> None:
         self._links = links
-        self.address = f"{host}:{port}"
-        self.host = host
-        self.port = port
+        self.peer = peer
+        self.address = peer.address
         self.linked: set[str] = set()
         self.queue: list[bytes] = []
         self.queued_bytes = 0
@@ -110,7 +108,7 @@ class Links:
         self._turn = TurnFlusher()
         self._sockets: dict[str, _Socket] = {}
         self._leaving: set[_Socket] = set()
-        self._heads: OrderedDict[tuple[str, str, str], tuple[str, int, MessageHead]] = OrderedDict()
+        self._heads: OrderedDict[tuple[str, str, str], tuple[Pid, str, MessageHead]] = OrderedDict()
         self._exited: list[Callable[[str], None]] = []
         self._connects: set[asyncio.Task[None]] = set()
         self._to_connect: deque[_Socket] = deque()
@@ -128,8 +126,8 @@ class Links:
             known = self._learn_head(to_pid, from_pid, name)
         if known is None or self._closed:
             return False
-        host, port, head = known
-        socket = self._socket(host, port)
+        receiver, address, head = known
+        socket = self._sockets.get(address) or self._open(receiver)
         limits = self.limits
         if len(socket.queue) >= limits.messages_max or socket.queued_bytes + len(body) > limits.bytes_max:
             self.counters["messages_dropped"] += 1
@@ -156,7 +154,7 @@ class Links:
         linked: set[str] = set()
         if reconnect:
             linked = self._replace(parsed.address)
-        socket = self._socket(parsed.host, parsed.port)
+        socket = self._sockets.get(parsed.address) or self._open(parsed)
         socket.linked |= linked
         socket.linked.add(pid)
         return True
@@ -192,14 +190,11 @@ class Links:
 
     # ---- sockets ------------------------------------------------------------------------------------------
 
-    def _socket(self, host: str, port: int) -> _Socket:
-        socket = self._sockets.get(f"{host}:{port}")
-        if socket is None:
-            socket = _Socket(self, host, port)
-            self._sockets[socket.address] = socket
-            self._to_connect.append(socket)
-            self._start_connects()
-            self._arm_sweep()
+    def _open(self, peer: Pid) -> _Socket:
+        socket = self._sockets[peer.address] = _Socket(self, peer)
+        self._to_connect.append(socket)
+        self._start_connects()
+        self._arm_sweep()
         return socket
 
     def _start_connects(self) -> None:
@@ -216,7 +211,7 @@ class Links:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self.limits.connect_timeout_s):
-                await loop.create_connection(lambda: socket, socket.host, socket.port)
+                await loop.create_connection(lambda: socket, socket.peer.host, socket.peer.port)
         except (OSError, UnicodeError):  # the second for a host name that cannot be encoded
             self.counters["connects_failed"] += 1
             self.socket_ended(socket)
@@ -269,13 +264,13 @@ class Links:
         if temporary:
             self._arm_sweep()
 
-    def _learn_head(self, to_pid: str, from_pid: str, name: str) -> tuple[str, int, MessageHead] | None:
+    def _learn_head(self, to_pid: str, from_pid: str, name: str) -> tuple[Pid, str, MessageHead] | None:
         receiver = parse_pid(to_pid)
         if receiver is None:
             self.counters["pids_malformed"] += 1
             return None
         if len(self._heads) >= self.limits.heads_max:
             self._heads.popitem(last=False)
-        known = (receiver.host, receiver.port, encode_head(receiver, from_pid, name))
+        known = (receiver, receiver.address, encode_head(receiver, from_pid, name))
         self._heads[to_pid, from_pid, name] = known
         return known

@@ -10,11 +10,13 @@ from __future__ import annotations
 from meseta.ids import ExecutorId, FrameworkId, id_fault
 from meseta.master.events import ReregistrationRequested
 from meseta.master.tasks import NEVER_FROM_AGENTS
-from meseta.records import ExecutorInfo, TaskState, is_terminal
+from meseta.records import TERMINAL_STATES, ExecutorInfo, TaskState
 from meseta.resources.faults import is_overlapping
 from meseta.wire.faults import Fault, first
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.resources import lift_resources
+
+RUNNING = TaskState.TASK_RUNNING
 
 
 def registration_fault(message: i.RegisterSlaveMessage) -> Fault:
@@ -81,8 +83,8 @@ def _tasks_fault(
             return f"Task has an invalid FrameworkID '{task.framework_id}'"
         if task.state in NEVER_FROM_AGENTS:
             return f"Task '{task.task_id}' is said to be in {task.state.name}"
-        runs = task.state is TaskState.TASK_RUNNING
-        if runs and task.executor_id and (task.framework_id, task.executor_id) not in executors:
+        runs = task.executor_id and task.state is RUNNING
+        if runs and (task.framework_id, task.executor_id) not in executors:
             return f"Task has an invalid ExecutorID '{task.executor_id}'"
         if task.resources_fault is not None:
             held = held or held_fault("Task", task.resources_fault)
@@ -96,6 +98,6 @@ def held_fault(what: str, fault: Fault) -> Fault:
 
 def _overlap_fault(event: ReregistrationRequested) -> Fault:
     """Say that two tasks or executors hold the same port, or member of a set."""
-    running = [task.resources for task in event.tasks if not is_terminal(task.state)]
-    held = [*running, *(info.resources for info in event.executors)]
+    held = [task.resources for task in event.tasks if task.state not in TERMINAL_STATES]
+    held += [info.resources for info in event.executors]
     return "what it runs overlaps in ranges or sets" if is_overlapping(held) else None

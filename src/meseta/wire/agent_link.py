@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from meseta.errors import WireError
@@ -194,22 +195,26 @@ def agent_message_bytes(message: x.AgentMessage, registration: bytes | None = No
 
 
 def _registered(message: x.AgentRegistered) -> bytes:
-    body = i.SlaveRegisteredMessage()
-    body.slave_id.value = message.agent_id
-    body.connection.total_ping_timeout_seconds = message.ping_timeout_s
-    return body.SerializeToString()
+    connection = _connection(message.ping_timeout_s)
+    return field(1, field(1, message.agent_id.encode())) + field(2, connection)
 
 
 def _reregistered(message: x.AgentReregistered) -> bytes:
-    body = i.SlaveReregisteredMessage()
-    body.slave_id.value = message.agent_id
-    body.connection.total_ping_timeout_seconds = message.ping_timeout_s
+    parts = [field(1, field(1, message.agent_id.encode()))]
     for tasks in message.reconciliations:
-        reconciliation = body.reconciliations.add()
+        reconciliation = i.ReconcileTasksMessage()
         reconciliation.framework_id.value = tasks.framework_id
         reconciliation.statuses.extend(status_message(status) for status in tasks.statuses)
         reconciliation.framework.CopyFrom(framework_message(tasks.framework, tasks.framework_id))
-    return body.SerializeToString()
+        parts.append(field(2, reconciliation.SerializeToString()))
+    parts.append(field(3, _connection(message.ping_timeout_s)))
+    return b"".join(parts)
+
+
+@lru_cache(maxsize=16)
+def _connection(ping_timeout_s: float) -> bytes:
+    """It is nearly always the same."""
+    return i.MasterSlaveConnection(total_ping_timeout_seconds=ping_timeout_s).SerializeToString()
 
 
 def _ping(message: x.Ping) -> bytes:

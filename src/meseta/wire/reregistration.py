@@ -20,7 +20,7 @@ from google.protobuf.message import DecodeError
 from meseta.errors import WireError
 from meseta.ids import AgentId, ExecutorId, FrameworkId, Pid, TaskId, id_fault, is_uuid
 from meseta.master import events as e
-from meseta.records import AgentInfo, ExecutorInfo, LateStatuses, TaskRecord, TaskStatus
+from meseta.records import AgentInfo, ExecutorInfo, LateStatuses, TaskRecord, TaskState, TaskStatus
 from meseta.resources import Resources
 from meseta.wire.agent_faults import held_fault, reregistration_fault
 from meseta.wire.faults import Fault, first
@@ -49,7 +49,7 @@ REMEMBERED_MAX = 10_000
 REMEMBERED_BYTES_MAX = 4096
 """What is longer is not remembered."""
 
-Names = dict[bytes, str]
+Names = dict[bytes, AgentId]
 """The ids of agents in one message, of which there should be one, by their bytes."""
 
 KeyT = TypeVar("KeyT", bytes, tuple[bytes, ...])
@@ -80,7 +80,7 @@ def lift_reregistration(body: bytes, sender: Pid, principal: str | None) -> e.Re
         registration=request_name(_lift_uuid(message.registration_uuid)),
         frameworks=tuple([info for info, _ in frameworks]),
         executors=tuple([info for info, _ in executors]),
-        tasks=tuple([lift_task_record(raw, names) for raw in message.tasks[:]]),
+        tasks=tuple([lift_task_record(task, names) for task in message.tasks]),
         completed=tuple([_lift_completed(raw) for raw in message.completed_frameworks[:]]),
         principal=principal,
     )
@@ -132,20 +132,11 @@ def _lift_machine(raw: bytes) -> tuple[AgentInfo, Fault]:
 
 # ── tasks ─────────────────────────────────────────────────────────────────────────────────────────────
 
-OWN_FIELDS = (
-    "task_id",
-    "name",
-    "agent_id",
-    "executor_id",
-    "state",
-    "statuses",
-    "status_update_state",
-    "status_update_uuid",
-)
-"""Fields that differ from task to task."""
+OWN_FIELDS = ("task_id", "name", "agent_id", "statuses", "status_update_uuid")
+"""Fields that differ from task to task; so does `executor_id`, where there is one."""
 
 _TASK_STAND_INS = m.Task(
-    task_id=m.TaskID(value=""), name="", agent_id=m.AgentID(value=""), state=m.TASK_STAGING
+    task_id=m.TaskID(value=""), name="", agent_id=m.AgentID(value="")
 ).SerializePartialToString()
 """For those of them that every task must have."""
 
@@ -154,53 +145,60 @@ class _Common(NamedTuple):
     """What tasks have in common that differ in nothing but their own fields."""
 
     framework_id: FrameworkId
+    state: TaskState
+    sent_state: TaskState | None
     resources: Resources
     role: str | None
     resources_fault: str | None
     raw: bytes
+    """See `TaskRecord.common`."""
 
 
 _commons: dict[bytes, _Common] = {}
 
 
-def lift_task_record(raw: bytes, names: Names) -> TaskRecord:
+def lift_task_record(task: shallow.ShallowTask, names: Names) -> TaskRecord:
     """Lift a task that exists, as an agent reports it: a Task of v1. `names` may hold ids of agents.
 
+    What is its own is taken out of `task`: the rest is what it has in common with others.
+
     Raises:
-        WireError: it is none.
+        WireError: it is no task.
     """
-    task = _parse(shallow.ShallowTask, m.Task, raw)
-    name, state, executor_id = task.name, STATES.get(task.state), task.executor_id
-    sent_state, sent_uuid = STATES.get(task.status_update_state), task.status_update_uuid
-    task_id, agent_id, statuses = task.task_id, task.agent_id, task.statuses[:]
-    if state is None or not (name or task.HasField("name")):
-        parse(m.Task, raw)
-        raise WireError(f"a task is in no state that there is: {task.state}")
+    name, task_id, executor_id, agent = task.name, task.task_id, task.executor_id, task.agent_id
+    statuses, sent_uuid = task.statuses[:], task.status_update_uuid
+    if not (name or task.HasField("name")):
+        parse(m.Task, task.SerializePartialToString())
     clear = task.ClearField
     for own in OWN_FIELDS:
         clear(own)
-    raw = task.SerializePartialToString()
-    common = _commons.get(raw) or _lift_common(raw)
+    if executor_id != ABSENT:
+        clear("executor_id")
+    rest = task.SerializePartialToString()
+    common = _commons.get(rest) or _lift_common(rest)
+    framework_id, state, sent_state, resources, role, resources_fault, raw = common
     return TaskRecord(
         task_id=TaskId(_id(m.TaskID, task_id)),
         name=name,
-        framework_id=common.framework_id,
-        agent_id=AgentId(_shared_id(m.AgentID, agent_id, names)),
+        framework_id=framework_id,
+        agent_id=names.get(agent) or _learn_agent_id(agent, names),
         executor_id=None if executor_id == ABSENT else ExecutorId(_id(m.ExecutorID, executor_id)),
         state=state,
-        resources=common.resources,
-        allocation_role=common.role,
+        resources=resources,
+        allocation_role=role,
         statuses=_late(statuses) if statuses else (),
         status_update_state=sent_state,
         status_update_uuid=sent_uuid or None,
-        resources_fault=common.resources_fault,
-        common=common.raw,
+        resources_fault=resources_fault,
+        common=raw,
     )
 
 
 def _late(statuses: list[bytes]) -> LateStatuses:
     for raw in statuses:
-        check_status(parse(m.TaskStatus, raw))
+        status = parse(m.TaskStatus, raw)
+        if status.HasField("container_status"):
+            check_status(status)
     return LateStatuses(tuple(statuses), _lift_checked_status)
 
 
@@ -211,12 +209,22 @@ def _lift_checked_status(raw: bytes) -> TaskStatus:
     return lift_status(status)
 
 
-def _lift_common(raw: bytes) -> _Common:
-    task = parse(m.Task, _TASK_STAND_INS + raw)
+def _lift_common(rest: bytes) -> _Common:
+    task = parse(m.Task, _TASK_STAND_INS + rest)
+    bare = shallow.ShallowTask.FromString(rest)
+    for told in ("state", "status_update_state"):
+        bare.ClearField(told)
     held = lift_resources(task.resources)
-    framework_id = shared(FrameworkId, task.framework_id.value)
-    common = _Common(framework_id, held.resources, held.role, held.held_fault, raw)
-    _remember(_commons, raw, common, len(raw))
+    common = _Common(
+        framework_id=shared(FrameworkId, task.framework_id.value),
+        state=STATES[task.state],
+        sent_state=STATES[task.status_update_state] if task.HasField("status_update_state") else None,
+        resources=held.resources,
+        role=held.role,
+        resources_fault=held.held_fault,
+        raw=bare.SerializePartialToString(),
+    )
+    _remember(_commons, rest, common, len(rest))
     return common
 
 
@@ -225,7 +233,7 @@ def _lift_completed(raw: bytes) -> e.CompletedFramework:
     names: Names = {}
     return e.CompletedFramework(
         info=reported_framework(archived.framework_info)[0],
-        tasks=tuple([lift_task_record(task, names) for task in archived.tasks[:]]),
+        tasks=tuple([lift_task_record(task, names) for task in archived.tasks]),
     )
 
 
@@ -266,11 +274,9 @@ _ONE_BYTE_LENGTHS = {len(head): head[:2] for head in (field(1, bytes(length)) fo
 """How an id begins, by its length: the tag and the length of its text, if there is nothing else in it."""
 
 
-def _shared_id(kind: type[Any], raw: bytes, names: Names) -> str:
-    name = names.get(raw)
-    if name is None:
-        name = names[raw] = shared(str, _id(kind, raw))
-    return name
+def _learn_agent_id(raw: bytes, names: Names) -> AgentId:
+    id = names[raw] = shared(AgentId, _id(m.AgentID, raw))
+    return id
 
 
 def _id(kind: type[Any], raw: bytes) -> str:

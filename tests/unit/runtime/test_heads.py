@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from meseta.runtime.heads import CHUNKED, Head, HeadMemory
-from meseta.runtime.libprocess import Envelope
+from meseta.runtime.libprocess import Envelope, Pid, encode_head, read_head
 
 
 def memory() -> HeadMemory:
@@ -73,3 +75,48 @@ def test_the_memory_is_bounded_and_forgets_the_oldest() -> None:
     assert len(heads) == 4096
     assert raws[0] not in heads
     assert raws[-1] in heads
+
+
+SENDERS = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1)
+NAMES = st.from_regex(r"[A-Za-z0-9_.]{1,20}", fullmatch=True)
+RECEIVERS = st.from_regex(r"[A-Za-z0-9_.()%+-]{1,20}", fullmatch=True)
+HOSTS = st.from_regex(r"[A-Za-z0-9._-]{1,20}", fullmatch=True)
+ADDRESSES = st.builds(Pid, RECEIVERS, HOSTS, st.integers(1, 65535))
+INSERTED = st.sampled_from([b"", b" ", b"\r\n", b"/", b"?", b"%", b"x", b"\xe9", b":"])
+SLIPS = st.tuples(st.floats(0, 1), INSERTED)
+
+
+@given(ADDRESSES, SENDERS, NAMES, st.booleans(), st.none() | SLIPS)
+def test_what_is_read_is_what_the_parser_would_make_of_it(
+    receiver: Pid, sender: str, name: str, has_body: bool, slip: tuple[float, bytes] | None
+) -> None:
+    raw = encode_head(receiver, sender, name)[0 if has_body else 1]
+    if slip is not None:
+        at = int(slip[0] * (len(raw) - 4))
+        raw = raw[:at] + slip[1] + raw[at:]
+    written = read_head(raw)
+    if written is not None:
+        parsed = memory()._parse(raw)
+        assert parsed is not None
+        read = Head.of_message(written)
+        assert {of: getattr(read, of) for of in Head.__slots__} == {
+            of: getattr(parsed, of) for of in Head.__slots__
+        }
+
+
+def test_messages_are_read_as_they_are_written() -> None:
+    sender = "slave(1)@10.0.0.2:5051"
+    raw, alone = encode_head(Pid("master", "10.0.0.1", 5050), sender, "mesos.internal.PongSlaveMessage")
+    assert read_head(raw) == (
+        "/master/mesos.internal.PongSlaveMessage",
+        "master",
+        "mesos.internal.PongSlaveMessage",
+        sender,
+        "10.0.0.1:5050",
+        "Transfer-Encoding: chunked\r\n",
+    )
+    written = read_head(alone)
+    assert written is not None
+    assert written.chunked is None
+    assert read_head(alone.replace(b"Keep-Alive", b"close")) is None
+    assert read_head(alone.replace(b"-From: ", b"-From: x")) is None, "they do not say the same sender"

@@ -6,10 +6,11 @@ import pytest
 
 from meseta.errors import WireError
 from meseta.ids import Pid
-from meseta.records import TaskState
+from meseta.records import TaskRecord, TaskState
 from meseta.wire import reregistration
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
+from meseta.wire.gen.shallow_pb2 import ShallowTask
 from meseta.wire.reregistration import lift_reregistration, lift_task_record
 from meseta.wire.splice import field
 
@@ -32,11 +33,13 @@ def lift(message: i.ReregisterSlaveMessage) -> object:
     return lift_reregistration(message.SerializePartialToString(), SENDER, None)
 
 
+def read(task: m.Task, more: bytes = b"") -> TaskRecord:
+    return lift_task_record(ShallowTask.FromString(task.SerializePartialToString() + more), {})
+
+
 def test_tasks_share_what_they_have_in_common() -> None:
     labels = m.Labels(labels=[m.Label(key="a", value="b")])
-    first, second = (
-        lift_task_record(task(name, labels=labels).SerializeToString(), {}) for name in ("t1", "t2")
-    )
+    first, second = (read(task(name, labels=labels)) for name in ("t1", "t2"))
     assert (first.task_id, second.task_id) == ("t1", "t2")
     assert first.common is second.common
     assert first.framework_id is second.framework_id
@@ -48,7 +51,7 @@ def test_statuses_are_lifted_when_they_are_looked_at_without_their_data() -> Non
     for state in (m.TASK_STARTING, m.TASK_RUNNING):
         status = message.statuses.add(state=state, data=b"secret", message="m")
         status.task_id.value = "t1"
-    statuses = lift_task_record(message.SerializeToString(), {}).statuses
+    statuses = read(message).statuses
     assert [status.state for status in statuses] == [TaskState.TASK_STARTING, TaskState.TASK_RUNNING]
     assert len(statuses) == 2
     assert statuses[-1].message == "m"
@@ -58,25 +61,25 @@ def test_statuses_are_lifted_when_they_are_looked_at_without_their_data() -> Non
 
 
 def test_no_statuses() -> None:
-    assert lift_task_record(task().SerializeToString(), {}).statuses == ()
+    assert read(task()).statuses == ()
 
 
 @pytest.mark.parametrize("length", [1, 127, 128, 255])
 def test_ids_of_any_length(length: int) -> None:
-    assert lift_task_record(task("x" * length).SerializeToString(), {}).task_id == "x" * length
+    assert read(task("x" * length)).task_id == "x" * length
 
 
 def test_an_id_may_hold_more_than_its_text() -> None:
     unknown = m.TaskID(value="t1").SerializeToString() + field(9, b"new")
     bare = task()
     bare.ClearField("task_id")
-    assert lift_task_record(bare.SerializePartialToString() + field(2, unknown), {}).task_id == "t1"
+    assert read(bare, field(2, unknown)).task_id == "t1"
 
 
 def test_a_name_may_be_empty() -> None:
     message = task()
     message.name = ""
-    assert lift_task_record(message.SerializeToString(), {}).name == ""
+    assert read(message).name == ""
 
 
 @pytest.mark.parametrize(
@@ -93,29 +96,28 @@ def test_a_task_without_what_it_needs(name: str, told: str) -> None:
     message = task()
     message.ClearField(name)
     with pytest.raises(WireError, match=told):
-        lift_task_record(message.SerializePartialToString(), {})
+        read(message)
 
 
 def test_an_id_that_is_no_text() -> None:
     bare = task()
     bare.ClearField("task_id")
-    raw = bare.SerializePartialToString() + field(2, field(1, b"\xff\xfe"))
     with pytest.raises(WireError, match=r"mesos\.v1\.TaskID"):
-        lift_task_record(raw, {})
+        read(bare, field(2, field(1, b"\xff\xfe")))
 
 
 def test_a_part_that_is_incomplete_is_refused_each_time() -> None:
     message = task(discovery=m.DiscoveryInfo(name="d"))
     for _ in range(2):
         with pytest.raises(WireError, match=r"discovery\.visibility"):
-            lift_task_record(message.SerializePartialToString(), {})
+            read(message)
 
 
 def test_a_status_that_is_incomplete() -> None:
     message = task()
     message.statuses.add(state=m.TASK_RUNNING)
     with pytest.raises(WireError, match="task_id"):
-        lift_task_record(message.SerializePartialToString(), {})
+        read(message)
 
 
 def test_machines_alike_are_read_once_and_remain_apart() -> None:
@@ -153,5 +155,5 @@ def test_memories_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reregistration, "REMEMBERED_MAX", 2)
     monkeypatch.setattr(reregistration, "_commons", {})
     for user in ("a", "b", "c", "x" * 5000):
-        lift_task_record(task(user=user).SerializeToString(), {})
+        read(task(user=user))
     assert [m.Task.FromString(raw).user for raw in reregistration._commons] == ["c"]
