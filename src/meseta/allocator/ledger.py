@@ -207,13 +207,15 @@ class Ledger:
     def _charge_for(self, agent: AgentAccount) -> None:
         """Charge for all that is held of a new agent: of clients of one role, together above their places."""
         simple = agent.simple
-        by_role: dict[Node | None, list[Resources]] = {}
+        by_role: dict[Node, list[Resources]] = {}
         for client, resources in agent.held.items():
             role = client.parent
+            assert role is not None, "a client is below its role"
             self.tree.charge(client, resources.quantities() if simple else {}, below=role)
             by_role.setdefault(role, []).append(resources)
         for role, held in by_role.items():
-            self.tree.charge(role, total_of(*held).quantities() if simple else {}, len(held))
+            taken = held[0] if len(held) == 1 else total_of(*held)
+            self.tree.charge(role, taken.quantities() if simple else {}, len(held))
         if not simple:
             self._recharge(agent, {})
 

@@ -119,21 +119,21 @@ class RoleTree:
         "_moved",
         "_roles",
         "_share",
-        "_units",
         "_version",
         "_wanting",
         "_weights",
         "root",
         "shape",
         "totals",
+        "units",
     )
 
     def __init__(self, share: Share = dominant_share, excluded: frozenset[str] = frozenset()) -> None:
         self.root = Node("", "", None)
         self.totals: dict[str, int] = {}
         """Scalars of all agents, in milli-units."""
-        self._units: list[tuple[str, float]] | None = None
-        """See `units`; None until somebody asks, because agents come by the thousands."""
+        self.units: list[tuple[str, float]] = []
+        """The totals that count for shares, in units."""
         self._share = share
         self._excluded = excluded
         self._weights: dict[str, float] = {}
@@ -223,16 +223,16 @@ class RoleTree:
     # What shares are made of.
 
     def charge(
-        self, node: Node | None, quantities: Mapping[str, int], times: int = 1, below: Node | None = None
+        self, bottom: Node, quantities: Mapping[str, int], times: int = 1, below: Node | None = None
     ) -> None:
         """Count quantities (milli-units) as allocated to a client and on the way up, as `times` allocations.
 
         The way may be gone in parts, so that what several clients are given counts once where they are one:
         it ends `below` a node, and begins at any.
         """
+        node: Node | None = bottom
         moved, items = self._moved, quantities.items()
-        while node is not below:
-            assert node is not None, "the way up leads to the root"
+        while node is not None and node is not below:
             allocated = node.allocated
             for name, quantity in items:
                 allocated[name] += quantity
@@ -268,18 +268,12 @@ class RoleTree:
         for name, quantity in removed.items():
             self.totals[name] -= quantity
             assert self.totals[name] >= 0, f"the total of {name} would be {self.totals[name]}"
-        self._units = None
+        self.units = [
+            (name, total / 1000.0)
+            for name, total in self.totals.items()
+            if total and name not in self._excluded
+        ]
         self._version += 1
-
-    @property
-    def units(self) -> list[tuple[str, float]]:
-        """The totals that count for shares, in units."""
-        units = self._units
-        if units is None:
-            totals = self.totals.items()
-            counted = [(name, total) for name, total in totals if total and name not in self._excluded]
-            units = self._units = [(name, total / 1000.0) for name, total in counted]
-        return units
 
     def set_weight(self, role: str, weight: float) -> None:
         """Set a role's weight; it divides the share at the role's own level only."""

@@ -84,6 +84,28 @@ def test_a_role_that_becomes_a_leaf_again_keeps_the_count_of_what_was_below() ->
     assert node.children["."].count == node.count == 1
 
 
+def test_what_several_are_given_may_be_charged_together_above_them() -> None:
+    one_by_one, together = Tree(), Tree()
+    for tree in (one_by_one, together):
+        clients = [tree.join("f", "a/b"), tree.join("g", "a/b"), tree.join("h", "a")]
+        if tree is one_by_one:
+            for client in clients:
+                tree.charge(client, {"cpus": 1000})
+            continue
+        for client in clients:
+            tree.charge(client, {"cpus": 1000}, below=client.parent)
+        for first, several in ((clients[0], 2), (clients[2], 1)):
+            assert first.parent is not None
+            tree.charge(first.parent, {"cpus": 1000 * several}, several)
+    charged = [
+        {n.path: (dict(n.allocated), n.count) for n in (tree.root, *tree.roles(), *tree.clients())}
+        for tree in (one_by_one, together)
+    ]
+    assert charged[0] == charged[1]
+    assert charged[0][""] == ({"cpus": 3000}, 3)
+    assert one_by_one.names() == together.names()
+
+
 def test_a_turn_list_is_a_snapshot() -> None:
     tree = Tree()
     for index in range(FEW + 2):
