@@ -98,7 +98,7 @@ def test_what_was_added_can_be_taken_away(a: Resources, b: Resources) -> None:
     total = a + b
     assert total.contains(a)
     assert total.contains(b)
-    if not is_overlapping([a, b]):
+    if not is_overlapping(a, b):
         assert total - b == a
         assert total.subtract(b) == a
     assert (total - b) + b == total
@@ -176,7 +176,7 @@ def test_conversions_conserve_quantities(a: Resources, b: Resources) -> None:
     reserved = total.convert(unreserved, unreserved.push_reservation(ADS))
     assert reserved is not None
     assert reserved.to_unreserved().names() == total.names()
-    if not is_overlapping([a, b]) and not total.shared():
+    if not is_overlapping(a, b) and not total.shared():
         assert reserved.quantities() == total.quantities()
     assert unreserved.push_reservation(ADS).pop_reservation() == unreserved
     plain = b.nonshared()

@@ -218,7 +218,7 @@ def _shared_executor_fault(task: TaskInfo, executor: ExecutorInfo) -> str | None
     if not executor.resources:
         return None
     total = task.resources + executor.resources
-    if is_overlapping((task.resources, executor.resources)):
+    if is_overlapping(task.resources, executor.resources):
         role = executor.allocation_role
         return (
             f"There are overlapping resources in the task resources {format_resources(task.resources, role)}"
@@ -288,7 +288,7 @@ def _group_resources_fault(launch: LaunchGroup) -> str | None:
     if (fault := _use_fault(total, _GROUP)) is not None:
         return fault
     each = [task.resources for task in launch.group.tasks]
-    if is_overlapping((*each, launch.executor.resources)):
+    if is_overlapping(*each, launch.executor.resources):
         role = launch.executor.allocation_role
         shown = ", ".join(format_resources(resources, role) for resources in each)
         return (

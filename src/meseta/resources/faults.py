@@ -286,11 +286,6 @@ def provider_fault(resources: Resources) -> Fault:
     return f"The resources have multiple resource providers: {', '.join(named)}"
 
 
-def is_overlapping(vectors: Iterable[Resources]) -> bool:
-    """Tell whether a member of ranges or a set is in several vectors, so that they cannot be summed."""
-    return _overlap(*vectors)
-
-
 def _is_overlapping(*vectors: Resources) -> bool:
     total = Resources.EMPTY
     members = 0
@@ -301,8 +296,8 @@ def _is_overlapping(*vectors: Resources) -> bool:
     return members != _members(total)
 
 
-_overlap = Remembered(_is_overlapping, OVERLAPS_MAX)
-"""The same: agents come back with tasks like those of others."""
+is_overlapping = Remembered(_is_overlapping, OVERLAPS_MAX)
+"""Tells whether a member of ranges or a set is in several vectors, so that they cannot be summed."""
 
 
 def _disk_use_fault(kind: Kind, disk: Disk) -> Fault:

@@ -16,8 +16,6 @@ from meseta.wire.faults import Fault, first
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.resources import lift_resources
 
-RUNNING = TaskState.TASK_RUNNING
-
 
 def registration_fault(message: i.RegisterSlaveMessage) -> Fault:
     """Check the agent's id and its resources."""
@@ -83,7 +81,7 @@ def _tasks_fault(
             return f"Task has an invalid FrameworkID '{task.framework_id}'"
         if task.state in NEVER_FROM_AGENTS:
             return f"Task '{task.task_id}' is said to be in {task.state.name}"
-        runs = task.executor_id and task.state is RUNNING
+        runs = task.executor_id and task.state is TaskState.TASK_RUNNING
         if runs and (task.framework_id, task.executor_id) not in executors:
             return f"Task has an invalid ExecutorID '{task.executor_id}'"
         if task.resources_fault is not None:
@@ -100,4 +98,4 @@ def _overlap_fault(event: ReregistrationRequested) -> Fault:
     """Say that two tasks or executors hold the same port, or member of a set."""
     held = [task.resources for task in event.tasks if task.state not in TERMINAL_STATES]
     held += [info.resources for info in event.executors]
-    return "what it runs overlaps in ranges or sets" if is_overlapping(held) else None
+    return "what it runs overlaps in ranges or sets" if is_overlapping(*held) else None
