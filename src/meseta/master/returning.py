@@ -160,9 +160,10 @@ def _adopt(
             add_executor(framework, agent, executor)
     for record in event.tasks:
         framework = state.frameworks.get(record.framework_id)
-        task = _adopt_task(state, framework, agent, record) if framework is not None else None
+        if framework is None:
+            continue
+        task = _adopt_task(state, framework, agent, record)
         if task is not None and told is not None:
-            assert framework is not None, "a task is of some framework"
             reason = TaskReason.REASON_AGENT_REREGISTERED
             tell_of_task(state, framework, latest_update(task, state.wall(now), reason, told))
     forget_returned(state, agent)
@@ -220,7 +221,7 @@ def _adopt_task(
         record.status_update_uuid,
     )
     add_task(state, framework, agent, task)
-    if state.subscribers:
+    if state.subscribers:  # Else the event of each of very many tasks would be made for nobody.
         state.publish(TaskAdded(framework.id, task.task_id))
     return task
 

@@ -196,9 +196,7 @@ def lift_task_record(task: shallow.ShallowTask, names: Names) -> TaskRecord:
 
 def _late(statuses: list[bytes]) -> LateStatuses:
     for raw in statuses:
-        status = parse(m.TaskStatus, raw)
-        if status.HasField("container_status"):
-            check_status(status)
+        check_status(parse(m.TaskStatus, raw))
     return LateStatuses(tuple(statuses), _lift_checked_status)
 
 
