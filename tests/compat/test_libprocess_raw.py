@@ -8,7 +8,7 @@ from pathlib import Path
 import httptools
 import pytest
 
-from meseta.runtime.libprocess import encode_head, encode_message, parse_pid
+from meseta.runtime.libprocess import encode_head, encode_message, parse_pid, read_head
 from meseta.runtime.links import Links
 from meseta.runtime.server import HttpServer
 
@@ -46,6 +46,17 @@ def test_messages_are_written_as_recorded(recorded: Recorded) -> None:
     assert receiver is not None
     head = encode_head(receiver, recorded.headers["Libprocess-From"], recorded.name)
     assert encode_message(head, recorded.body) == recorded.raw
+
+
+def test_recorded_heads_need_no_parser(recorded: Recorded) -> None:
+    head, end, _ = recorded.raw.partition(b"\r\n\r\n")
+    written = read_head(head + end)
+    assert written is not None
+    assert (written.target, written.sender, written.host) == (
+        recorded.target,
+        recorded.headers["Libprocess-From"],
+        recorded.headers["Host"],
+    )
 
 
 def test_recorded_messages_are_delivered(recorded: Recorded) -> None:

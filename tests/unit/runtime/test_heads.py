@@ -95,6 +95,8 @@ def test_what_is_read_is_what_the_parser_would_make_of_it(
         at = int(slip[0] * (len(raw) - 4))
         raw = raw[:at] + slip[1] + raw[at:]
     written = read_head(raw)
+    if slip is None:
+        assert (written is not None) == ({"%", "+"}.isdisjoint(receiver.id)), raw
     if written is not None:
         parsed = memory()._parse(raw)
         assert parsed is not None
