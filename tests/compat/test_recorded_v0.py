@@ -19,10 +19,9 @@ from meseta.master.events import StreamId
 from meseta.master.state import AgentState, Executor, FrameworkState, Offer, State, Task
 from meseta.records import TaskRecord
 from meseta.wire.gen import mesos_pb2 as m
-from meseta.wire.gen.shallow_pb2 import ShallowTask
 from meseta.wire.json import from_dict
 from meseta.wire.lift import lift_agent, lift_executor, lift_framework
-from meseta.wire.reregistration import lift_task_record
+from meseta.wire.reported_tasks import lift_task_record
 from meseta.wire.resources import lift_resources
 from tests.unit.agent.agent_kit import Book, command_task
 from tests.unit.api.api_kit import AgentSite, MasterSite
@@ -51,7 +50,7 @@ def _resources(shown: list[dict[str, Any]]) -> Any:
 
 
 def _task(shown: dict[str, Any]) -> Task:
-    read = ShallowTask.FromString(from_dict(m.Task, shown).SerializeToString())
+    read = from_dict(m.Task, shown).SerializeToString()
     record: TaskRecord = lift_task_record(read, {})
     task = Task(
         record, record.framework_id, record.agent_id, record.executor_id, record.allocation_role or "*"

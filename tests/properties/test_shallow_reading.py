@@ -16,11 +16,11 @@ from meseta.master.state import Task
 from meseta.records import LateStatuses, TaskRecord
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
-from meseta.wire.gen.shallow_pb2 import ShallowTask
 from meseta.wire.lift import lift_agent, lift_executor, lift_framework, lift_status
 from meseta.wire.lower import fill_status
 from meseta.wire.parsing import parse
-from meseta.wire.reregistration import lift_reregistration, lift_task_record
+from meseta.wire.reported_tasks import lift_task_record
+from meseta.wire.reregistration import lift_reregistration
 from meseta.wire.resources import fill_allocation_role, lift_resources
 from meseta.wire.v1_operator_master import task_message
 from tests.properties.hostile import Hostile, mangled
@@ -75,7 +75,7 @@ def test_a_task_is_shown_as_it_was_told(source: random.Random) -> None:
     body = Hostile(source).message(m.Task.DESCRIPTOR, honesty=1.0)
     told = deep(m.Task, body)
     try:
-        record = lift_task_record(ShallowTask.FromString(body), {})
+        record = lift_task_record(body, {})
     except WireError:
         assert told is None or any(status.HasField("container_status") for status in told.statuses)
         return
@@ -110,5 +110,5 @@ def test_whatever_is_kept_of_broken_messages_is_complete(source: random.Random) 
     for record in [*event.tasks, *(task for each in event.completed for task in each.tasks)]:
         parse(m.Task, shown(record).SerializePartialToString())
         if isinstance(record.statuses, LateStatuses):
-            for raw in record.statuses.raw:
-                parse(m.TaskStatus, raw)
+            for raw in m.Task.FromString(record.statuses.raw).statuses:
+                parse(m.TaskStatus, raw.SerializePartialToString())

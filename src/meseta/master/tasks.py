@@ -118,13 +118,9 @@ def keep_status(state: State, task: Task, status: TaskStatus) -> bool:
 
 def kept_statuses(config: MasterConfig, statuses: Statuses) -> Statuses:
     """Return the newest of a task's statuses as they are remembered."""
-    if isinstance(statuses, LateStatuses) and len(statuses.raw) <= config.statuses_max:
-        bytes_max = config.status_bytes_max
-        for raw in statuses.raw:
-            if len(raw) > bytes_max:
-                break
-        else:
-            return statuses  # Nobody needs to look at them.
+    late = statuses if isinstance(statuses, LateStatuses) else None
+    if late and late.count <= config.statuses_max and len(late.raw) <= config.status_bytes_max:
+        return late  # Nobody needs to look at them.
     return tuple([_slim(status, config) for status in statuses[-config.statuses_max :]])
 
 

@@ -136,26 +136,25 @@ class TaskStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class LateStatuses(msgspec.Struct, frozen=True, gc=False):
     """Statuses that are lifted whenever somebody looks: at most of those after a failover nobody does."""
 
-    raw: tuple[bytes, ...]
-    """Of each the bytes that `lift` can do with."""
-    lift: Callable[[bytes], TaskStatus]
+    raw: bytes
+    """What `lift` can do with: one object, for there are very many of these."""
+    count: int
+    lift: Callable[[bytes], tuple[TaskStatus, ...]]
 
     def __len__(self) -> int:
-        return len(self.raw)
+        return self.count
 
     def __iter__(self) -> Iterator[TaskStatus]:
-        return map(self.lift, self.raw)
+        return iter(self.lift(self.raw))
 
     @overload
     def __getitem__(self, index: int) -> TaskStatus: ...
 
     @overload
-    def __getitem__(self, index: slice) -> LateStatuses: ...
+    def __getitem__(self, index: slice) -> tuple[TaskStatus, ...]: ...
 
-    def __getitem__(self, index: int | slice) -> TaskStatus | LateStatuses:
-        if isinstance(index, slice):
-            return LateStatuses(self.raw[index], self.lift)
-        return self.lift(self.raw[index])
+    def __getitem__(self, index: int | slice) -> TaskStatus | tuple[TaskStatus, ...]:
+        return self.lift(self.raw)[index]
 
 
 Statuses = tuple[TaskStatus, ...] | LateStatuses

@@ -168,7 +168,8 @@ def test_late_statuses_are_kept_as_they_are_unless_they_are_too_many_or_too_long
     config = Playground().state.config
     status = TaskStatus(task_id=TaskId("t"), state=TaskState.TASK_RUNNING, raw=b"x" * 9000)
     few, long, many = (
-        LateStatuses(raw, lambda raw: status) for raw in ((b"a",), (b"a" * 9000,), (b"a",) * 17)
+        LateStatuses(raw, count, lambda raw, count=count: (status,) * count)  # type: ignore[misc]
+        for raw, count in ((b"a", 1), (b"a" * 9000, 1), (b"a", 17))
     )
     assert kept_statuses(config, few) is few
     assert kept_statuses(config, long) == (replaced(status, raw=b""),)

@@ -7,11 +7,11 @@ import pytest
 from meseta.errors import WireError
 from meseta.ids import Pid
 from meseta.records import TaskRecord, TaskState
-from meseta.wire import reregistration
+from meseta.wire import reported_tasks, shallow_parts
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
-from meseta.wire.gen.shallow_pb2 import ShallowTask
-from meseta.wire.reregistration import lift_reregistration, lift_task_record
+from meseta.wire.reported_tasks import lift_task_record
+from meseta.wire.reregistration import lift_reregistration
 from meseta.wire.splice import field
 
 SENDER = Pid("slave(1)@10.0.0.1:5051")
@@ -34,7 +34,7 @@ def lift(message: i.ReregisterSlaveMessage) -> object:
 
 
 def read(task: m.Task, more: bytes = b"") -> TaskRecord:
-    return lift_task_record(ShallowTask.FromString(task.SerializePartialToString() + more), {})
+    return lift_task_record(task.SerializePartialToString() + more, {})
 
 
 def test_tasks_share_what_they_have_in_common() -> None:
@@ -152,8 +152,8 @@ def test_what_is_no_message_is_refused_by_its_name() -> None:
 
 
 def test_memories_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reregistration, "REMEMBERED_MAX", 2)
-    monkeypatch.setattr(reregistration, "_commons", {})
+    monkeypatch.setattr(shallow_parts, "REMEMBERED_MAX", 2)
+    monkeypatch.setattr(reported_tasks, "_commons", {})
     for user in ("a", "b", "c", "x" * 5000):
         read(task(user=user))
-    assert [m.Task.FromString(raw).user for raw in reregistration._commons] == ["c"]
+    assert [m.Task.FromString(raw).user for raw in reported_tasks._commons] == ["c"]

@@ -1,8 +1,8 @@
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Iterable as _Iterable, Mapping as _Mapping
-from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+from collections.abc import Iterable as _Iterable
+from typing import ClassVar as _ClassVar, Optional as _Optional
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -19,7 +19,7 @@ class ShallowReregistration(_message.Message):
     RESOURCE_VERSION_UUID_FIELD_NUMBER: _ClassVar[int]
     REGISTRATION_UUID_FIELD_NUMBER: _ClassVar[int]
     slave: bytes
-    tasks: _containers.RepeatedCompositeFieldContainer[ShallowTask]
+    tasks: _containers.RepeatedScalarFieldContainer[bytes]
     executor_infos: _containers.RepeatedScalarFieldContainer[bytes]
     completed_frameworks: _containers.RepeatedScalarFieldContainer[bytes]
     version: str
@@ -28,33 +28,15 @@ class ShallowReregistration(_message.Message):
     agent_capabilities: _containers.RepeatedScalarFieldContainer[bytes]
     resource_version_uuid: bytes
     registration_uuid: bytes
-    def __init__(self, slave: _Optional[bytes] = ..., tasks: _Optional[_Iterable[_Union[ShallowTask, _Mapping]]] = ..., executor_infos: _Optional[_Iterable[bytes]] = ..., completed_frameworks: _Optional[_Iterable[bytes]] = ..., version: _Optional[str] = ..., checkpointed_resources: _Optional[_Iterable[bytes]] = ..., frameworks: _Optional[_Iterable[bytes]] = ..., agent_capabilities: _Optional[_Iterable[bytes]] = ..., resource_version_uuid: _Optional[bytes] = ..., registration_uuid: _Optional[bytes] = ...) -> None: ...
-
-class ShallowAgent(_message.Message):
-    __slots__ = ("hostname", "resources", "attributes", "id", "checkpoint", "port", "domain")
-    HOSTNAME_FIELD_NUMBER: _ClassVar[int]
-    RESOURCES_FIELD_NUMBER: _ClassVar[int]
-    ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
-    ID_FIELD_NUMBER: _ClassVar[int]
-    CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
-    PORT_FIELD_NUMBER: _ClassVar[int]
-    DOMAIN_FIELD_NUMBER: _ClassVar[int]
-    hostname: str
-    resources: _containers.RepeatedScalarFieldContainer[bytes]
-    attributes: _containers.RepeatedScalarFieldContainer[bytes]
-    id: bytes
-    checkpoint: bool
-    port: int
-    domain: bytes
-    def __init__(self, hostname: _Optional[str] = ..., resources: _Optional[_Iterable[bytes]] = ..., attributes: _Optional[_Iterable[bytes]] = ..., id: _Optional[bytes] = ..., checkpoint: _Optional[bool] = ..., port: _Optional[int] = ..., domain: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, slave: _Optional[bytes] = ..., tasks: _Optional[_Iterable[bytes]] = ..., executor_infos: _Optional[_Iterable[bytes]] = ..., completed_frameworks: _Optional[_Iterable[bytes]] = ..., version: _Optional[str] = ..., checkpointed_resources: _Optional[_Iterable[bytes]] = ..., frameworks: _Optional[_Iterable[bytes]] = ..., agent_capabilities: _Optional[_Iterable[bytes]] = ..., resource_version_uuid: _Optional[bytes] = ..., registration_uuid: _Optional[bytes] = ...) -> None: ...
 
 class ShallowArchive(_message.Message):
     __slots__ = ("framework_info", "tasks")
     FRAMEWORK_INFO_FIELD_NUMBER: _ClassVar[int]
     TASKS_FIELD_NUMBER: _ClassVar[int]
     framework_info: bytes
-    tasks: _containers.RepeatedCompositeFieldContainer[ShallowTask]
-    def __init__(self, framework_info: _Optional[bytes] = ..., tasks: _Optional[_Iterable[_Union[ShallowTask, _Mapping]]] = ...) -> None: ...
+    tasks: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, framework_info: _Optional[bytes] = ..., tasks: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class ShallowTask(_message.Message):
     __slots__ = ("name", "task_id", "framework_id", "executor_id", "agent_id", "state", "resources", "statuses", "status_update_state", "status_update_uuid", "labels", "discovery", "container", "user", "health_check", "kill_policy", "limits")

@@ -1,0 +1,235 @@
+"""Messages that are like one that was read before, but for what is their own.
+
+After a failover a master is told of a hundred thousand tasks, and most of them are one of few in all but
+their names, times and uuids. To take such a message apart field by field costs more than all that is done
+with it. So one is read in full, and a stencil is cut from it: where in its bytes its own values are, the
+holes, and what shows between them. Bytes that show the same between the same holes are such a message, too:
+whoever reads them from the front is told of each hole, before it begins, of which field it is and how long,
+and so comes to its end as with the first. Only values can differ. What a value must be for that is checked:
+text is ASCII, which is UTF-8, and a number ends where its hole does. What was the same in several holes, such
+as the task's id in its statuses, must be so again. All else is known from the first.
+
+A stencil is for bytes of one length, so there can be many, and to cut one takes time. Hence what is
+remembered is bounded, and what was learned before the bound serves on: a master that is told of everything is
+a new one, and starts afresh.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from enum import IntEnum
+from itertools import pairwise
+from operator import itemgetter
+from struct import Struct
+from typing import Generic, NamedTuple, TypeVar
+
+KnownT = TypeVar("KnownT")
+
+LEARNED_MAX = 10_000
+"""Messages of one type from which is learned."""
+LEARNED_BYTES_MAX = 4096
+"""From what is longer nothing is learned."""
+STENCILS_MAX = 4
+"""Stencils for messages of one length that begin alike."""
+NUMBER_BYTES_MAX = 4
+"""Longer ones have no hole: not whatever could be said in so many bytes fits every type of number."""
+
+
+class Kind(IntEnum):
+    """Kinds of values that may be a message's own."""
+
+    NUMBER = 0
+    FIXED = 1
+    BYTES = 2
+    TEXT = 3
+
+    @property
+    def wire(self) -> int:
+        """The wire type of protobuf's encoding."""
+        return min(self, Kind.BYTES)
+
+
+class Own(NamedTuple):
+    """A field that may be a message's own. Values of one group that were the same must be so again."""
+
+    kind: Kind
+    group: str = ""
+
+
+Fields = Mapping[int, "Own | Fields"]
+"""The fields of a message that may be its own, or have such in them, by number."""
+
+Path = tuple[int, ...]
+"""The numbers of the fields that lead to a value."""
+
+Values = tuple[bytes, ...]
+
+
+class Hole(NamedTuple):
+    """Where a message's own value is in its bytes."""
+
+    path: Path
+    own: Own
+    start: int
+    end: int
+
+
+class _Alike(NamedTuple, Generic[KnownT]):
+    """What is known of messages that show the same between the same holes, and what must be so in those."""
+
+    known: KnownT
+    texts: Callable[[Values], Values]
+    later: Callable[[Values], Values]
+    earlier: Callable[[Values], Values]
+    numbers: list[tuple[int, int, int]]
+
+
+class _Stencil(Generic[KnownT]):
+    __slots__ = ("alike", "holes", "unpack")
+
+    def __init__(self, size: int, holes: tuple[Hole, ...]) -> None:
+        self.holes = holes
+        edges = [0, *(edge for hole in holes for edge in (hole.start, hole.end)), size]
+        self.unpack = Struct("".join(f"{end - start}s" for start, end in pairwise(edges))).unpack
+        """Cut bytes at the edges of the holes: every other part is a value."""
+        self.alike: dict[bytes, _Alike[KnownT]] = {}
+        """By what shows between the holes."""
+
+
+class Stencils(Generic[KnownT]):
+    """What was learned from messages of one type about others like them."""
+
+    def __init__(self) -> None:
+        self._stencils: dict[int, list[_Stencil[KnownT]]] = {}
+        """By the length of a message, and by its second byte: the length of its first field, as a rule."""
+        self._learned = 0
+
+    def fit(self, raw: bytes) -> tuple[KnownT, Values] | None:
+        """Return what is known of messages like `raw`, and its own values; None if it is like none."""
+        if len(raw) < 2:
+            return None
+        for stencil in self._stencils.get(len(raw) << 8 | raw[1], ()):
+            parts = stencil.unpack(raw)
+            alike = stencil.alike.get(b"".join(parts[::2]))
+            if alike is not None:
+                known, texts, later, earlier, numbers = alike
+                own = parts[1::2]
+                if later(own) != earlier(own) or not b"".join(texts(own)).isascii():
+                    return None
+                if numbers and not all(_ends(own[index], mask, last) for index, mask, last in numbers):
+                    return None
+                return known, own
+        return None
+
+    def learn(self, raw: bytes, holes: tuple[Hole, ...], known: KnownT) -> None:
+        """Remember what is known of a message that was read, with these holes, and of all like it."""
+        if not holes or len(raw) > LEARNED_BYTES_MAX or self._learned >= LEARNED_MAX:
+            return
+        self._learned += 1
+        stencils = self._stencils.setdefault(len(raw) << 8 | raw[1], [])
+        for stencil in stencils:
+            if stencil.holes == holes:
+                break
+        else:
+            if len(stencils) >= STENCILS_MAX:
+                return
+            stencil = _Stencil(len(raw), holes)
+            stencils.append(stencil)
+        parts = stencil.unpack(raw)
+        stencil.alike[b"".join(parts[::2])] = _alike(known, parts[1::2], holes)
+
+
+def _alike(known: KnownT, own: Values, holes: tuple[Hole, ...]) -> _Alike[KnownT]:
+    """Note of which holes the values are new, and where those of the others were before."""
+    first: dict[tuple[str, bytes], int] = {}
+    texts, numbers, again = [], [], {}
+    for index, (hole, value) in enumerate(zip(holes, own, strict=True)):
+        kind, group = hole.own
+        before = first.setdefault((group, value), index) if group else index
+        if before != index:
+            again[index] = before
+        elif kind is Kind.TEXT:
+            texts.append(index)
+        elif kind is Kind.NUMBER:
+            numbers.append((index, *_last_bits(value)))
+    return _Alike(known, _pick(texts), _pick(list(again)), _pick(list(again.values())), numbers)
+
+
+def _pick(indices: list[int]) -> Callable[[Values], Values]:
+    """Return a function that picks these values, the first of them twice: one alone would come bare."""
+    return itemgetter(indices[0], *indices) if indices else _nothing
+
+
+def _nothing(values: Values) -> Values:
+    return ()
+
+
+def _last_bits(number: bytes) -> tuple[int, int]:
+    """Return which bits of a number tell where it ends, and what they are: all set but in its last byte."""
+    mask = int.from_bytes(b"\x80" * len(number), "little")
+    return mask, mask >> 8
+
+
+def _ends(number: bytes, mask: int, last: int) -> bool:
+    return int.from_bytes(number, "little") & mask == last
+
+
+# ── holes ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def find_holes(raw: bytes, fields: Fields) -> tuple[Hole, ...]:
+    """Find the values that are its own in `raw`, a message that protobuf has read.
+
+    None are found where there is a group: what is within looks as if it were not.
+    """
+    try:
+        return tuple(_holes(raw, 0, len(raw), fields, ()))
+    except _GroupError:
+        return ()
+
+
+class _GroupError(Exception):
+    pass
+
+
+def _holes(raw: bytes, at: int, end: int, fields: Fields, path: Path) -> Iterator[Hole]:
+    while at < end:
+        tag, at = _number(raw, at)
+        start, at = _value(raw, at, tag & 7)
+        inner = fields.get(tag >> 3)
+        if isinstance(inner, Own):
+            is_long = inner.kind is Kind.NUMBER and at - start > NUMBER_BYTES_MAX
+            if inner.kind.wire == tag & 7 and not is_long:
+                yield Hole((*path, tag >> 3), inner, start, at)
+        elif inner is not None and tag & 7 == Kind.BYTES:
+            yield from _holes(raw, start, at, inner, (*path, tag >> 3))
+
+
+def _value(raw: bytes, at: int, wire: int) -> tuple[int, int]:
+    """Return where the value of a field begins and ends."""
+    if wire == Kind.BYTES:
+        size, at = _number(raw, at)
+        return at, at + size
+    if wire == Kind.NUMBER:
+        return at, _number(raw, at)[1]
+    if wire not in _SIZES:
+        raise _GroupError
+    return at, at + _SIZES[wire]
+
+
+_SIZES = {1: 8, 5: 4}
+"""Of values of a fixed size, by their wire type."""
+
+
+def read_number(value: bytes) -> int:
+    """Return the number in a hole."""
+    return _number(value, 0)[0]
+
+
+def _number(raw: bytes, at: int) -> tuple[int, int]:
+    """Return the number that begins at `at`, and where it ends."""
+    value = shift = 0
+    while raw[at] > 0x7F:
+        value |= (raw[at] & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+    return value | raw[at] << shift, at + 1

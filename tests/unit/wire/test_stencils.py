@@ -1,0 +1,132 @@
+"""What is recognised as being like a message that was read, and what is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from meseta.wire import stencils
+from meseta.wire.splice import field, number
+from meseta.wire.stencils import Fields, Kind, Own, Stencils, find_holes, read_number
+
+NAMED: Fields = {1: Own(Kind.TEXT), 2: {1: Own(Kind.TEXT, "id")}, 3: {1: Own(Kind.TEXT, "id")}}
+
+
+def learned(raw: bytes, fields: Fields) -> Stencils[str]:
+    memory: Stencils[str] = Stencils()
+    memory.learn(raw, find_holes(raw, fields), "known")
+    return memory
+
+
+def named(name: bytes, id: bytes, again: bytes, rest: bytes = b"") -> bytes:
+    return field(1, name) + field(2, field(1, id)) + field(3, field(1, again)) + rest
+
+
+def test_own_values_are_found_in_messages_that_are_alike() -> None:
+    memory = learned(named(b"web", b"t1", b"t1", number(4, 7)), NAMED)
+    assert memory.fit(named(b"sql", b"t2", b"t2", number(4, 7))) == ("known", (b"sql", b"t2", b"t2"))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        named(b"web", b"t2", b"t3", number(4, 7)),  # the id is not the same again
+        named(b"web", b"t2", b"t2", number(4, 8)),
+        named(b"web", b"t2", b"t2", number(5, 7)),
+        named(b"we", b"t22", b"t2", number(4, 7)),
+        named(b"w\xffb", b"t2", b"t2", number(4, 7)),
+        named("wé".encode(), b"t2", b"t2", number(4, 7)),  # text, but left to who reads with care
+        named(b"web", b"t2", b"t2"),
+        b"\n",
+        b"",
+    ],
+)
+def test_what_is_not_alike(raw: bytes) -> None:
+    assert learned(named(b"web", b"t1", b"t1", number(4, 7)), NAMED).fit(raw) is None
+
+
+def test_values_that_differed_may_be_whatever_they_are() -> None:
+    memory = learned(named(b"web", b"t1", b"e1"), NAMED)
+    assert memory.fit(named(b"web", b"t2", b"t2")) == ("known", (b"web", b"t2", b"t2"))
+
+
+def test_one_stencil_serves_what_differs_between_its_holes() -> None:
+    memory: Stencils[str] = Stencils()
+    for kind in (7, 8):
+        raw = named(b"web", b"t1", b"t1", number(4, kind))
+        memory.learn(raw, find_holes(raw, NAMED), f"of kind {kind}")
+    for kind in (7, 8):
+        fit = memory.fit(named(b"sql", b"t9", b"t9", number(4, kind)))
+        assert fit is not None
+        assert fit[0] == f"of kind {kind}"
+
+
+def test_stencils_of_one_length_do_not_get_in_each_others_way() -> None:
+    memory: Stencils[str] = Stencils()
+    raws = [
+        named(b"web", b"t1", b"t1", field(4, b"x" * 5)),
+        named(b"web", b"t1x", b"t1x", field(4, b"x" * 3)),
+    ]
+    assert len(raws[0]) == len(raws[1])
+    for raw in raws:
+        memory.learn(raw, find_holes(raw, NAMED), raw.hex())
+    assert [memory.fit(raw) for raw in raws] == [
+        (raws[0].hex(), (b"web", b"t1", b"t1")),
+        (raws[1].hex(), (b"web", b"t1x", b"t1x")),
+    ]
+
+
+NUMBERED: Fields = {2: Own(Kind.NUMBER), 3: Own(Kind.FIXED), 4: Own(Kind.BYTES)}
+
+
+def numbered(value: bytes, fixed: bytes = b"12345678", data: bytes = b"\xff\x00") -> bytes:
+    return field(1, b"web") + b"\x10" + value + b"\x19" + fixed + field(4, data)
+
+
+@pytest.mark.parametrize("value", [0x80, 0x1234, 0x3FFF])
+def test_numbers_of_as_many_bytes(value: int) -> None:
+    written = bytes((value & 0x7F | 0x80, value >> 7))
+    fit = learned(numbered(b"\xff\x01"), NUMBERED).fit(numbered(written, b"abcdefgh", b"\x80\x80"))
+    assert fit == ("known", (written, b"abcdefgh", b"\x80\x80"))
+    assert read_number(written) == value
+
+
+@pytest.mark.parametrize("value", [b"\x7f\x01", b"\xff\x81", b"\x7f\x81"])
+def test_bytes_that_are_no_number_of_that_length(value: bytes) -> None:
+    assert learned(numbered(b"\xff\x01"), NUMBERED).fit(numbered(value)) is None
+
+
+def test_fields_of_another_type_and_long_numbers_are_nobodys_own() -> None:
+    assert [hole.path for hole in find_holes(number(4, 1) + field(2, b"x"), NUMBERED)] == []
+    assert [hole.path for hole in find_holes(numbered(b"\xff\xff\xff\xff\x0f"), NUMBERED)] == [(3,), (4,)]
+
+
+def test_nothing_is_learned_where_there_is_a_group() -> None:
+    raw = field(1, b"web") + b"\x23" + field(1, b"within") + b"\x24"
+    assert find_holes(raw, NAMED) == ()
+    assert learned(raw, NAMED).fit(raw) is None
+
+
+def test_what_is_learned_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stencils, "LEARNED_MAX", 2)
+    memory: Stencils[str] = Stencils()
+    raws = [named(b"web", b"t1", b"t1", number(4, kind)) for kind in range(3)]
+    for raw in raws:
+        memory.learn(raw, find_holes(raw, NAMED), "known")
+    assert [memory.fit(raw) is not None for raw in raws] == [True, True, False]
+
+
+def test_stencils_of_one_length_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stencils, "STENCILS_MAX", 1)
+    memory: Stencils[str] = Stencils()
+    raws = [
+        named(b"web", b"t1", b"t1", field(4, b"x" * 5)),
+        named(b"web", b"t1x", b"t1x", field(4, b"x" * 3)),
+    ]
+    for raw in raws:
+        memory.learn(raw, find_holes(raw, NAMED), "known")
+    assert [memory.fit(raw) is not None for raw in raws] == [True, False]
+
+
+def test_nothing_is_learned_from_what_is_long() -> None:
+    raw = named(b"web", b"t1", b"t1", field(4, b"x" * stencils.LEARNED_BYTES_MAX))
+    assert learned(raw, NAMED).fit(raw) is None
