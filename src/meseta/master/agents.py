@@ -57,7 +57,8 @@ def add_agent(state: State, agent: AgentState, used: dict[FrameworkId, RoleResou
     state.past.removed.pop(agent.id, None)
     state.recovered_agents.pop(agent.id, None)
     state.allocator.add_agent(agent.id, agent.info, agent.capabilities, agent.total, used)
-    describe_offered(state, agent)
+    if state.wishes.planned:
+        describe_offered(state, agent)
     if agent.offered.unavailability is not None:
         state.allocator.update_unavailability(agent.id, agent.offered.unavailability)
     agent.deactivation = state.wishes.deactivated.get(agent.id)

@@ -175,7 +175,7 @@ def _held_of(agent: AgentState) -> dict[FrameworkId, RoleResources]:
     """Add up what an agent's executors and tasks hold."""
     held: dict[FrameworkId, dict[str, list[Resources]]] = {}
     for framework_id, executors in agent.executors.items():
-        by_role = held.setdefault(framework_id, {})
+        by_role = held[framework_id] = {}
         for executor in executors.values():
             by_role.setdefault(executor.role, []).append(executor.resources)
     for framework_id, tasks in agent.tasks.items():

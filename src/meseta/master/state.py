@@ -238,8 +238,7 @@ class FrameworkState:
         return f"{self.id} ({self.info.name})"
 
 
-@dataclass(slots=True, eq=False)
-class AgentState:
+class AgentState(msgspec.Struct, eq=False):
     """An agent that was admitted and has neither left nor become unreachable. Times: since the epoch."""
 
     id: AgentId
@@ -264,15 +263,15 @@ class AgentState:
     pings_missed: int = 0
     leaving: Ticket | None = None
     """The registry is being told that the agent is unreachable or has left."""
-    tasks: dict[FrameworkId, dict[TaskId, Task]] = field(default_factory=dict)
-    executors: dict[FrameworkId, dict[ExecutorId, Executor]] = field(default_factory=dict)
-    offers: dict[OfferId, Offer] = field(default_factory=dict)
-    inverse_offers: dict[OfferId, InverseOffer] = field(default_factory=dict)
-    operations: dict[bytes, Operation] = field(default_factory=dict)
+    tasks: dict[FrameworkId, dict[TaskId, Task]] = {}
+    executors: dict[FrameworkId, dict[ExecutorId, Executor]] = {}
+    offers: dict[OfferId, Offer] = {}
+    inverse_offers: dict[OfferId, InverseOffer] = {}
+    operations: dict[bytes, Operation] = {}
     """By uuid."""
-    killed: set[TaskKey] = field(default_factory=set)
+    killed: set[TaskKey] = set()
     """Tasks that a framework wants killed; the agent is told again when it registers again."""
-    revoked: dict[TaskKey, str] = field(default_factory=dict)
+    revoked: dict[TaskKey, str] = {}
     """Those of them that are killed for a role's guarantee, and for which role."""
     deactivation: Deactivation | None = None
     """What an operator wants; the same record as in `Wishes.deactivated`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from meseta.master.approval import REGISTER_AGENT
 from meseta.master.events import RegistrationRequested, ReregistrationRequested
@@ -22,15 +23,23 @@ def is_refused(state: State, event: RegistrationRequested | ReregistrationReques
 
 
 def _agent_fault(state: State, event: RegistrationRequested | ReregistrationRequested) -> str | None:
-    parsed = _version(event.version)
-    if parsed is None:
-        return f"its version '{event.version}' is not of the form 1.2.3"
-    if tuple(map(int, parsed.groups())) < VERSION_MIN:
-        return f"its version is {event.version}, the oldest that is supported is 1.0.0"
+    if (fault := _version_fault(event.version)) is not None:
+        return fault
     if event.info.domain is not None and state.config.domain is None:
         return "it has a fault domain, but the master has none: start the master with --domain"
     if event.info.domain is None and state.config.require_agent_domain:
         return "it has no fault domain, but the master requires one (--require_agent_domain)"
     if not state.approvers.approves(REGISTER_AGENT, event.principal, None):
         return f"principal '{event.principal or ''}' is not authorized to register agents"
+    return None
+
+
+@lru_cache(maxsize=64)
+def _version_fault(version: str) -> str | None:
+    """Few versions are in one cluster."""
+    parsed = _version(version)
+    if parsed is None:
+        return f"its version '{version}' is not of the form 1.2.3"
+    if tuple(map(int, parsed.groups())) < VERSION_MIN:
+        return f"its version is {version}, the oldest that is supported is 1.0.0"
     return None

@@ -151,11 +151,10 @@ class Links:
         parsed = parse_pid(pid)
         if parsed is None or self._closed:
             return False
-        linked: set[str] = set()
-        if reconnect:
-            linked = self._replace(parsed.address)
-        socket = self._sockets.get(parsed.address) or self._open(parsed)
-        socket.linked |= linked
+        address = parsed.address
+        linked = self._replace(address) if reconnect else ()
+        socket = self._sockets.get(address) or self._open(parsed)
+        socket.linked.update(linked)
         socket.linked.add(pid)
         return True
 

@@ -194,7 +194,10 @@ def _amount_fault(value: float) -> Fault:
 
 def first(*faults: Fault) -> Fault:
     """Return the first fault there is."""
-    return next((fault for fault in faults if fault is not None), None)
+    for fault in faults:
+        if fault is not None:
+            return fault
+    return None
 
 
 def _prefixed(prefix: str, fault: Fault) -> Fault:
