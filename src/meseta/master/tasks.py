@@ -55,7 +55,7 @@ def tell_of_task(state: State, framework: FrameworkState, update: StatusUpdate) 
 
 def add_task(state: State, framework: FrameworkState, agent: AgentState, task: Task) -> None:
     """Take a task into the accounts of its framework and its agent."""
-    task_id = task.task_id
+    task_id = task.info.task_id
     framework.tasks[task_id] = task
     framework.agents[agent.id] = None
     there = agent.tasks.get(framework.id)
@@ -118,9 +118,12 @@ def keep_status(state: State, task: Task, status: TaskStatus) -> bool:
 
 def kept_statuses(config: MasterConfig, statuses: Statuses) -> Statuses:
     """Return the newest of a task's statuses as they are remembered."""
-    late = statuses if isinstance(statuses, LateStatuses) else None
-    if late and late.count <= config.statuses_max and len(late.raw) <= config.status_bytes_max:
-        return late  # Nobody needs to look at them.
+    if (
+        isinstance(statuses, LateStatuses)
+        and statuses.count <= config.statuses_max
+        and len(statuses.raw) <= config.status_bytes_max
+    ):
+        return statuses  # Nobody needs to look at them.
     return tuple([_slim(status, config) for status in statuses[-config.statuses_max :]])
 
 

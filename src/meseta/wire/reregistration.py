@@ -48,7 +48,7 @@ def lift_reregistration(body: bytes, sender: Pid, principal: str | None) -> e.Re
     checkpointed = lift_resource_bytes(tuple(message.checkpointed_resources[:]))
     frameworks = [reported_framework(raw) for raw in message.frameworks[:]]
     executors = [_lift_executor(raw) for raw in message.executor_infos[:]]
-    names: Names = {}
+    names: Names = {info.id.encode(): info.id}
     event = e.ReregistrationRequested(
         sender=sender,
         info=info,

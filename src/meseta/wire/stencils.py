@@ -116,8 +116,9 @@ class Stencils(Generic[KnownT]):
                 own = parts[1::2]
                 if later(own) != earlier(own) or not b"".join(texts(own)).isascii():
                     return None
-                if numbers and not all(_ends(own[index], mask, last) for index, mask, last in numbers):
-                    return None
+                for index, mask, last in numbers:
+                    if int.from_bytes(own[index], "little") & mask != last:
+                        return None
                 return known, own
         return None
 
@@ -168,10 +169,6 @@ def _last_bits(number: bytes) -> tuple[int, int]:
     """Return which bits of a number tell where it ends, and what they are: all set but in its last byte."""
     mask = int.from_bytes(b"\x80" * len(number), "little")
     return mask, mask >> 8
-
-
-def _ends(number: bytes, mask: int, last: int) -> bool:
-    return int.from_bytes(number, "little") & mask == last
 
 
 # ── holes ─────────────────────────────────────────────────────────────────────────────────────────────
