@@ -51,36 +51,36 @@ class Entropy(Protocol):
 class Deadlines:
     """Named one-shot timers of one machine: at most one per key, cheap to move and to cancel."""
 
-    __slots__ = ("_heap", "_sequence", "_when")
+    __slots__ = ("_heap", "_sequence", "_timers")
 
     def __init__(self) -> None:
-        self._when: dict[Hashable, tuple[float, int]] = {}
+        self._timers: dict[Hashable, tuple[float, int, Hashable]] = {}
         self._heap: list[tuple[float, int, Hashable]] = []
+        """The same timers, and those that were replaced or cancelled: they are dropped when they come up."""
         self._sequence = itertools.count()
 
     def __len__(self) -> int:
-        return len(self._when)
+        return len(self._timers)
 
     def __contains__(self, key: Hashable) -> bool:
-        return key in self._when
+        return key in self._timers
 
     def arm(self, key: Hashable, when: float) -> None:
         """Set the timer `key` to `when`, replacing an earlier one."""
-        entry = (when, next(self._sequence))
-        self._when[key] = entry
-        heapq.heappush(self._heap, (*entry, key))
-        if len(self._heap) > 64 and len(self._heap) > 4 * len(self._when):
-            self._heap = [(*entry, key) for key, entry in self._when.items()]
+        timer = self._timers[key] = (when, next(self._sequence), key)
+        heapq.heappush(self._heap, timer)
+        if len(self._heap) > 64 and len(self._heap) > 4 * len(self._timers):
+            self._heap = list(self._timers.values())
             heapq.heapify(self._heap)
 
     def cancel(self, key: Hashable) -> bool:
         """Forget the timer `key`; say whether there was one."""
-        return self._when.pop(key, None) is not None
+        return self._timers.pop(key, None) is not None
 
     def next(self) -> float | None:
         """Return the earliest time at which a timer is due."""
         heap = self._heap
-        while heap and self._when.get(heap[0][2]) != heap[0][:2]:
+        while heap and self._timers.get(heap[0][2]) is not heap[0]:
             heapq.heappop(heap)
         return heap[0][0] if heap else None
 
@@ -89,6 +89,6 @@ class Deadlines:
         keys = []
         while (when := self.next()) is not None and when <= now:
             key = heapq.heappop(self._heap)[2]
-            del self._when[key]
+            del self._timers[key]
             keys.append(key)
         return keys

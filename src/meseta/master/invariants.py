@@ -159,7 +159,7 @@ def _check_revocations(state: State) -> None:
         timed = ("revoke", role) in state.deadlines
         assert timed != round.killed, f"nothing ends the round of role {role}"
     for agent in state.agents.values():
-        assert agent.killed.issuperset(agent.revoked), f"{agent} has tasks revoked that are not killed"
+        assert agent.killed.keys() >= agent.revoked.keys(), f"{agent} has tasks revoked that are not killed"
 
 
 def _check_conservation(state: State) -> None:

@@ -296,7 +296,7 @@ def _may_end(state: State, victim: Runner, spare: Spare) -> bool:
 def _kill(state: State, role: str, tasks: Iterable[Task]) -> None:
     for task in tasks:
         agent = state.agents[task.agent_id]
-        agent.killed.add(task.key)
+        agent.killed[task.key] = None
         agent.revoked[task.key] = role
         state.counters["master/tasks_revoked"] += 1
         if agent.connected:

@@ -269,7 +269,7 @@ class AgentState(msgspec.Struct, eq=False):
     inverse_offers: dict[OfferId, InverseOffer] = {}
     operations: dict[bytes, Operation] = {}
     """By uuid."""
-    killed: set[TaskKey] = set()
+    killed: dict[TaskKey, None] = {}
     """Tasks that a framework wants killed; the agent is told again when it registers again."""
     revoked: dict[TaskKey, str] = {}
     """Those of them that are killed for a role's guarantee, and for which role."""

@@ -141,7 +141,7 @@ def remove_task(state: State, framework: FrameworkState, task: Task, *, unreacha
     state.task_states[task.state] -= 1
     agent, key = state.agents[task.agent_id], task.key
     _discard(agent.tasks, framework.id, task.task_id)
-    agent.killed.discard(key)
+    agent.killed.pop(key, None)
     agent.revoked.pop(key, None)
     state.revocations.forget(key)
     if agent.deactivation is not None:
@@ -315,6 +315,6 @@ def on_kill_requested(state: State, event: KillRequested, now: float) -> None:
         )
         return
     agent = state.agents[task.agent_id]
-    agent.killed.add((framework.id, task.task_id))
+    agent.killed[framework.id, task.task_id] = None
     if agent.connected:
         state.tell_agent(agent, KillTask(framework.id, task.task_id, event.kill_policy))

@@ -91,25 +91,18 @@ def read_envelope(target: str, headers: Mapping[str, str]) -> Envelope | None:
     return Envelope(decoded, sender.strip(), name)
 
 
-class MessageHead(NamedTuple):
-    """The two forms of the head of a message: before a body, and alone."""
-
-    before_body: bytes
-    alone: bytes
-
-
-def encode_head(receiver: Pid, sender: str, name: str) -> MessageHead:
-    """The request head of a message. `sender` and `name` are ours, so they are well-formed."""
+def encode_head(receiver: Pid, sender: str, name: str) -> bytes:
+    """The request head of a message, without its end. `sender` and `name` are ours, so they are
+    well-formed."""
     assert _NAME.fullmatch(name), f"{name!r} is no message name"
     assert sender.isprintable(), f"{sender!r} is no pid"
-    alone = (
+    return (
         f"POST /{receiver.id}/{name} HTTP/1.1\r\n"
         f"User-Agent: {AGENT_PREFIX}{sender}\r\n"
         f"Libprocess-From: {sender}\r\n"
         f"Connection: Keep-Alive\r\n"
         f"Host: {receiver.address}\r\n"
     ).encode()
-    return MessageHead(alone + b"Transfer-Encoding: chunked\r\n\r\n", alone + b"\r\n")
 
 
 class WrittenHead(NamedTuple):
@@ -125,13 +118,13 @@ class WrittenHead(NamedTuple):
 
 
 def read_head(raw: bytes) -> WrittenHead | None:
-    """Read what `encode_head` writes; None if it is anything else, or the receiver is percent-encoded."""
+    """Read what begins as `encode_head` writes it; None if it is anything else, or percent-encoded."""
     match = _HEAD.fullmatch(raw.decode("latin-1"))
     return None if match is None else WrittenHead._make(match.groups())
 
 
-def encode_message(head: MessageHead, body: bytes) -> bytes:
-    """The whole request."""
+def encode_message(head: bytes, body: bytes) -> bytes:
+    """The whole request; `head` is of `encode_head`."""
     if not body:
-        return head.alone
-    return b"%b%x\r\n%b\r\n0\r\n\r\n" % (head.before_body, len(body), body)
+        return head + b"\r\n"
+    return b"%bTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (head, len(body), body)

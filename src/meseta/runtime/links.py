@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from meseta.runtime.libprocess import MessageHead, Pid, encode_head, encode_message, parse_pid
+from meseta.runtime.libprocess import Pid, encode_head, encode_message, parse_pid
 from meseta.runtime.loop import TurnFlusher
 
 COUNTERS = ("connects_failed", "messages_dropped", "messages_lost", "messages_sent", "pids_malformed")
@@ -108,7 +108,8 @@ class Links:
         self._turn = TurnFlusher()
         self._sockets: dict[str, _Socket] = {}
         self._leaving: set[_Socket] = set()
-        self._heads: OrderedDict[tuple[str, str, str], tuple[Pid, str, MessageHead]] = OrderedDict()
+        self._heads: OrderedDict[tuple[str, str, str], tuple[str, bytes]] = OrderedDict()
+        """Of receiver, sender and name: the receiver's address, and the head of such messages."""
         self._exited: list[Callable[[str], None]] = []
         self._connects: set[asyncio.Task[None]] = set()
         self._to_connect: deque[_Socket] = deque()
@@ -126,8 +127,8 @@ class Links:
             known = self._learn_head(to_pid, from_pid, name)
         if known is None or self._closed:
             return False
-        receiver, address, head = known
-        socket = self._sockets.get(address) or self._open(receiver)
+        address, head = known
+        socket = self._sockets.get(address) or self._open(to_pid)
         limits = self.limits
         if len(socket.queue) >= limits.messages_max or socket.queued_bytes + len(body) > limits.bytes_max:
             self.counters["messages_dropped"] += 1
@@ -153,7 +154,7 @@ class Links:
             return False
         address = parsed.address
         linked = self._replace(address) if reconnect else ()
-        socket = self._sockets.get(address) or self._open(parsed)
+        socket = self._sockets.get(address) or self._open(pid)
         socket.linked.update(linked)
         socket.linked.add(pid)
         return True
@@ -189,7 +190,9 @@ class Links:
 
     # ---- sockets ------------------------------------------------------------------------------------------
 
-    def _open(self, peer: Pid) -> _Socket:
+    def _open(self, pid: str) -> _Socket:
+        peer = parse_pid(pid)
+        assert peer is not None, "its address is known"
         socket = self._sockets[peer.address] = _Socket(self, peer)
         self._to_connect.append(socket)
         self._start_connects()
@@ -263,13 +266,13 @@ class Links:
         if temporary:
             self._arm_sweep()
 
-    def _learn_head(self, to_pid: str, from_pid: str, name: str) -> tuple[Pid, str, MessageHead] | None:
+    def _learn_head(self, to_pid: str, from_pid: str, name: str) -> tuple[str, bytes] | None:
         receiver = parse_pid(to_pid)
         if receiver is None:
             self.counters["pids_malformed"] += 1
             return None
         if len(self._heads) >= self.limits.heads_max:
             self._heads.popitem(last=False)
-        known = (receiver, receiver.address, encode_head(receiver, from_pid, name))
+        known = (receiver.address, encode_head(receiver, from_pid, name))
         self._heads[to_pid, from_pid, name] = known
         return known
