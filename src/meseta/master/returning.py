@@ -173,20 +173,16 @@ def _adopt(
 
 def _held_of(agent: AgentState) -> dict[FrameworkId, RoleResources]:
     """Add up what an agent's executors and tasks hold."""
-    held: dict[FrameworkId, dict[str, list[Resources]]] = {}
-    for framework_id, executors in agent.executors.items():
-        by_role = held[framework_id] = {}
-        for executor in executors.values():
+    held: dict[FrameworkId, RoleResources] = {}
+    for framework_id in {**agent.executors, **agent.tasks}:
+        by_role: dict[str, list[Resources]] = {}
+        for executor in agent.executors.get(framework_id, {}).values():
             by_role.setdefault(executor.role, []).append(executor.resources)
-    for framework_id, tasks in agent.tasks.items():
-        by_role = held.setdefault(framework_id, {})
-        for task in tasks.values():
+        for task in agent.tasks.get(framework_id, {}).values():
             if task.state not in ENDED_STATES:
                 by_role.setdefault(task.role, []).append(task.info.resources)
-    return {
-        framework_id: {role: total_of(*vectors) for role, vectors in by_role.items()}
-        for framework_id, by_role in held.items()
-    }
+        held[framework_id] = {role: total_of(*vectors) for role, vectors in by_role.items()}
+    return held
 
 
 def _adopt_task(

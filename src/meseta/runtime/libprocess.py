@@ -18,8 +18,8 @@ AGENT_PREFIX = "libprocess/"
 PIDS_MAX = 1024
 """Pids that are remembered with what they say."""
 
-_PID = re.compile(r"([!-~]+)@([A-Za-z0-9._-]+):(\d{1,5})", re.ASCII)
-_NOT_IN_ID = frozenset("@/?#%")
+_PID = re.compile(r"([!\"$&-.0-9:->A-~]+)@([A-Za-z0-9._-]+):(\d{1,5})", re.ASCII)
+"""Without `@/?#%` in the id."""
 _NAME = re.compile(r"[A-Za-z0-9_.]+", re.ASCII)
 _HEAD = re.compile(
     r"POST (/([\w.()-]+)/([\w.]+)) HTTP/1\.1\r\n"
@@ -57,7 +57,7 @@ def parse_pid(text: str) -> Pid | None:
     messages.
     """
     match = _PID.fullmatch(text)
-    if match is None or not _NOT_IN_ID.isdisjoint(match[1]):
+    if match is None:
         return None
     port = int(match[3])
     return Pid(match[1], match[2], port) if 0 < port < 65536 else None

@@ -6,6 +6,8 @@ bytes as the others; so descriptions are remembered by their bytes, and each is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from meseta.master.validation import description_fault
 from meseta.records import FrameworkInfo
 from meseta.wire.faults import Fault
@@ -20,6 +22,20 @@ REPORTED_BYTES_MAX = 4096
 """A description that is longer is not remembered."""
 
 _reported: dict[bytes, tuple[FrameworkInfo, Fault]] = {}
+
+
+def reported_frameworks(raws: Sequence[bytes]) -> tuple[tuple[FrameworkInfo, ...], Fault]:
+    """Lift what an agent says of its frameworks, and say why the first that cannot be let in cannot.
+
+    Raises:
+        WireError: one is no FrameworkInfo.
+    """
+    infos, fault = [], None
+    for raw in raws:
+        info, wrong = _reported.get(raw) or reported_framework(raw)
+        infos.append(info)
+        fault = fault or wrong
+    return tuple(infos), fault
 
 
 def reported_framework(raw: bytes) -> tuple[FrameworkInfo, Fault]:

@@ -28,7 +28,7 @@ from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.gen import shallow_pb2 as shallow
 from meseta.wire.lift import agent_capabilities, lift_agent, lift_executor
 from meseta.wire.parsing import parse
-from meseta.wire.reported import reported_framework
+from meseta.wire.reported import reported_framework, reported_frameworks
 from meseta.wire.reported_tasks import Names, lift_task_record
 from meseta.wire.resources import lift_resource_bytes, lift_resources
 from meseta.wire.shallow_parts import ABSENT, parse_shallow, remember
@@ -46,7 +46,7 @@ def lift_reregistration(body: bytes, sender: Pid, principal: str | None) -> e.Re
     if info.id is None:
         raise WireError(f"{sender} wants to re-register but does not say which agent it was")
     checkpointed = lift_resource_bytes(tuple(message.checkpointed_resources[:]))
-    frameworks = [reported_framework(raw) for raw in message.frameworks[:]]
+    frameworks, frameworks_fault = reported_frameworks(message.frameworks[:])
     executors = [_lift_executor(raw) for raw in message.executor_infos[:]]
     names: Names = {info.id.encode(): info.id}
     event = e.ReregistrationRequested(
@@ -57,7 +57,7 @@ def lift_reregistration(body: bytes, sender: Pid, principal: str | None) -> e.Re
         checkpointed=checkpointed.resources,
         resource_version=_lift_uuid(message.resource_version_uuid),
         registration=request_name(_lift_uuid(message.registration_uuid)),
-        frameworks=tuple([info for info, _ in frameworks]),
+        frameworks=frameworks,
         executors=tuple([info for info, _ in executors]),
         tasks=tuple([lift_task_record(raw, names) for raw in message.tasks[:]]),
         completed=tuple([_lift_completed(raw) for raw in message.completed_frameworks[:]]),
@@ -66,7 +66,7 @@ def lift_reregistration(body: bytes, sender: Pid, principal: str | None) -> e.Re
     fault = reregistration_fault(
         event,
         first(agent_fault, checkpointed.fault),
-        first(*[fault for _, fault in frameworks]),
+        frameworks_fault,
         first(*[fault for _, fault in executors]),
     )
     return event if fault is None else msgspec.structs.replace(event, fault=fault)
