@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from enum import IntEnum
-from itertools import pairwise
+from itertools import cycle, pairwise
 from operator import itemgetter
 from struct import Struct
 from typing import Generic, NamedTuple, TypeVar
@@ -85,13 +85,16 @@ class _Alike(NamedTuple, Generic[KnownT]):
 
 
 class _Stencil(Generic[KnownT]):
-    __slots__ = ("alike", "holes", "unpack")
+    __slots__ = ("alike", "holes", "own", "rest")
 
     def __init__(self, size: int, holes: tuple[Hole, ...]) -> None:
         self.holes = holes
         edges = [0, *(edge for hole in holes for edge in (hole.start, hole.end)), size]
-        self.unpack = Struct("".join(f"{end - start}s" for start, end in pairwise(edges))).unpack
-        """Cut bytes at the edges of the holes: every other part is a value."""
+        sizes = [end - start for start, end in pairwise(edges)]
+        self.own = _cutter(sizes, "xs")
+        """Cut the values out of a message."""
+        self.rest = _cutter(sizes, "sx")
+        """Cut out what shows between them."""
         self.alike: dict[bytes, _Alike[KnownT]] = {}
         """By what shows between the holes."""
 
@@ -109,11 +112,10 @@ class Stencils(Generic[KnownT]):
         if len(raw) < 2:
             return None
         for stencil in self._stencils.get(len(raw) << 8 | raw[1], ()):
-            parts = stencil.unpack(raw)
-            alike = stencil.alike.get(b"".join(parts[::2]))
+            alike = stencil.alike.get(b"".join(stencil.rest(raw)))
             if alike is not None:
                 known, texts, later, earlier, numbers = alike
-                own = parts[1::2]
+                own = stencil.own(raw)
                 if later(own) != earlier(own) or not b"".join(texts(own)).isascii():
                     return None
                 for index, mask, last in numbers:
@@ -136,8 +138,12 @@ class Stencils(Generic[KnownT]):
                 return
             stencil = _Stencil(len(raw), holes)
             stencils.append(stencil)
-        parts = stencil.unpack(raw)
-        stencil.alike[b"".join(parts[::2])] = _alike(known, parts[1::2], holes)
+        stencil.alike[b"".join(stencil.rest(raw))] = _alike(known, stencil.own(raw), holes)
+
+
+def _cutter(sizes: list[int], kinds: str) -> Callable[[bytes], Values]:
+    """Return a function that cuts bytes into parts of these sizes and drops every other one, as `x` tells."""
+    return Struct("".join(f"{size}{kind}" for size, kind in zip(sizes, cycle(kinds), strict=False))).unpack
 
 
 def _alike(known: KnownT, own: Values, holes: tuple[Hole, ...]) -> _Alike[KnownT]:
