@@ -73,7 +73,7 @@ def by_all_means(body: bytes) -> TaskRecord | None:
 
 def in_full(body: bytes) -> TaskRecord | None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reported_tasks, "_alike", Stencils())
+        patch.setattr(reported_tasks, "_alike", Stencils(reported_tasks._OWN))
         return by_all_means(body)
 
 
@@ -81,7 +81,7 @@ def in_full(body: bytes) -> TaskRecord | None:
 @given(source=sources)
 def test_a_task_that_is_recognised_is_as_if_it_were_read(source: random.Random) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reported_tasks, "_alike", Stencils())
+        patch.setattr(reported_tasks, "_alike", Stencils(reported_tasks._OWN))
         for _ in range(5):
             body = task(source).SerializeToString()
             for each in (body, *(changed(source, body) for _ in range(20))):
@@ -89,7 +89,7 @@ def test_a_task_that_is_recognised_is_as_if_it_were_read(source: random.Random) 
 
 
 def test_most_such_tasks_are_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
-    memory: Stencils[Any] = Stencils()
+    memory: Stencils[Any] = Stencils(reported_tasks._OWN)
     monkeypatch.setattr(reported_tasks, "_alike", memory)
     source = random.Random(4)
     recognised = 0
@@ -120,13 +120,13 @@ def test_a_machine_that_is_recognised_is_as_if_it_were_read(source: random.Rando
             return None
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reregistration, "_machines", Stencils())
+        patch.setattr(reregistration, "_machines", Stencils(reregistration._AGENT_OWN))
         told = agent(source).SerializeToString()
         for each in (told, *(changed(source, told) for _ in range(20))):
             body = field(2, each) + field(6, b"1.12.0")
             event = lift(body)
             with pytest.MonkeyPatch.context() as alone:
-                alone.setattr(reregistration, "_machines", Stencils())
+                alone.setattr(reregistration, "_machines", Stencils(reregistration._AGENT_OWN))
                 assert event == lift(body)
             if event is not None:
                 parse(i.SlaveInfo, event.info.raw)

@@ -117,7 +117,7 @@ class _Like(NamedTuple):
     status_count: int
 
 
-_alike: Stencils[_Like] = Stencils()
+_alike: Stencils[_Like] = Stencils(_OWN)
 
 
 def _learn_agent_id(text: bytes, names: Names) -> AgentId:
@@ -125,21 +125,18 @@ def _learn_agent_id(text: bytes, names: Names) -> AgentId:
     return id
 
 
-def _learn(raw: bytes, common: _Common) -> None:
-    """Remember a task that was read in full, for those that are like it."""
-    holes, statuses = find_holes(raw, _OWN), find_holes(raw, {_STATUSES: Own(Kind.BYTES)})
+def _describe(raw: bytes, common: _Common, holes: tuple[Hole, ...]) -> _Like | None:
+    """Say what is known of tasks like one that was read; None if something in it is unusual."""
     paths = [hole.path for hole in holes]
     once = [path for path in paths if path[0] != _STATUSES]
+    if paths[:2] != [_NAME, _TASK_ID] or _AGENT not in once or len(set(once)) < len(once):
+        return None
+    statuses = find_holes(raw, {_STATUSES: Own(Kind.BYTES)})
     where = _place(raw, statuses)
-    if (
-        where is not None
-        and paths[:2] == [_NAME, _TASK_ID]
-        and _AGENT in once
-        and len(set(once)) == len(once)
-    ):
-        executor, uuid = _index(paths, _EXECUTOR_ID), _index(paths, _UUID)
-        like = _Like(common, executor, paths.index(_AGENT), uuid, where, len(statuses))
-        _alike.learn(raw, holes, like)
+    if where is None:
+        return None
+    executor, uuid = _index(paths, _EXECUTOR_ID), _index(paths, _UUID)
+    return _Like(common, executor, paths.index(_AGENT), uuid, where, len(statuses))
 
 
 def _place(raw: bytes, statuses: tuple[Hole, ...]) -> slice | None:
@@ -194,7 +191,7 @@ def _read(raw: bytes) -> TaskRecord:
         resources_fault=common.resources_fault,
         common=common.raw,
     )
-    _learn(raw, common)
+    _alike.learn(raw, lambda holes: _describe(raw, common, holes))
     return record
 
 

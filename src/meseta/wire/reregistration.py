@@ -32,7 +32,7 @@ from meseta.wire.reported import reported_framework, reported_frameworks
 from meseta.wire.reported_tasks import Names, lift_task_record
 from meseta.wire.resources import lift_resource_bytes, lift_resources
 from meseta.wire.shallow_parts import ABSENT, parse_shallow, remember
-from meseta.wire.stencils import Fields, Kind, Own, Stencils, find_holes, read_number
+from meseta.wire.stencils import Fields, Kind, Own, Stencils, read_number
 
 
 def lift_reregistration(body: bytes, sender: Pid, principal: str | None) -> e.ReregistrationRequested:
@@ -85,7 +85,7 @@ class _Machine(NamedTuple):
     fault: Fault
 
 
-_machines: Stencils[_Machine] = Stencils()
+_machines: Stencils[_Machine] = Stencils(_AGENT_OWN)
 
 
 def _lift_agent(raw: bytes) -> tuple[AgentInfo, Fault]:
@@ -112,9 +112,7 @@ def _read_agent(raw: bytes) -> _Machine:
     slave = parse(i.SlaveInfo, raw)
     info = msgspec.structs.replace(lift_agent(slave), raw=raw)
     machine = _Machine(info, lift_resources(slave.resources).fault)
-    holes = find_holes(raw, _AGENT_OWN)
-    if [hole.path for hole in holes] == _AGENT_PATHS:
-        _machines.learn(raw, holes, machine)
+    _machines.learn(raw, lambda holes: machine if [hole.path for hole in holes] == _AGENT_PATHS else None)
     return machine
 
 

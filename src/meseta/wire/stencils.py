@@ -16,7 +16,7 @@ a new one, and starts afresh.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from enum import IntEnum
 from itertools import cycle, pairwise
 from operator import itemgetter
@@ -25,9 +25,13 @@ from typing import Generic, NamedTuple, TypeVar
 
 KnownT = TypeVar("KnownT")
 
-LEARNED_MAX = 10_000
+LESSONS_MAX = 10_000
 """Messages of one type from which is learned."""
-LEARNED_BYTES_MAX = 4096
+LESSONS_FREE = 500
+"""So many are not asked what they are good for."""
+FITS_PER_LESSON = 50
+"""What each of the others must have brought so far, on the average: a lesson takes as long as they save."""
+LESSON_BYTES_MAX = 4096
 """From what is longer nothing is learned."""
 STENCILS_MAX = 4
 """Stencils for messages of one length that begin alike."""
@@ -102,10 +106,13 @@ class _Stencil(Generic[KnownT]):
 class Stencils(Generic[KnownT]):
     """What was learned from messages of one type about others like them."""
 
-    def __init__(self) -> None:
+    def __init__(self, fields: Fields) -> None:
+        """`fields` are those that may be a message's own."""
+        self._fields = fields
         self._stencils: dict[int, list[_Stencil[KnownT]]] = {}
         """By the length of a message, and by its second byte: the length of its first field, as a rule."""
-        self._learned = 0
+        self._lessons = 0
+        self._fits = 0
 
     def fit(self, raw: bytes) -> tuple[KnownT, Values] | None:
         """Return what is known of messages like `raw`, and its own values; None if it is like none."""
@@ -121,24 +128,36 @@ class Stencils(Generic[KnownT]):
                 for index, mask, last in numbers:
                     if int.from_bytes(own[index], "little") & mask != last:
                         return None
+                self._fits += 1
                 return known, own
         return None
 
-    def learn(self, raw: bytes, holes: tuple[Hole, ...], known: KnownT) -> None:
-        """Remember what is known of a message that was read, with these holes, and of all like it."""
-        if not holes or len(raw) > LEARNED_BYTES_MAX or self._learned >= LEARNED_MAX:
+    def learn(self, raw: bytes, describe: Callable[[tuple[Hole, ...]], KnownT | None]) -> None:
+        """Learn from a message that was read. `describe` says what is known of all like it, by its holes.
+
+        Nothing is learned where it returns None, and when that has not been worth the time.
+        """
+        worth = self._lessons <= LESSONS_FREE + self._fits // FITS_PER_LESSON
+        if not worth or self._lessons >= LESSONS_MAX or len(raw) > LESSON_BYTES_MAX:
             return
-        self._learned += 1
+        self._lessons += 1
+        holes = find_holes(raw, self._fields)
+        known = describe(holes) if holes else None
+        stencil = self._stencil(raw, holes) if known is not None else None
+        if known is not None and stencil is not None:
+            stencil.alike[b"".join(stencil.rest(raw))] = _alike(known, stencil.own(raw), holes)
+
+    def _stencil(self, raw: bytes, holes: tuple[Hole, ...]) -> _Stencil[KnownT] | None:
+        """Return the stencil with these holes, cut if need be; None if there are too many of this length."""
         stencils = self._stencils.setdefault(len(raw) << 8 | raw[1], [])
         for stencil in stencils:
             if stencil.holes == holes:
-                break
-        else:
-            if len(stencils) >= STENCILS_MAX:
-                return
-            stencil = _Stencil(len(raw), holes)
-            stencils.append(stencil)
-        stencil.alike[b"".join(stencil.rest(raw))] = _alike(known, stencil.own(raw), holes)
+                return stencil
+        if len(stencils) >= STENCILS_MAX:
+            return None
+        stencil = _Stencil(len(raw), holes)
+        stencils.append(stencil)
+        return stencil
 
 
 def _cutter(sizes: list[int], kinds: str) -> Callable[[bytes], Values]:
@@ -185,17 +204,19 @@ def find_holes(raw: bytes, fields: Fields) -> tuple[Hole, ...]:
 
     None are found where there is a group: what is within looks as if it were not.
     """
+    found: list[Hole] = []
     try:
-        return tuple(_holes(raw, 0, len(raw), fields, ()))
+        _find(raw, 0, len(raw), fields, (), found)
     except _GroupError:
         return ()
+    return tuple(found)
 
 
 class _GroupError(Exception):
     pass
 
 
-def _holes(raw: bytes, at: int, end: int, fields: Fields, path: Path) -> Iterator[Hole]:
+def _find(raw: bytes, at: int, end: int, fields: Fields, path: Path, found: list[Hole]) -> None:
     while at < end:
         tag, at = _number(raw, at)
         start, at = _value(raw, at, tag & 7)
@@ -203,9 +224,9 @@ def _holes(raw: bytes, at: int, end: int, fields: Fields, path: Path) -> Iterato
         if isinstance(inner, Own):
             is_long = inner.kind is Kind.NUMBER and at - start > NUMBER_BYTES_MAX
             if inner.kind.wire == tag & 7 and not is_long:
-                yield Hole((*path, tag >> 3), inner, start, at)
+                found.append(Hole((*path, tag >> 3), inner, start, at))
         elif inner is not None and tag & 7 == Kind.BYTES:
-            yield from _holes(raw, start, at, inner, (*path, tag >> 3))
+            _find(raw, start, at, inner, (*path, tag >> 3), found)
 
 
 def _value(raw: bytes, at: int, wire: int) -> tuple[int, int]:

@@ -12,8 +12,8 @@ NAMED: Fields = {1: Own(Kind.TEXT), 2: {1: Own(Kind.TEXT, "id")}, 3: {1: Own(Kin
 
 
 def learned(raw: bytes, fields: Fields) -> Stencils[str]:
-    memory: Stencils[str] = Stencils()
-    memory.learn(raw, find_holes(raw, fields), "known")
+    memory: Stencils[str] = Stencils(fields)
+    memory.learn(raw, lambda holes: "known")
     return memory
 
 
@@ -50,10 +50,10 @@ def test_values_that_differed_may_be_whatever_they_are() -> None:
 
 
 def test_one_stencil_serves_what_differs_between_its_holes() -> None:
-    memory: Stencils[str] = Stencils()
+    memory: Stencils[str] = Stencils(NAMED)
     for kind in (7, 8):
         raw = named(b"web", b"t1", b"t1", number(4, kind))
-        memory.learn(raw, find_holes(raw, NAMED), f"of kind {kind}")
+        memory.learn(raw, lambda _, kind=kind: f"of kind {kind}")  # type: ignore[misc]
     for kind in (7, 8):
         fit = memory.fit(named(b"sql", b"t9", b"t9", number(4, kind)))
         assert fit is not None
@@ -61,14 +61,14 @@ def test_one_stencil_serves_what_differs_between_its_holes() -> None:
 
 
 def test_stencils_of_one_length_do_not_get_in_each_others_way() -> None:
-    memory: Stencils[str] = Stencils()
+    memory: Stencils[str] = Stencils(NAMED)
     raws = [
         named(b"web", b"t1", b"t1", field(4, b"x" * 5)),
         named(b"web", b"t1x", b"t1x", field(4, b"x" * 3)),
     ]
     assert len(raws[0]) == len(raws[1])
     for raw in raws:
-        memory.learn(raw, find_holes(raw, NAMED), raw.hex())
+        memory.learn(raw, lambda _, raw=raw: raw.hex())  # type: ignore[misc]
     assert [memory.fit(raw) for raw in raws] == [
         (raws[0].hex(), (b"web", b"t1", b"t1")),
         (raws[1].hex(), (b"web", b"t1x", b"t1x")),
@@ -107,26 +107,49 @@ def test_nothing_is_learned_where_there_is_a_group() -> None:
 
 
 def test_what_is_learned_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stencils, "LEARNED_MAX", 2)
-    memory: Stencils[str] = Stencils()
+    monkeypatch.setattr(stencils, "LESSONS_MAX", 2)
+    memory: Stencils[str] = Stencils(NAMED)
     raws = [named(b"web", b"t1", b"t1", number(4, kind)) for kind in range(3)]
     for raw in raws:
-        memory.learn(raw, find_holes(raw, NAMED), "known")
+        memory.learn(raw, lambda _: "known")
     assert [memory.fit(raw) is not None for raw in raws] == [True, True, False]
 
 
 def test_stencils_of_one_length_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stencils, "STENCILS_MAX", 1)
-    memory: Stencils[str] = Stencils()
+    memory: Stencils[str] = Stencils(NAMED)
     raws = [
         named(b"web", b"t1", b"t1", field(4, b"x" * 5)),
         named(b"web", b"t1x", b"t1x", field(4, b"x" * 3)),
     ]
     for raw in raws:
-        memory.learn(raw, find_holes(raw, NAMED), "known")
+        memory.learn(raw, lambda _: "known")
     assert [memory.fit(raw) is not None for raw in raws] == [True, False]
 
 
 def test_nothing_is_learned_from_what_is_long() -> None:
-    raw = named(b"web", b"t1", b"t1", field(4, b"x" * stencils.LEARNED_BYTES_MAX))
+    raw = named(b"web", b"t1", b"t1", field(4, b"x" * stencils.LESSON_BYTES_MAX))
     assert learned(raw, NAMED).fit(raw) is None
+
+
+def test_nothing_is_learned_from_what_is_unusual() -> None:
+    raw = named(b"web", b"t1", b"t1")
+    memory: Stencils[str] = Stencils(NAMED)
+    memory.learn(raw, lambda _: None)
+    assert memory.fit(raw) is None
+
+
+def test_learning_ends_when_it_is_not_worth_the_time_and_goes_on_when_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stencils, "LESSONS_FREE", 1)
+    memory: Stencils[str] = Stencils(NAMED)
+    raws = [named(b"web", b"t1", b"t1", number(4, kind)) for kind in range(4)]
+    for raw in raws:
+        memory.learn(raw, lambda _: "known")
+    assert [memory.fit(raw) is not None for raw in raws] == [True, True, False, False]
+    for _ in range(stencils.FITS_PER_LESSON):
+        memory.fit(raws[0])
+    for raw in raws[2:]:
+        memory.learn(raw, lambda _: "known")
+    assert [memory.fit(raw) is not None for raw in raws] == [True, True, True, False]
