@@ -1,12 +1,15 @@
 """A master that is killed and started again: CPU and memory until all agents with their tasks are back.
 
-    python -m benchmarks.failover [AGENTS] [TASKS_PER_AGENT] [MANY]
+    python -m benchmarks.failover [AGENTS] [TASKS_PER_AGENT] [MANY] [--whole]
 
 1. AGENTS agents (10,000) with 10 tasks each, which have 10 labels and are of 5 frameworks, are admitted, the
    master is killed with -9 and started again on its registry; all agents come back at once. CPU of the new
    master until the last has its answer; its start, in which it reads the registry, is reported apart.
 2. The same with MANY agents (50,000) with 2 tasks each: how many connections were refused or broken, and how
    large the master became.
+
+With `--whole` each task has two statuses, which tell of its container, its process and its address, as those
+of a Mesos agent do.
 
 Ten agents share a port and a connection, so that MANY need no more descriptors than there are: the master
 parses, lifts and answers each one's messages all the same.
@@ -25,6 +28,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from uuid import uuid4
 
 from benchmarks.emulation import Agents
 from benchmarks.processes import cpu_s, rss_bytes, start_master
@@ -42,9 +46,10 @@ CPUS = 4
 class Returning(Agents):
     """Agents on one port that come back with tasks."""
 
-    def __init__(self, master: str, first: int, tasks: int) -> None:
+    def __init__(self, master: str, first: int, tasks: int, *, whole: bool) -> None:
         super().__init__(PER_PORT, master, hold=True, first=first, cpus=CPUS)
         self._tasks = tasks
+        self._whole = whole
         self._reports: dict[int, bytes] = {}
         self.returned: set[str] = set()
         self.broken = 0
@@ -76,7 +81,10 @@ class Returning(Agents):
         for number in range(min(FRAMEWORKS, self._tasks)):
             message.frameworks.append(framework_info(number))
         for number in range(self._tasks):
-            message.tasks.append(running_task(f"t{n}-{number}", number % FRAMEWORKS, message.slave.id.value))
+            task = running_task(f"t{n}-{number}", number % FRAMEWORKS, message.slave.id.value)
+            if self._whole:
+                tell_all(task)
+            message.tasks.append(task)
         return message.SerializeToString()
 
 
@@ -108,10 +116,23 @@ def running_task(task_id: str, framework: int, agent_id: str) -> m.Task:
     return task
 
 
+def tell_all(task: m.Task) -> None:
+    """Let a task have the statuses that the agent of a command task has of it."""
+    task.statuses[0].executor_id.value = task.task_id.value
+    where = task.statuses[0].container_status
+    where.container_id.value, where.executor_pid = str(uuid4()), random.randrange(1000, 4_194_304)
+    address = ".".join(str(random.randrange(1, 255)) for _ in range(4))
+    where.network_infos.add().ip_addresses.add(ip_address=address)
+    running = task.statuses.add()
+    running.CopyFrom(task.statuses[0])
+    task.statuses[0].state, task.statuses[0].uuid = m.TASK_STARTING, random.randbytes(16)
+
+
 class Cluster:
     """A master with a registry, and its agents."""
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, *, whole: bool) -> None:
+        self._whole = whole
         self._flags = (f"--work_dir={directory}", "--agent_ping_timeout=10mins")
         self.process, self.master = start_master(0, *self._flags)
         self.port = int(self.master.rpartition(":")[2])
@@ -120,7 +141,7 @@ class Cluster:
     async def admit(self, agents: int, tasks: int) -> None:
         """Let agents in."""
         for first in range(1, agents + 1, PER_PORT):
-            self.agents.append(Returning(self.master, first, tasks))
+            self.agents.append(Returning(self.master, first, tasks, whole=self._whole))
         for start in range(0, len(self.agents), 100):
             await asyncio.gather(*(a.start() for a in self.agents[start : start + 100]))
 
@@ -160,10 +181,10 @@ class Cluster:
             await agents.stop()
 
 
-async def crowd(agents: int, tasks: int) -> dict[str, float]:
+async def crowd(agents: int, tasks: int, *, whole: bool = False) -> dict[str, float]:
     """Kill the master of many agents; measure the next one."""
     with tempfile.TemporaryDirectory(prefix="failover") as directory:
-        cluster = Cluster(directory)
+        cluster = Cluster(directory, whole=whole)
         try:
             await cluster.admit(agents, tasks)
             cluster.kill()
@@ -191,9 +212,10 @@ async def crowd(agents: int, tasks: int) -> dict[str, float]:
 def main() -> None:
     """Run both and print the figures."""
     logging.disable(logging.CRITICAL)
-    agents, tasks, many = (int(a) for a in (sys.argv[1:] + ["10000", "10", "50000"][len(sys.argv) - 1 :]))
+    given = [a for a in sys.argv[1:] if a != "--whole"]
+    agents, tasks, many = (int(a) for a in (given + ["10000", "10", "50000"][len(given) :]))
     figures: dict[str, float] = {}
-    some = loop.run(crowd(agents, tasks))
+    some = loop.run(crowd(agents, tasks, whole="--whole" in sys.argv))
     figures |= some
     print(
         f"{agents:,} agents with {agents * tasks:,} tasks are back after {some['cpu_s']:.2f} s of CPU"
