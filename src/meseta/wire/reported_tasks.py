@@ -15,12 +15,13 @@ from meseta.records import LateStatuses, TaskRecord, TaskState, TaskStatus
 from meseta.resources import Resources
 from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.gen import shallow_pb2 as shallow
+from meseta.wire.holes import Hole, find_holes, own_fields
 from meseta.wire.lift import STATES, check_status, lift_status, shared
 from meseta.wire.parsing import parse
 from meseta.wire.resources import lift_resources
 from meseta.wire.shallow_parts import ABSENT, parse_shallow, read_id, remember
 from meseta.wire.splice import field
-from meseta.wire.stencils import Fields, Hole, Kind, Own, Path, Stencils, find_holes
+from meseta.wire.stencils import Stencils
 
 Names = dict[bytes, AgentId]
 """The ids of agents in one message, of which there should be one, by their bytes."""
@@ -77,31 +78,26 @@ def _lift_checked(raw: bytes) -> tuple[TaskStatus, ...]:
 
 # ── like one before ───────────────────────────────────────────────────────────────────────────────────
 
-_ID = Own(Kind.TEXT, "id")
-"""The executor of a command task is named as the task is."""
-_AGENT_ID = Own(Kind.TEXT, "agent")
-_CONTAINER: Fields = {
-    1: {5: {2: Own(Kind.TEXT, "address")}},
-    3: Own(Kind.NUMBER, "pid"),
-    4: {1: Own(Kind.TEXT, "container"), 2: {1: Own(Kind.TEXT, "container")}},
-}
-_STATUS: Fields = {
-    1: {1: _ID},
-    5: {1: _AGENT_ID},
-    6: Own(Kind.FIXED),
-    7: {1: _ID},
-    11: Own(Kind.BYTES),
-    13: _CONTAINER,
-}
-_OWN: Fields = {
-    1: Own(Kind.TEXT),
-    2: {1: _ID},
-    4: {1: _ID},
-    5: {1: _AGENT_ID},
-    8: _STATUS,
-    10: Own(Kind.BYTES),
-}
-_NAME, _TASK_ID, _EXECUTOR_ID, _AGENT, _STATUSES, _UUID = (1,), (2, 1), (4, 1), (5, 1), 8, (10,)
+_OWN = own_fields(
+    m.Task,
+    {
+        "name": "",
+        "task_id.value": "id",
+        "executor_id.value": "id",  # That of a command task is named as the task is.
+        "agent_id.value": "agent",
+        "status_update_uuid": "",
+        "statuses.task_id.value": "id",
+        "statuses.agent_id.value": "agent",
+        "statuses.executor_id.value": "id",
+        "statuses.timestamp": "",
+        "statuses.uuid": "",
+        "statuses.container_status.network_infos.ip_addresses.ip_address": "address",
+        "statuses.container_status.executor_pid": "pid",
+        "statuses.container_status.container_id.value": "container",
+        "statuses.container_status.container_id.parent.value": "container",
+    },
+)
+_STATUSES = own_fields(m.Task, {"statuses": ""})
 
 
 class _Like(NamedTuple):
@@ -127,16 +123,16 @@ def _learn_agent_id(text: bytes, names: Names) -> AgentId:
 
 def _describe(raw: bytes, common: _Common, holes: tuple[Hole, ...]) -> _Like | None:
     """Say what is known of tasks like one that was read; None if something in it is unusual."""
-    paths = [hole.path for hole in holes]
-    once = [path for path in paths if path[0] != _STATUSES]
-    if paths[:2] != [_NAME, _TASK_ID] or _AGENT not in once or len(set(once)) < len(once):
+    paths = [hole.own.path for hole in holes]
+    once = [path for path in paths if not path.startswith("statuses.")]
+    if paths[:2] != ["name", "task_id.value"] or "agent_id.value" not in once or len(set(once)) < len(once):
         return None
-    statuses = find_holes(raw, {_STATUSES: Own(Kind.BYTES)})
+    statuses = find_holes(raw, _STATUSES)
     where = _place(raw, statuses)
     if where is None:
         return None
-    executor, uuid = _index(paths, _EXECUTOR_ID), _index(paths, _UUID)
-    return _Like(common, executor, paths.index(_AGENT), uuid, where, len(statuses))
+    executor, uuid = _index(paths, "executor_id.value"), _index(paths, "status_update_uuid")
+    return _Like(common, executor, paths.index("agent_id.value"), uuid, where, len(statuses))
 
 
 def _place(raw: bytes, statuses: tuple[Hole, ...]) -> slice | None:
@@ -148,10 +144,10 @@ def _place(raw: bytes, statuses: tuple[Hole, ...]) -> slice | None:
 
 
 def _written(statuses: list[bytes]) -> bytes:
-    return b"".join([field(_STATUSES, status) for status in statuses])
+    return b"".join([field(m.Task.STATUSES_FIELD_NUMBER, status) for status in statuses])
 
 
-def _index(paths: list[Path], path: Path) -> int | None:
+def _index(paths: list[str], path: str) -> int | None:
     return paths.index(path) if path in paths else None
 
 

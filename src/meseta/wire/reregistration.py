@@ -26,13 +26,14 @@ from meseta.wire.faults import Fault, first
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.gen import shallow_pb2 as shallow
+from meseta.wire.holes import own_fields, read_number
 from meseta.wire.lift import agent_capabilities, lift_agent, lift_executor
 from meseta.wire.parsing import parse
 from meseta.wire.reported import reported_framework, reported_frameworks
 from meseta.wire.reported_tasks import Names, lift_task_record
 from meseta.wire.resources import lift_resource_bytes, lift_resources
 from meseta.wire.shallow_parts import ABSENT, parse_shallow, remember
-from meseta.wire.stencils import Fields, Kind, Own, Stencils, read_number
+from meseta.wire.stencils import Stencils
 
 
 def lift_reregistration(body: bytes, sender: Pid, principal: str | None) -> e.ReregistrationRequested:
@@ -74,8 +75,8 @@ def lift_reregistration(body: bytes, sender: Pid, principal: str | None) -> e.Re
 
 # ── agents ────────────────────────────────────────────────────────────────────────────────────────────
 
-_AGENT_OWN: Fields = {1: Own(Kind.TEXT), 6: {1: Own(Kind.TEXT)}, 8: Own(Kind.NUMBER)}
-_AGENT_PATHS = [(1,), (6, 1), (8,)]
+_AGENT_PATHS = ["hostname", "id.value", "port"]
+_AGENT_OWN = own_fields(i.SlaveInfo, dict.fromkeys(_AGENT_PATHS, ""))
 
 
 class _Machine(NamedTuple):
@@ -112,7 +113,7 @@ def _read_agent(raw: bytes) -> _Machine:
     slave = parse(i.SlaveInfo, raw)
     info = msgspec.structs.replace(lift_agent(slave), raw=raw)
     machine = _Machine(info, lift_resources(slave.resources).fault)
-    _machines.learn(raw, lambda holes: machine if [hole.path for hole in holes] == _AGENT_PATHS else None)
+    _machines.learn(raw, lambda holes: machine if [hole.own.path for hole in holes] == _AGENT_PATHS else None)
     return machine
 
 

@@ -16,12 +16,13 @@ a new one, and starts afresh.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from enum import IntEnum
+from collections.abc import Callable
 from itertools import cycle, pairwise
 from operator import itemgetter
 from struct import Struct
 from typing import Generic, NamedTuple, TypeVar
+
+from meseta.wire.holes import Fields, Hole, Kind, find_holes
 
 KnownT = TypeVar("KnownT")
 
@@ -35,47 +36,8 @@ LESSON_BYTES_MAX = 4096
 """From what is longer nothing is learned."""
 STENCILS_MAX = 4
 """Stencils for messages of one length that begin alike."""
-NUMBER_BYTES_MAX = 4
-"""Longer ones have no hole: not whatever could be said in so many bytes fits every type of number."""
-
-
-class Kind(IntEnum):
-    """Kinds of values that may be a message's own."""
-
-    NUMBER = 0
-    FIXED = 1
-    BYTES = 2
-    TEXT = 3
-
-    @property
-    def wire(self) -> int:
-        """The wire type of protobuf's encoding."""
-        return min(self, Kind.BYTES)
-
-
-class Own(NamedTuple):
-    """A field that may be a message's own. Values of one group that were the same must be so again."""
-
-    kind: Kind
-    group: str = ""
-
-
-Fields = Mapping[int, "Own | Fields"]
-"""The fields of a message that may be its own, or have such in them, by number."""
-
-Path = tuple[int, ...]
-"""The numbers of the fields that lead to a value."""
 
 Values = tuple[bytes, ...]
-
-
-class Hole(NamedTuple):
-    """Where a message's own value is in its bytes."""
-
-    path: Path
-    own: Own
-    start: int
-    end: int
 
 
 class _Alike(NamedTuple, Generic[KnownT]):
@@ -170,7 +132,7 @@ def _alike(known: KnownT, own: Values, holes: tuple[Hole, ...]) -> _Alike[KnownT
     first: dict[tuple[str, bytes], int] = {}
     texts, numbers, again = [], [], {}
     for index, (hole, value) in enumerate(zip(holes, own, strict=True)):
-        kind, group = hole.own
+        _, kind, group = hole.own
         before = first.setdefault((group, value), index) if group else index
         if before != index:
             again[index] = before
@@ -194,66 +156,3 @@ def _last_bits(number: bytes) -> tuple[int, int]:
     """Return which bits of a number tell where it ends, and what they are: all set but in its last byte."""
     mask = int.from_bytes(b"\x80" * len(number), "little")
     return mask, mask >> 8
-
-
-# ── holes ─────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def find_holes(raw: bytes, fields: Fields) -> tuple[Hole, ...]:
-    """Find the values that are its own in `raw`, a message that protobuf has read.
-
-    None are found where there is a group: what is within looks as if it were not.
-    """
-    found: list[Hole] = []
-    try:
-        _find(raw, 0, len(raw), fields, (), found)
-    except _GroupError:
-        return ()
-    return tuple(found)
-
-
-class _GroupError(Exception):
-    pass
-
-
-def _find(raw: bytes, at: int, end: int, fields: Fields, path: Path, found: list[Hole]) -> None:
-    while at < end:
-        tag, at = _number(raw, at)
-        start, at = _value(raw, at, tag & 7)
-        inner = fields.get(tag >> 3)
-        if isinstance(inner, Own):
-            is_long = inner.kind is Kind.NUMBER and at - start > NUMBER_BYTES_MAX
-            if inner.kind.wire == tag & 7 and not is_long:
-                found.append(Hole((*path, tag >> 3), inner, start, at))
-        elif inner is not None and tag & 7 == Kind.BYTES:
-            _find(raw, start, at, inner, (*path, tag >> 3), found)
-
-
-def _value(raw: bytes, at: int, wire: int) -> tuple[int, int]:
-    """Return where the value of a field begins and ends."""
-    if wire == Kind.BYTES:
-        size, at = _number(raw, at)
-        return at, at + size
-    if wire == Kind.NUMBER:
-        return at, _number(raw, at)[1]
-    if wire not in _SIZES:
-        raise _GroupError
-    return at, at + _SIZES[wire]
-
-
-_SIZES = {1: 8, 5: 4}
-"""Of values of a fixed size, by their wire type."""
-
-
-def read_number(value: bytes) -> int:
-    """Return the number in a hole."""
-    return _number(value, 0)[0]
-
-
-def _number(raw: bytes, at: int) -> tuple[int, int]:
-    """Return the number that begins at `at`, and where it ends."""
-    value = shift = 0
-    while raw[at] > 0x7F:
-        value |= (raw[at] & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-    return value | raw[at] << shift, at + 1

@@ -5,10 +5,16 @@ from __future__ import annotations
 import pytest
 
 from meseta.wire import stencils
+from meseta.wire.gen import mesos_pb2 as m
+from meseta.wire.holes import Fields, Kind, Own, find_holes, own_fields, read_number
 from meseta.wire.splice import field, number
-from meseta.wire.stencils import Fields, Kind, Own, Stencils, find_holes, read_number
+from meseta.wire.stencils import Stencils
 
-NAMED: Fields = {1: Own(Kind.TEXT), 2: {1: Own(Kind.TEXT, "id")}, 3: {1: Own(Kind.TEXT, "id")}}
+NAMED: Fields = {
+    1: Own("name", Kind.TEXT),
+    2: {1: Own("id.value", Kind.TEXT, "id")},
+    3: {1: Own("again.value", Kind.TEXT, "id")},
+}
 
 
 def learned(raw: bytes, fields: Fields) -> Stencils[str]:
@@ -75,7 +81,7 @@ def test_stencils_of_one_length_do_not_get_in_each_others_way() -> None:
     ]
 
 
-NUMBERED: Fields = {2: Own(Kind.NUMBER), 3: Own(Kind.FIXED), 4: Own(Kind.BYTES)}
+NUMBERED: Fields = {2: Own("pid", Kind.NUMBER), 3: Own("time", Kind.FIXED), 4: Own("uuid", Kind.BYTES)}
 
 
 def numbered(value: bytes, fixed: bytes = b"12345678", data: bytes = b"\xff\x00") -> bytes:
@@ -95,9 +101,20 @@ def test_bytes_that_are_no_number_of_that_length(value: bytes) -> None:
     assert learned(numbered(b"\xff\x01"), NUMBERED).fit(numbered(value)) is None
 
 
+def test_own_fields_are_named_by_their_paths() -> None:
+    assert own_fields(m.TaskStatus, {"task_id.value": "id", "timestamp": "", "uuid": ""}) == {
+        1: {1: Own("task_id.value", Kind.TEXT, "id")},
+        6: Own("timestamp", Kind.FIXED),
+        11: Own("uuid", Kind.BYTES),
+    }
+
+
 def test_fields_of_another_type_and_long_numbers_are_nobodys_own() -> None:
-    assert [hole.path for hole in find_holes(number(4, 1) + field(2, b"x"), NUMBERED)] == []
-    assert [hole.path for hole in find_holes(numbered(b"\xff\xff\xff\xff\x0f"), NUMBERED)] == [(3,), (4,)]
+    assert [hole.own.path for hole in find_holes(number(4, 1) + field(2, b"x"), NUMBERED)] == []
+    assert [hole.own.path for hole in find_holes(numbered(b"\xff\xff\xff\xff\x0f"), NUMBERED)] == [
+        "time",
+        "uuid",
+    ]
 
 
 def test_nothing_is_learned_where_there_is_a_group() -> None:
