@@ -15,7 +15,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 NUMBER_BYTES_MAX = 4
-"""Longer ones have no hole: not whatever could be said in so many bytes fits every type of number."""
+"""Longer ones are unusual: not whatever could be said in so many bytes fits every type of number."""
 
 
 class Kind(IntEnum):
@@ -86,12 +86,13 @@ _KINDS = {
 def find_holes(raw: bytes, fields: Fields) -> tuple[Hole, ...]:
     """Find the values that are its own in `raw`, a message that protobuf has read.
 
-    None are found where there is a group: what is within looks as if it were not.
+    None are found in what is unusual: a group, of which what is within looks as if it were not; a number that
+    is too long for a hole, since it may be the one that counts; what was replaced and is not whole.
     """
     found: list[Hole] = []
     try:
         _find(raw, 0, len(raw), fields, found)
-    except _GroupError:
+    except _UnusualError:
         return ()
     return tuple(found)
 
@@ -101,18 +102,21 @@ def read_number(value: bytes) -> int:
     return _number(value, 0)[0]
 
 
-class _GroupError(Exception):
-    pass
+class _UnusualError(Exception):
+    """There is something in the bytes by which values might be taken for others."""
 
 
 def _find(raw: bytes, at: int, end: int, fields: Fields, found: list[Hole]) -> None:
     while at < end:
         tag, at = _number(raw, at)
         start, at = _value(raw, at, tag & 7)
+        if at > end:
+            raise _UnusualError
         inner = fields.get(tag >> 3)
         if isinstance(inner, Own):
-            is_long = inner.kind is Kind.NUMBER and at - start > NUMBER_BYTES_MAX
-            if inner.kind.wire == tag & 7 and not is_long:
+            if inner.kind.wire == tag & 7:
+                if inner.kind is Kind.NUMBER and at - start > NUMBER_BYTES_MAX:
+                    raise _UnusualError
                 found.append(Hole(inner, start, at))
         elif inner is not None and tag & 7 == Kind.BYTES:
             _find(raw, start, at, inner, found)
@@ -126,7 +130,7 @@ def _value(raw: bytes, at: int, wire: int) -> tuple[int, int]:
     if wire == Kind.NUMBER:
         return at, _number(raw, at)[1]
     if wire not in _SIZES:
-        raise _GroupError
+        raise _UnusualError
     return at, at + _SIZES[wire]
 
 

@@ -137,9 +137,10 @@ def _describe(raw: bytes, common: _Common, holes: tuple[Hole, ...]) -> _Like | N
 
 def _place(raw: bytes, statuses: tuple[Hole, ...]) -> slice | None:
     """Return where all statuses are in a task's bytes; None if they are not in one place."""
+    if not statuses:
+        return slice(0, 0)
     told = [raw[hole.start : hole.end] for hole in statuses]
-    end = statuses[-1].end if statuses else 0
-    where = slice(end - len(_written(told)), end)
+    where = slice(statuses[0].end - len(_written(told[:1])), statuses[-1].end)
     return where if raw[where] == _written(told) else None
 
 
@@ -158,6 +159,10 @@ _STAND_INS = m.Task(
 ).SerializePartialToString()
 """For a task's own fields that it must have."""
 
+_ALL_STAND_INS = (
+    _STAND_INS + m.Task(framework_id=m.FrameworkID(value=""), state=m.TASK_STAGING).SerializePartialToString()
+)
+
 _commons: dict[bytes, _Common] = {}
 
 
@@ -168,8 +173,10 @@ def _read(raw: bytes) -> TaskRecord:
     statuses, uuid = task.statuses[:], task.status_update_uuid
     if not (name or task.HasField("name")):
         parse(m.Task, raw)
-    for own in ("name", "task_id", "executor_id", "agent_id", "statuses", "status_update_uuid"):
+    for own in ("name", "task_id", "agent_id", "statuses", "status_update_uuid"):
         task.ClearField(own)
+    if executor_id != ABSENT:  # One that is those very bytes is no id, and stays to be refused.
+        task.ClearField("executor_id")
     rest = task.SerializePartialToString()
     common = _commons.get(rest) or _lift_common(rest)
     record = TaskRecord(
@@ -192,9 +199,10 @@ def _read(raw: bytes) -> TaskRecord:
 
 
 def _late(statuses: list[bytes]) -> LateStatuses:
-    for status in statuses:
-        check_status(parse(m.TaskStatus, status))
-    return LateStatuses(_written(statuses), len(statuses), _lift_checked)
+    written = _written(statuses)
+    for status in parse(m.Task, _ALL_STAND_INS + written).statuses:  # As deep within as they are lifted.
+        check_status(status)
+    return LateStatuses(written, len(statuses), _lift_checked)
 
 
 def _lift_common(rest: bytes) -> _Common:

@@ -7,12 +7,13 @@ import pytest
 from meseta.errors import WireError
 from meseta.ids import Pid
 from meseta.records import TaskRecord, TaskState
-from meseta.wire import reported_tasks, shallow_parts
+from meseta.wire import reported_tasks, reregistration, shallow_parts
 from meseta.wire.gen import internal_pb2 as i
 from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.reported_tasks import lift_task_record
 from meseta.wire.reregistration import lift_reregistration
-from meseta.wire.splice import field
+from meseta.wire.splice import field, number
+from meseta.wire.stencils import Stencils
 
 SENDER = Pid("slave(1)@10.0.0.1:5051")
 
@@ -157,3 +158,46 @@ def test_memories_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for user in ("a", "b", "c", "x" * 5000):
         read(task(user=user))
     assert [m.Task.FromString(raw).user for raw in reported_tasks._commons] == ["c"]
+
+
+def test_a_uuid_that_looks_like_a_status_is_none() -> None:
+    message = task()
+    message.statuses.add(state=m.TASK_RUNNING).task_id.value = "t1"
+    status = field(8, message.statuses[0].SerializeToString())
+    for uuid in (status, b"\xff" * len(status)):
+        record = lift_task_record(message.SerializeToString() + field(10, uuid) + status, {})
+        assert [each.task_id for each in record.statuses] == ["t1", "t1"]
+
+
+@pytest.mark.parametrize("before", [b"", field(4, field(1, b"x")), field(4, b"\x0a\x10")])
+def test_an_executor_id_that_is_a_dash_and_no_message(before: bytes) -> None:
+    for _ in range(2):
+        with pytest.raises(WireError):
+            read(task(), before + field(4, b"-"))
+
+
+def test_a_status_that_is_too_deep_to_be_lifted_is_refused() -> None:
+    message = task()
+    message.statuses.add(state=m.TASK_RUNNING).task_id.value = "t1"
+    deep = message.statuses[0].SerializeToString() + b"\xa3\x06" * 100 + b"\xa4\x06" * 100
+    message.ClearField("statuses")
+    with pytest.raises(WireError):
+        read(message, field(8, deep))
+
+
+def test_a_port_that_is_told_twice_counts_as_it_came_last() -> None:
+    told = field(1, b"h") + field(6, field(1, b"m-S0")) + number(8, 80) + number(8, 2**28 + 5)
+    body = field(2, told) + field(6, b"1.12.0")
+    assert [lift_reregistration(body, SENDER, None).info.port for _ in range(2)] == [2**28 + 5] * 2
+
+
+def test_machines_that_are_alike_are_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reregistration, "_machines", Stencils(reregistration._AGENT_OWN))
+    message = report()
+    message.slave.port = 5051
+    lift(message)
+    assert reregistration._machines.fit(message.slave.SerializeToString()) is not None
+    message.slave.id.value = "a/b!"
+    event = lift_reregistration(message.SerializeToString(), SENDER, None)
+    assert event.fault is not None
+    assert "ID is invalid" in event.fault
