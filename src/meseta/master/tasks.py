@@ -123,7 +123,7 @@ def kept_statuses(config: MasterConfig, statuses: Statuses) -> Statuses:
         and statuses.count <= config.statuses_max
         and len(statuses.raw) <= config.status_bytes_max
     ):
-        return statuses  # Nobody needs to look at them.
+        return statuses  # Nobody needs to look at them: together they are no longer than one may be.
     return tuple([_slim(status, config) for status in statuses[-config.statuses_max :]])
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from meseta.master.approval import REGISTER_AGENT
 from meseta.master.events import RegistrationRequested, ReregistrationRequested
@@ -34,9 +33,7 @@ def _agent_fault(state: State, event: RegistrationRequested | ReregistrationRequ
     return None
 
 
-@lru_cache(maxsize=64)
 def _version_fault(version: str) -> str | None:
-    """Few versions are in one cluster."""
     parsed = _version(version)
     if parsed is None:
         return f"its version '{version}' is not of the form 1.2.3"

@@ -9,15 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import NamedTuple
 
 from meseta.runtime.http1 import decode_path, split_target
 
 AGENT_PREFIX = "libprocess/"
-PIDS_MAX = 1024
-"""Pids that are remembered with what they say."""
-
 _PID = re.compile(r"([!\"$&-.0-9:->A-~]+)@([A-Za-z0-9._-]+):(\d{1,5})", re.ASCII)
 """Without `@/?#%` in the id."""
 _NAME = re.compile(r"[A-Za-z0-9_.]+", re.ASCII)
@@ -48,10 +44,9 @@ class Pid(NamedTuple):
         return f"{self.host}:{self.port}"
 
 
-@lru_cache(maxsize=PIDS_MAX)
 def parse_pid(text: str) -> Pid | None:
     """The pid `id@host:port` that this text is, or None. The host may be a name; it is resolved on
-    connecting. The last texts are remembered: whoever is linked is answered next.
+    connecting.
 
     Ids that could not stand in a request line are refused here, because pids also come from inside of
     messages.
