@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from meseta.runtime.libprocess import Pid, encode_head, encode_message, parse_pid
+from meseta.runtime.libprocess import encode_head, encode_message, parse_pid
 from meseta.runtime.loop import TurnFlusher
 
 COUNTERS = ("connects_failed", "messages_dropped", "messages_lost", "messages_sent", "pids_malformed")
@@ -49,17 +49,15 @@ class _Socket(asyncio.Protocol):
         "linked",
         "marked",
         "paused",
-        "peer",
         "queue",
         "queued_bytes",
         "transport",
         "used_at",
     )
 
-    def __init__(self, links: Links, peer: Pid) -> None:
+    def __init__(self, links: Links, address: str) -> None:
         self._links = links
-        self.peer = peer
-        self.address = peer.address
+        self.address = address
         self.linked: set[str] = set()
         self.queue: list[bytes] = []
         self.queued_bytes = 0
@@ -128,7 +126,7 @@ class Links:
         if known is None or self._closed:
             return False
         address, head = known
-        socket = self._sockets.get(address) or self._open(to_pid)
+        socket = self._sockets.get(address) or self._open(address)
         limits = self.limits
         if len(socket.queue) >= limits.messages_max or socket.queued_bytes + len(body) > limits.bytes_max:
             self.counters["messages_dropped"] += 1
@@ -154,7 +152,7 @@ class Links:
             return False
         address = parsed.address
         linked = self._replace(address) if reconnect else ()
-        socket = self._sockets.get(address) or self._open(pid)
+        socket = self._sockets.get(address) or self._open(address)
         socket.linked.update(linked)
         socket.linked.add(pid)
         return True
@@ -190,10 +188,8 @@ class Links:
 
     # ---- sockets ------------------------------------------------------------------------------------------
 
-    def _open(self, pid: str) -> _Socket:
-        peer = parse_pid(pid)
-        assert peer is not None, "its address is known"
-        socket = self._sockets[peer.address] = _Socket(self, peer)
+    def _open(self, address: str) -> _Socket:
+        socket = self._sockets[address] = _Socket(self, address)
         self._to_connect.append(socket)
         self._start_connects()
         self._arm_sweep()
@@ -211,9 +207,10 @@ class Links:
 
     async def _connect(self, socket: _Socket) -> None:
         loop = asyncio.get_running_loop()
+        host, _, port = socket.address.rpartition(":")
         try:
             async with asyncio.timeout(self.limits.connect_timeout_s):
-                await loop.create_connection(lambda: socket, socket.peer.host, socket.peer.port)
+                await loop.create_connection(lambda: socket, host, int(port))
         except (OSError, UnicodeError):  # the second for a host name that cannot be encoded
             self.counters["connects_failed"] += 1
             self.socket_ended(socket)
