@@ -134,7 +134,7 @@ class TaskStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class LateStatuses(msgspec.Struct, frozen=True, gc=False):
-    """Statuses that are lifted, all of them, when somebody looks: after a failover at most nobody does."""
+    """Statuses that are lifted, all of them, when somebody looks: after a failover hardly anybody does."""
 
     raw: bytes
     """What `lift` can do with: one object, for there are very many of these."""

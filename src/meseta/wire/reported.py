@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from meseta.master.validation import description_fault
 from meseta.records import FrameworkInfo
-from meseta.wire.faults import Fault
+from meseta.wire.faults import Fault, first
 from meseta.wire.gen import mesos_pb2 as m
 from meseta.wire.lift import lift_framework
 from meseta.wire.parsing import parse
@@ -30,12 +30,8 @@ def reported_frameworks(raws: Sequence[bytes]) -> tuple[tuple[FrameworkInfo, ...
     Raises:
         WireError: one is no FrameworkInfo.
     """
-    infos, fault = [], None
-    for raw in raws:
-        info, wrong = _reported.get(raw) or reported_framework(raw)
-        infos.append(info)
-        fault = fault or wrong
-    return tuple(infos), fault
+    known = [reported_framework(raw) for raw in raws]
+    return tuple([info for info, _ in known]), first(*[fault for _, fault in known])
 
 
 def reported_framework(raw: bytes) -> tuple[FrameworkInfo, Fault]:
