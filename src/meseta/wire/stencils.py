@@ -9,9 +9,10 @@ and so comes to its end as with the first. Only values can differ. What a value 
 text is ASCII, which is UTF-8, and a number ends where its hole does. What was the same in several holes, such
 as the task's id in its statuses, must be so again. All else is known from the first.
 
-A stencil is for bytes of one length, so there can be many, and to cut one takes time. Hence what is
-remembered is bounded, and what was learned before the bound serves on: a master that is told of everything is
-a new one, and starts afresh.
+A stencil is for bytes of one length, so there can be many, and to cut one takes as long as it takes to read
+some 25 messages. So learning is slow where nothing is alike: a lesson is taken for so many messages that are
+recognised, or that have to be read, beside some to begin with. When it has learned very much, it forgets all
+and begins anew.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ from meseta.wire.holes import Fields, Hole, Kind, find_holes
 KnownT = TypeVar("KnownT")
 
 LESSONS_MAX = 10_000
-"""Messages of one type from which is learned."""
+"""Messages of one type from which is learned; then all that was learned is forgotten."""
 LESSONS_FREE = 500
-"""So many are not asked what they are good for."""
-FITS_PER_LESSON = 50
-"""What each of the others must have brought so far, on the average: a lesson takes as long as they save."""
+"""With so many it begins."""
+MESSAGES_PER_LESSON = 50
+"""For each of the others so many more must have come: a lesson takes as long as so many fits save."""
 LESSON_BYTES_MAX = 4096
 """From what is longer nothing is learned."""
 STENCILS_MAX = 4
@@ -48,6 +49,8 @@ class _Alike(NamedTuple, Generic[KnownT]):
     later: Callable[[Values], Values]
     earlier: Callable[[Values], Values]
     numbers: list[tuple[int, int, int]]
+    again: dict[int, int]
+    """Which values must be what others were before them; `later` and `earlier` pick them."""
 
 
 class _Stencil(Generic[KnownT]):
@@ -74,40 +77,56 @@ class Stencils(Generic[KnownT]):
         self._stencils: dict[int, list[_Stencil[KnownT]]] = {}
         """By the length of a message, and by its second byte: the length of its first field, as a rule."""
         self._lessons = 0
-        self._fits = 0
+        self._messages = 0
+        """That came since everything was forgotten."""
 
     def fit(self, raw: bytes) -> tuple[KnownT, Values] | None:
         """Return what is known of messages like `raw`, and its own values; None if it is like none."""
+        self._messages += 1
         if len(raw) < 2:
             return None
         for stencil in self._stencils.get(len(raw) << 8 | raw[1], ()):
             alike = stencil.alike.get(b"".join(stencil.rest(raw)))
             if alike is not None:
-                known, texts, later, earlier, numbers = alike
+                known, texts, later, earlier, numbers, _ = alike
                 own = stencil.own(raw)
                 if later(own) != earlier(own) or not b"".join(texts(own)).isascii():
                     return None
                 for index, mask, last in numbers:
                     if int.from_bytes(own[index], "little") & mask != last:
                         return None
-                self._fits += 1
                 return known, own
         return None
 
     def learn(self, raw: bytes, describe: Callable[[tuple[Hole, ...]], KnownT | None]) -> None:
         """Learn from a message that was read. `describe` says what is known of all like it, by its holes.
 
-        Nothing is learned where it returns None, and when that has not been worth the time.
+        Nothing is learned where it returns None, and from too many messages of those that came.
         """
-        worth = self._lessons <= LESSONS_FREE + self._fits // FITS_PER_LESSON
-        if not worth or self._lessons >= LESSONS_MAX or len(raw) > LESSON_BYTES_MAX:
+        if (
+            len(raw) > LESSON_BYTES_MAX
+            or self._lessons > LESSONS_FREE + self._messages // MESSAGES_PER_LESSON
+        ):
             return
+        if self._lessons >= LESSONS_MAX:
+            self._stencils.clear()
+            self._lessons = self._messages = 0
         self._lessons += 1
         holes = find_holes(raw, self._fields)
         known = describe(holes) if holes else None
-        stencil = self._stencil(raw, holes) if known is not None else None
-        if known is not None and stencil is not None:
-            stencil.alike[b"".join(stencil.rest(raw))] = _alike(known, stencil.own(raw), holes)
+        if known is not None:
+            self._add(raw, holes, known)
+
+    def _add(self, raw: bytes, holes: tuple[Hole, ...], known: KnownT) -> None:
+        stencil = self._stencil(raw, holes)
+        if stencil is None:
+            return
+        rest, own = b"".join(stencil.rest(raw)), stencil.own(raw)
+        before = stencil.alike.get(rest)
+        again = _again(own, holes)
+        if before is not None:  # It asked for too much of this one.
+            again = {later: earlier for later, earlier in before.again.items() if own[later] == own[earlier]}
+        stencil.alike[rest] = _alike(known, own, holes, again)
 
     def _stencil(self, raw: bytes, holes: tuple[Hole, ...]) -> _Stencil[KnownT] | None:
         """Return the stencil with these holes, cut if need be; None if there are too many of this length."""
@@ -127,20 +146,18 @@ def _cutter(sizes: list[int], kinds: str) -> Callable[[bytes], Values]:
     return Struct("".join(f"{size}{kind}" for size, kind in zip(sizes, cycle(kinds), strict=False))).unpack
 
 
-def _alike(known: KnownT, own: Values, holes: tuple[Hole, ...]) -> _Alike[KnownT]:
-    """Note of which holes the values are new, and where those of the others were before."""
+def _again(own: Values, holes: tuple[Hole, ...]) -> dict[int, int]:
+    """Return which values of a group are what another was before, and which."""
     first: dict[tuple[str, bytes], int] = {}
-    texts, numbers, again = [], [], {}
-    for index, (hole, value) in enumerate(zip(holes, own, strict=True)):
-        _, kind, group = hole.own
-        before = first.setdefault((group, value), index) if group else index
-        if before != index:
-            again[index] = before
-        elif kind is Kind.TEXT:
-            texts.append(index)
-        elif kind is Kind.NUMBER:
-            numbers.append((index, *_last_bits(value)))
-    return _Alike(known, _pick(texts), _pick(list(again)), _pick(list(again.values())), numbers)
+    before = [first.setdefault((hole.own.group, own[index]), index) for index, hole in enumerate(holes)]
+    return {index: at for index, at in enumerate(before) if at != index and holes[index].own.group}
+
+
+def _alike(known: KnownT, own: Values, holes: tuple[Hole, ...], again: dict[int, int]) -> _Alike[KnownT]:
+    new = [(index, hole.own.kind) for index, hole in enumerate(holes) if index not in again]
+    texts = _pick([index for index, kind in new if kind is Kind.TEXT])
+    numbers = [(index, *_last_bits(own[index])) for index, kind in new if kind is Kind.NUMBER]
+    return _Alike(known, texts, _pick(list(again)), _pick(list(again.values())), numbers, again)
 
 
 def _pick(indices: list[int]) -> Callable[[Values], Values]:

@@ -120,13 +120,24 @@ def test_nothing_is_learned_where_there_is_a_group() -> None:
     assert learned(raw, NAMED).fit(raw) is None
 
 
-def test_what_is_learned_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_it_has_learned_very_much_it_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stencils, "LESSONS_MAX", 2)
     memory: Stencils[str] = Stencils(NAMED)
     raws = [named(b"web", b"t1", b"t1", number(4, kind)) for kind in range(3)]
     for raw in raws:
         memory.learn(raw, lambda _: "known")
-    assert [memory.fit(raw) is not None for raw in raws] == [True, True, False]
+    assert [memory.fit(raw) is not None for raw in raws] == [False, False, True]
+
+
+def test_a_lesson_from_one_that_does_not_fit_asks_for_less() -> None:
+    memory: Stencils[str] = Stencils(NAMED)
+    for again in (b"t1", b"e1"):
+        memory.learn(named(b"web", b"t1", again), lambda _: "known")
+    for again in (b"t2", b"e2"):
+        assert memory.fit(named(b"sql", b"t2", again)) == ("known", (b"sql", b"t2", again))
+    assert memory.fit(named(b"sql", b"t2", b"\xff\xff")) is None
+    memory.learn(named(b"web", b"t1", b"t1"), lambda _: "known")
+    assert memory.fit(named(b"sql", b"t2", b"e2")) is not None, "it asks for no more again"
 
 
 def test_stencils_of_one_length_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,17 +164,15 @@ def test_nothing_is_learned_from_what_is_unusual() -> None:
     assert memory.fit(raw) is None
 
 
-def test_learning_ends_when_it_is_not_worth_the_time_and_goes_on_when_it_was(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_lessons_are_few_beside_what_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stencils, "LESSONS_FREE", 1)
     memory: Stencils[str] = Stencils(NAMED)
     raws = [named(b"web", b"t1", b"t1", number(4, kind)) for kind in range(4)]
     for raw in raws:
         memory.learn(raw, lambda _: "known")
     assert [memory.fit(raw) is not None for raw in raws] == [True, True, False, False]
-    for _ in range(stencils.FITS_PER_LESSON):
-        memory.fit(raws[0])
+    for _ in range(stencils.MESSAGES_PER_LESSON):
+        memory.fit(b"unlike all others")
     for raw in raws[2:]:
         memory.learn(raw, lambda _: "known")
     assert [memory.fit(raw) is not None for raw in raws] == [True, True, True, False]
