@@ -191,6 +191,14 @@ def test_a_port_that_is_told_twice_counts_as_it_came_last() -> None:
     assert [lift_reregistration(body, SENDER, None).info.port for _ in range(2)] == [2**28 + 5] * 2
 
 
+def test_an_agent_whose_id_is_empty_is_refused_each_time() -> None:
+    message = report()
+    message.slave.id.value, message.slave.port = "", 5051
+    for _ in range(2):
+        with pytest.raises(WireError, match="does not say which agent it was"):
+            lift(message)
+
+
 def test_machines_that_are_alike_are_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reregistration, "_machines", Stencils(reregistration._AGENT_OWN))
     message = report()
