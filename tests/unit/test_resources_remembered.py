@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meseta.resources import Kind, Remembered, Resources, total_of
+from meseta.resources import Kind, Resources, remembered, total_of
 
 
 def test_the_very_same_objects_are_remembered() -> None:
@@ -12,11 +12,11 @@ def test_the_very_same_objects_are_remembered() -> None:
         asked.append(objects)
         return len(asked)
 
-    remembered = Remembered(function, 2)
+    recall = remembered(function, 2)
     first, second = [1], [1]
-    assert [remembered(first), remembered(first), remembered(second)] == [1, 1, 2]
-    assert remembered(first, second) == 3
-    assert remembered(first) == 4, "the memory of two was full"
+    assert [recall(first), recall(first), recall(second)] == [1, 1, 2]
+    assert recall(first, second) == 3
+    assert recall(first) == 4, "the memory of two was full"
 
 
 def test_a_sum_has_the_order_of_its_parts() -> None:
@@ -30,9 +30,9 @@ def test_a_sum_has_the_order_of_its_parts() -> None:
 
 def test_what_was_worked_out_from_very_many_is_not_kept() -> None:
     asked: list[int] = []
-    remembered = Remembered(lambda *objects: asked.append(len(objects)), 2)
+    recall = remembered(lambda *objects: asked.append(len(objects)), 2)
     many = [object()] * 257
     for _ in range(2):
-        remembered(*many)
-        remembered(*many[:256])
+        recall(*many)
+        recall(*many[:256])
     assert asked == [257, 256, 257]

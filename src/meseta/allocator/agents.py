@@ -9,7 +9,7 @@ from meseta.allocator.sorter import Client
 from meseta.allocator.terms import Trait
 from meseta.ids import AgentId
 from meseta.records import AgentInfo
-from meseta.resources import EMPTY, Remembered, Resources
+from meseta.resources import EMPTY, Resources, remembered
 
 RESTS_MAX = 256
 """Offer filters whose answers are kept with an agent."""
@@ -72,8 +72,7 @@ class AgentAccount:
     def set_total(self, total: Resources) -> None:
         """Replace the total."""
         self.total = total
-        self.plain = not (total.reserved() or total.revocable() or total.shared())
-        """Whether everything free may be offered to everybody alike."""
+        self.plain = total.is_plain
         self._settle()
 
     def set_traits(self, *, region: str | None, filter_gpus: bool) -> None:
@@ -170,7 +169,7 @@ class AgentAccount:
     def _settle(self) -> None:
         """Work out what is free from the total and the holdings."""
         # What is free of shared resources is a new vector whenever somebody was given of it: see `rounds`.
-        settled = _settled if self.total.shared() else _remembered
+        settled = _remembered if self.plain or not self.total.shared() else _settled
         self.simple, self.available = settled(self.total, *self.held.values())
 
 
@@ -186,5 +185,5 @@ def _settled_alike(total: Resources, *held: Resources) -> tuple[bool, Resources]
     return simple, free.interned()
 
 
-_remembered = Remembered(_settled_alike, SETTLED_MAX)
+_remembered = remembered(_settled_alike, SETTLED_MAX)
 """The same: after a failover agents come by the thousands, and few differ."""

@@ -15,7 +15,7 @@ from meseta.resources.formats import Format, from_records, to_records
 from meseta.resources.kinds import Disk, DiskType, Kind, Labels, Reservation, ValueType
 from meseta.resources.ranges import Ranges
 from meseta.resources.records import ReservationRecord, ResourceRecord
-from meseta.resources.remembered import Remembered
+from meseta.resources.remembered import remembered
 from meseta.resources.text import parse_resources
 from meseta.resources.vector import (
     EMPTY,
@@ -36,7 +36,6 @@ __all__ = [
     "Labels",
     "Quantity",
     "Ranges",
-    "Remembered",
     "Reservation",
     "ReservationRecord",
     "ResourceFault",
@@ -47,6 +46,7 @@ __all__ = [
     "from_milli",
     "from_records",
     "parse_resources",
+    "remembered",
     "resources_fault",
     "to_milli",
     "to_records",

@@ -18,7 +18,7 @@ from meseta.resources.describe import kind_text, labels_text, quantity_text
 from meseta.resources.kinds import Disk, DiskType, Kind, ValueType
 from meseta.resources.ranges import Ranges
 from meseta.resources.records import DYNAMIC, STATIC, ReservationRecord, ResourceRecord
-from meseta.resources.remembered import Remembered
+from meseta.resources.remembered import remembered
 from meseta.resources.vector import Quantity, Resources, to_milli
 from meseta.roles import STAR, is_refinement, role_fault
 
@@ -296,7 +296,7 @@ def _is_overlapping(*vectors: Resources) -> bool:
     return members != _members(total)
 
 
-is_overlapping = Remembered(_is_overlapping, OVERLAPS_MAX)
+is_overlapping = remembered(_is_overlapping, OVERLAPS_MAX)
 """Tells whether a member of ranges or a set is in several vectors, so that they cannot be summed."""
 
 

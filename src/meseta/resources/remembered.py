@@ -8,7 +8,7 @@ volumes are mounted. Identity sees everything, costs nothing, and what it misses
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 ResultT = TypeVar("ResultT")
 
@@ -16,24 +16,21 @@ OBJECTS_MAX = 256
 """What was worked out from more than that is not remembered: a memory is for what comes again."""
 
 
-class Remembered(Generic[ResultT]):
-    """A function of immutable objects with a memory of so many results, which is emptied when it is full."""
+def remembered(function: Callable[..., ResultT], entries_max: int) -> Callable[..., ResultT]:
+    """Return a function of immutable objects with a memory of so many results, emptied when it is full."""
+    # By the addresses of the objects, which are kept so that no other gets its address.
+    known: dict[tuple[int, ...], tuple[ResultT, tuple[Any, ...]]] = {}
 
-    __slots__ = ("_entries_max", "_function", "_known")
+    def recall(*objects: Any) -> ResultT:
+        try:
+            return known[tuple(map(id, objects))][0]
+        except KeyError:
+            pass
+        result = function(*objects)
+        if len(objects) <= OBJECTS_MAX:
+            if len(known) >= entries_max:
+                known.clear()
+            known[tuple(map(id, objects))] = result, objects
+        return result
 
-    def __init__(self, function: Callable[..., ResultT], entries_max: int) -> None:
-        self._function = function
-        self._entries_max = entries_max
-        self._known: dict[tuple[int, ...], tuple[tuple[Any, ...], ResultT]] = {}
-        """By the addresses of the objects, which are kept so that no other gets its address."""
-
-    def __call__(self, *objects: Any) -> ResultT:
-        key = tuple(map(id, objects))
-        known = self._known.get(key)
-        if known is None:
-            known = objects, self._function(*objects)
-            if len(objects) <= OBJECTS_MAX:
-                if len(self._known) >= self._entries_max:
-                    self._known.clear()
-                self._known[key] = known
-        return known[1]
+    return recall

@@ -25,7 +25,7 @@ from typing import ClassVar
 from meseta.resources.describe import NO_RESOURCES, kind_text, quantity_text
 from meseta.resources.kinds import REFINED, RESERVED, REVOCABLE, SHARED, VOLUME, Kind, Reservation, ValueType
 from meseta.resources.ranges import NOTHING, Ranges
-from meseta.resources.remembered import Remembered
+from meseta.resources.remembered import remembered
 
 Quantity = int | Ranges | frozenset[str]
 """How much: milli-units, members of ranges, or names."""
@@ -271,6 +271,11 @@ class Resources:
         return self.ranges("ports")
 
     @property
+    def is_plain(self) -> bool:
+        """Whether all of it may be offered to everybody alike: nothing is reserved, revocable or shared."""
+        return not self._has(RESERVED | REVOCABLE | SHARED)
+
+    @property
     def says_more(self) -> bool:
         """Whether it says things that no comparison sees: equal vectors may say others, or none."""
         return bool(self._written)
@@ -426,7 +431,7 @@ def _total_of(*vectors: Resources) -> Resources:
     return sum(vectors, EMPTY).interned()
 
 
-total_of = Remembered(_total_of, TOTALS_MAX)
+total_of = remembered(_total_of, TOTALS_MAX)
 """Returns the sum of vectors; for sums that come again and again."""
 
 
