@@ -203,12 +203,11 @@ class HierarchicalAllocator:
     ) -> None:
         """See `Allocator`."""
         ledger = self.ledger
-        held = {
-            ledger.client(ledger.framework(framework_id), role): resources
-            for framework_id, by_role in used.items()
-            for role, resources in by_role.items()
-            if resources
-        }
+        held: dict[Client, Resources] = {}
+        for framework_id, by_role in used.items():
+            for role, resources in by_role.items():
+                if resources:
+                    held[ledger.client(ledger.framework(framework_id), role)] = resources
         agent = AgentAccount(agent_id, info, capabilities, total, held)
         ledger.add_agent(agent)
         self._set_traits(agent)

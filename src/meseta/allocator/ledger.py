@@ -43,10 +43,10 @@ class Ledger:
         self.agents[agent.id] = agent
         self.tree.change_total(agent.total.quantities(), {})
         self._charge_for(agent)
-        for client, resources in agent.held.items():
+        for client in agent.held:
             client.holdings += 1
-            if client in self.demands.lacks:
-                self.demands.change(client, EMPTY, resources)
+        for client in self.demands.lacks.keys() & agent.held.keys():
+            self.demands.change(client, EMPTY, agent.held[client])
         self._restake(agent, NO_STAKE)
 
     def set_total(self, agent: AgentAccount, total: Resources) -> None:
@@ -205,18 +205,18 @@ class Ledger:
             self.quotas.exchange(before, stake_of(agent))
 
     def _charge_for(self, agent: AgentAccount) -> None:
-        """Charge for all that is held of a new agent: of clients of one role, together above their places."""
-        simple = agent.simple
-        by_role: dict[Node, list[Resources]] = {}
+        """Charge for all that is held of a new agent: for what clients of one role hold, together."""
+        by_place: dict[Node, dict[Client, Resources]] = {}
         for client, resources in agent.held.items():
-            role = client.parent
-            assert role is not None, "a client is below its role"
-            self.tree.charge(client, resources.quantities() if simple else {}, below=role)
-            by_role.setdefault(role, []).append(resources)
-        for role, held in by_role.items():
-            taken = held[0] if len(held) == 1 else total_of(*held)
-            self.tree.charge(role, taken.quantities() if simple else {}, len(held))
-        if not simple:
+            assert client.parent is not None, "a client is below its role"
+            by_place.setdefault(client.parent, {})[client] = resources
+        for place, held in by_place.items():
+            if agent.simple:
+                given = {client: resources.quantities() for client, resources in held.items()}
+                self.tree.charge_together(place, given, total_of(*held.values()).quantities())
+            else:
+                self.tree.charge_together(place, {client: {} for client in held}, {})
+        if not agent.simple:
             self._recharge(agent, {})
 
     def _recharge(self, agent: AgentAccount, before: Charges) -> None:

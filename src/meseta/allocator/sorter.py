@@ -222,17 +222,11 @@ class RoleTree:
 
     # What shares are made of.
 
-    def charge(
-        self, bottom: Node, quantities: Mapping[str, int], times: int = 1, below: Node | None = None
-    ) -> None:
-        """Count quantities (milli-units) as allocated to a client and on the way up, as `times` allocations.
-
-        The way may be gone in parts, so that what several clients are given counts once where they are one:
-        it ends `below` a node, and begins at any.
-        """
+    def charge(self, bottom: Node, quantities: Mapping[str, int], times: int = 1) -> None:
+        """Count quantities (milli-units) as allocated here and on the way up, as `times` allocations."""
         node: Node | None = bottom
         moved, items = self._moved, quantities.items()
-        while node is not None and node is not below:
+        while node is not None:
             allocated = node.allocated
             for name, quantity in items:
                 allocated[name] += quantity
@@ -241,6 +235,20 @@ class RoleTree:
             if parent is not None and len(parent.order) > 1:
                 moved[node] = None
             node = parent
+
+    def charge_together(
+        self, place: Node, given: Mapping[Client, Mapping[str, int]], together: Mapping[str, int]
+    ) -> None:
+        """Count what several clients of one role are given; from their `place` on as one, `together`."""
+        has_turns = len(place.order) > 1
+        for client, quantities in given.items():
+            allocated = client.allocated
+            for name, quantity in quantities.items():
+                allocated[name] += quantity
+            client.count += 1
+            if has_turns:
+                self._moved[client] = None
+        self.charge(place, together, len(given))
 
     def discharge(self, client: Client, quantities: Mapping[str, int]) -> None:
         """Take back quantities from a client."""

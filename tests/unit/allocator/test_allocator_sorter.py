@@ -92,11 +92,10 @@ def test_what_several_are_given_may_be_charged_together_above_them() -> None:
             for client in clients:
                 tree.charge(client, {"cpus": 1000})
             continue
-        for client in clients:
-            tree.charge(client, {"cpus": 1000}, below=client.parent)
-        for first, several in ((clients[0], 2), (clients[2], 1)):
+        for first, *others in (clients[:2], clients[2:]):
             assert first.parent is not None
-            tree.charge(first.parent, {"cpus": 1000 * several}, several)
+            given = {client: {"cpus": 1000} for client in (first, *others)}
+            tree.charge_together(first.parent, given, {"cpus": 1000 * len(given)})
     charged = [
         {n.path: (dict(n.allocated), n.count) for n in (tree.root, *tree.roles(), *tree.clients())}
         for tree in (one_by_one, together)
