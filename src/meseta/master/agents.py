@@ -9,6 +9,7 @@ again). An agent that unregisters, or is replaced by a new one at its address, h
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from meseta.allocator.allocator import RoleResources
 from meseta.ids import AgentId, FrameworkId, Pid
@@ -48,7 +49,7 @@ GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 # Accounts ---------------------------------------------------------------------------------------------
 
 
-def add_agent(state: State, agent: AgentState, used: dict[FrameworkId, RoleResources], now: float) -> None:
+def add_agent(state: State, agent: AgentState, used: Mapping[FrameworkId, RoleResources], now: float) -> None:
     """Take an agent into the accounts, of which `used` is already allocated."""
     state.agents[agent.id] = agent
     claim_pid(state, agent, now)

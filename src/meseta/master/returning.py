@@ -7,7 +7,7 @@ for lost is killed: a task never runs on after its framework was told of its end
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -98,6 +98,8 @@ def _same_machine(agent: AgentState, event: ReregistrationRequested) -> bool:
 
 
 def _same_info(known: AgentInfo, event: ReregistrationRequested) -> bool:
+    if known.raw and known.raw == event.info.raw:
+        return True
     return msgspec.structs.replace(known, raw=b"") == msgspec.structs.replace(event.info, raw=b"")
 
 
@@ -151,38 +153,31 @@ def _is_completed(state: State, id: FrameworkId | None) -> bool:
 
 def _adopt(
     state: State, agent: AgentState, event: ReregistrationRequested, now: float, told: str | None
-) -> dict[FrameworkId, RoleResources]:
+) -> Mapping[FrameworkId, RoleResources]:
     """Take the agent's executors and tasks into the accounts; return what they hold, for the allocator."""
+    held: dict[tuple[FrameworkId, str], list[Resources]] = {}
     for info in event.executors:
         framework = state.frameworks.get(info.framework_id) if info.framework_id is not None else None
         if framework is not None:
             executor = Executor(info, framework.id, agent.id, info.allocation_role or _only_role(framework))
             add_executor(framework, agent, executor)
+            held.setdefault((framework.id, executor.role), []).append(executor.resources)
     for record in event.tasks:
         framework = state.frameworks.get(record.framework_id)
-        if framework is None:
+        task = _adopt_task(state, framework, agent, record) if framework is not None else None
+        if framework is None or task is None:
             continue
-        task = _adopt_task(state, framework, agent, record)
-        if task is not None and told is not None:
+        if task.state not in ENDED_STATES:
+            held.setdefault((framework.id, task.role), []).append(record.resources)
+        if told is not None:
             reason = TaskReason.REASON_AGENT_REREGISTERED
             tell_of_task(state, framework, latest_update(task, state.wall(now), reason, told))
     forget_returned(state, agent)
     recall_completed(state, agent.id, event.completed)
-    return _held_of(agent)
-
-
-def _held_of(agent: AgentState) -> dict[FrameworkId, RoleResources]:
-    """Add up what an agent's executors and tasks hold."""
-    held: dict[FrameworkId, RoleResources] = {}
-    for framework_id in {**agent.executors, **agent.tasks}:
-        by_role: dict[str, list[Resources]] = {}
-        for executor in agent.executors.get(framework_id, {}).values():
-            by_role.setdefault(executor.role, []).append(executor.resources)
-        for task in agent.tasks.get(framework_id, {}).values():
-            if task.state not in ENDED_STATES:
-                by_role.setdefault(task.role, []).append(task.info.resources)
-        held[framework_id] = {role: total_of(*vectors) for role, vectors in by_role.items()}
-    return held
+    used: dict[FrameworkId, dict[str, Resources]] = {}
+    for (framework_id, role), vectors in held.items():
+        used.setdefault(framework_id, {})[role] = total_of(*vectors)
+    return used
 
 
 def _adopt_task(

@@ -57,9 +57,9 @@ def add_task(state: State, framework: FrameworkState, agent: AgentState, task: T
     """Take a task into the accounts of its framework and its agent."""
     task_id = task.info.task_id
     framework.tasks[task_id] = task
-    framework.agents[agent.id] = None
     there = agent.tasks.get(framework.id)
     if there is None:
+        framework.agents[agent.id] = None
         agent.tasks[framework.id] = {task_id: task}
     else:
         there[task_id] = task
