@@ -200,7 +200,7 @@ class MasterDaemon:
         now = time.monotonic()
         return Master(
             replace(self._config, pid=self._pid),
-            make_allocator(self.flags, self._entropy, self.domain),
+            make_allocator(self.flags, random.Random(), self.domain),  # It draws for every agent: cheaply.
             PERMISSIVE,
             epoch_offset_s=time.time() - now,
             recovered=recovered,
