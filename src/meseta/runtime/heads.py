@@ -12,7 +12,6 @@ it.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -118,9 +117,9 @@ class HeadCollector:
         return Head(method, url.decode("latin-1"), headers, keep_alive=parser.should_keep_alive())
 
 
-class HeadMemory(OrderedDict[bytes, Head | None]):
+class HeadMemory(dict[bytes, Head | None]):
     """From the bytes of a head, up to and with its empty line, to the head; None if only the parser will
-    do."""
+    do. It is emptied when it is full."""
 
     def __init__(self, is_ordinary: Callable[[Head], bool]) -> None:
         """`is_ordinary` refuses heads that must not be found here."""
@@ -131,7 +130,7 @@ class HeadMemory(OrderedDict[bytes, Head | None]):
         if len(raw) > _HEAD_BYTES_MAX:
             return None
         if len(self) >= _HEADS_MAX:
-            self.popitem(last=False)
+            self.clear()
         head = self[raw] = self._read(raw)
         return head
 

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from functools import lru_cache
+from typing import NamedTuple, cast
+
+import msgspec
 
 from meseta.runtime.http1 import decode_path, split_target
 
@@ -44,6 +47,12 @@ class Pid(NamedTuple):
         return f"{self.host}:{self.port}"
 
 
+PIDS_MAX = 1024
+"""Pids that are remembered: of each that is new, several at once ask for the parts."""
+PID_CHARS_MAX = 512
+"""A longer one is not remembered."""
+
+
 def parse_pid(text: str) -> Pid | None:
     """The pid `id@host:port` that this text is, or None. The host may be a name; it is resolved on
     connecting.
@@ -51,6 +60,10 @@ def parse_pid(text: str) -> Pid | None:
     Ids that could not stand in a request line are refused here, because pids also come from inside of
     messages.
     """
+    return _known_pid(text) if len(text) <= PID_CHARS_MAX else _read_pid(text)
+
+
+def _read_pid(text: str) -> Pid | None:
     match = _PID.fullmatch(text)
     if match is None:
         return None
@@ -58,7 +71,10 @@ def parse_pid(text: str) -> Pid | None:
     return Pid(match[1], match[2], port) if 0 < port < 65536 else None
 
 
-class Envelope(NamedTuple):
+_known_pid = lru_cache(PIDS_MAX)(_read_pid)
+
+
+class Envelope(msgspec.Struct, frozen=True, gc=False):
     """Who sends what to whom. `sender` is as the peer wrote it, which need not be a pid."""
 
     receiver: str
@@ -100,22 +116,15 @@ def encode_head(receiver: Pid, sender: str, name: str) -> bytes:
     ).encode()
 
 
-class WrittenHead(NamedTuple):
-    """The head of a message, as every libprocess writes it."""
-
-    target: str
-    receiver: str
-    name: str
-    sender: str
-    host: str
-    chunked: str | None
-    """The header that says so; None: no body follows."""
+WrittenHead = tuple[str, str, str, str, str, str | None]
+"""The head of a message, as every libprocess writes it: the target, the receiver and the name in it, the
+sender, the host, and the header that says that a body follows, if one does."""
 
 
 def read_head(raw: bytes) -> WrittenHead | None:
     """Read what begins as `encode_head` writes it; None if it is anything else, or percent-encoded."""
     match = _HEAD.fullmatch(raw.decode("latin-1"))
-    return None if match is None else WrittenHead._make(match.groups())
+    return None if match is None else cast(WrittenHead, match.groups())
 
 
 def encode_message(head: bytes, body: bytes) -> bytes:

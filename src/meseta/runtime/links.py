@@ -12,7 +12,7 @@ dropped, both counted.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +34,7 @@ class LinkLimits:
     connects_max: int = 256
     """Attempts to connect that are under way; further ones wait."""
     heads_max: int = 16_384
-    """Remembered message heads."""
+    """Remembered message heads; then all are forgotten."""
     connect_timeout_s: float = 10.0
     linger_s: float = 1.0
     """A temporary socket on which nothing happened for this long is closed."""
@@ -106,7 +106,7 @@ class Links:
         self._turn = TurnFlusher()
         self._sockets: dict[str, _Socket] = {}
         self._leaving: set[_Socket] = set()
-        self._heads: OrderedDict[tuple[str, str, str], tuple[str, bytes]] = OrderedDict()
+        self._heads: dict[tuple[str, str, str], tuple[str, bytes]] = {}
         """Of receiver, sender and name: the receiver's address, and the head of such messages."""
         self._exited: list[Callable[[str], None]] = []
         self._connects: set[asyncio.Task[None]] = set()
@@ -269,7 +269,7 @@ class Links:
             self.counters["pids_malformed"] += 1
             return None
         if len(self._heads) >= self.limits.heads_max:
-            self._heads.popitem(last=False)
+            self._heads.clear()
         known = (receiver.address, encode_head(receiver, from_pid, name))
         self._heads[to_pid, from_pid, name] = known
         return known

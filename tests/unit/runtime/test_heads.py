@@ -67,14 +67,12 @@ def test_what_is_out_of_the_ordinary_is_left_to_the_parser(raw: bytes) -> None:
     assert heads[raw] is None
 
 
-def test_the_memory_is_bounded_and_forgets_the_oldest() -> None:
+def test_the_memory_is_emptied_when_it_is_full() -> None:
     heads = memory()
     raws = [b"GET /%d HTTP/1.1\r\n\r\n" % number for number in range(5000)]
     found: list[Head | None] = [heads[raw] for raw in raws]
     assert all(found)
-    assert len(heads) == 4096
-    assert raws[0] not in heads
-    assert raws[-1] in heads
+    assert list(heads) == raws[4096:]
 
 
 SENDERS = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1)
@@ -121,6 +119,6 @@ def test_messages_are_read_as_they_are_written() -> None:
     )
     written = read_head(alone)
     assert written is not None
-    assert written.chunked is None
+    assert written[5] is None, "no body follows"
     assert read_head(alone.replace(b"Keep-Alive", b"close")) is None
     assert read_head(alone.replace(b"-From: ", b"-From: x")) is None, "they do not say the same sender"
