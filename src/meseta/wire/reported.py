@@ -30,8 +30,10 @@ def reported_frameworks(raws: Sequence[bytes]) -> tuple[tuple[FrameworkInfo, ...
     Raises:
         WireError: one is no FrameworkInfo.
     """
-    known = [reported_framework(raw) for raw in raws]
-    return tuple([info for info, _ in known]), first(*[fault for _, fault in known])
+    if not raws:
+        return (), None
+    infos, faults = zip(*[_reported.get(raw) or reported_framework(raw) for raw in raws], strict=True)
+    return infos, first(*faults)
 
 
 def reported_framework(raw: bytes) -> tuple[FrameworkInfo, Fault]:

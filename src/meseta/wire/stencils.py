@@ -53,19 +53,14 @@ class _Alike(NamedTuple, Generic[KnownT]):
     """Which values must be what others were before them; `later` and `earlier` pick them."""
 
 
-class _Stencil(Generic[KnownT]):
-    __slots__ = ("alike", "holes", "own", "rest")
-
-    def __init__(self, size: int, holes: tuple[Hole, ...]) -> None:
-        self.holes = holes
-        edges = [0, *(edge for hole in holes for edge in (hole.start, hole.end)), size]
-        sizes = [end - start for start, end in pairwise(edges)]
-        self.own = _cutter(sizes, "xs")
-        """Cut the values out of a message."""
-        self.rest = _cutter(sizes, "sx")
-        """Cut out what shows between them."""
-        self.alike: dict[bytes, _Alike[KnownT]] = {}
-        """By what shows between the holes."""
+class _Stencil(NamedTuple, Generic[KnownT]):
+    rest: Callable[[bytes], Values]
+    """Cuts out of a message what shows between the holes."""
+    own: Callable[[bytes], Values]
+    """Cuts the values out of it."""
+    alike: dict[bytes, _Alike[KnownT]]
+    """By what shows between the holes."""
+    holes: tuple[Hole, ...]
 
 
 class Stencils(Generic[KnownT]):
@@ -83,13 +78,15 @@ class Stencils(Generic[KnownT]):
     def fit(self, raw: bytes) -> tuple[KnownT, Values] | None:
         """Return what is known of messages like `raw`, and its own values; None if it is like none."""
         self._messages += 1
-        if len(raw) < 2:
+        try:
+            stencils = self._stencils[len(raw) << 8 | raw[1]]
+        except LookupError:  # There is none of this length; or this is too short for one.
             return None
-        for stencil in self._stencils.get(len(raw) << 8 | raw[1], ()):
-            alike = stencil.alike.get(b"".join(stencil.rest(raw)))
+        for cut_rest, cut_own, alikes, _ in stencils:
+            alike = alikes.get(b"".join(cut_rest(raw)))
             if alike is not None:
                 known, texts, later, earlier, numbers, _ = alike
-                own = stencil.own(raw)
+                own = cut_own(raw)
                 if later(own) != earlier(own) or not b"".join(texts(own)).isascii():
                     return None
                 for index, mask, last in numbers:
@@ -136,9 +133,10 @@ class Stencils(Generic[KnownT]):
                 return stencil
         if len(stencils) >= STENCILS_MAX:
             return None
-        stencil = _Stencil(len(raw), holes)
-        stencils.append(stencil)
-        return stencil
+        edges = [0, *(edge for hole in holes for edge in (hole.start, hole.end)), len(raw)]
+        sizes = [end - start for start, end in pairwise(edges)]
+        stencils.append(_Stencil(_cutter(sizes, "sx"), _cutter(sizes, "xs"), {}, holes))
+        return stencils[-1]
 
 
 def _cutter(sizes: list[int], kinds: str) -> Callable[[bytes], Values]:
