@@ -213,7 +213,9 @@ class Ledger:
         for place, held in by_place.items():
             if agent.simple:
                 given = {client: resources.quantities() for client, resources in held.items()}
-                self.tree.charge_together(place, given, total_of(*held.values()).quantities())
+                first, *others = held.values()
+                together = total_of(first, *others) if others else first
+                self.tree.charge_together(place, given, together.quantities())
             else:
                 self.tree.charge_together(place, {client: {} for client in held}, {})
         if not agent.simple:
