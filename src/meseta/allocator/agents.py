@@ -169,7 +169,7 @@ class AgentAccount:
     def _settle(self) -> None:
         """Work out what is free from the total and the holdings."""
         # What is free of shared resources is a new vector whenever somebody was given of it: see `rounds`.
-        settled = _remembered if self.plain or not self.total.shared() else _settled
+        settled = _settled if self.total.shared() else _remembered
         self.simple, self.available = settled(self.total, *self.held.values())
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import NamedTuple, cast
 
 import msgspec
@@ -47,12 +46,6 @@ class Pid(NamedTuple):
         return f"{self.host}:{self.port}"
 
 
-PIDS_MAX = 1024
-"""Pids that are remembered: of each that is new, several at once ask for the parts."""
-PID_CHARS_MAX = 512
-"""A longer one is not remembered."""
-
-
 def parse_pid(text: str) -> Pid | None:
     """The pid `id@host:port` that this text is, or None. The host may be a name; it is resolved on
     connecting.
@@ -60,18 +53,11 @@ def parse_pid(text: str) -> Pid | None:
     Ids that could not stand in a request line are refused here, because pids also come from inside of
     messages.
     """
-    return _known_pid(text) if len(text) <= PID_CHARS_MAX else _read_pid(text)
-
-
-def _read_pid(text: str) -> Pid | None:
     match = _PID.fullmatch(text)
     if match is None:
         return None
     port = int(match[3])
     return Pid(match[1], match[2], port) if 0 < port < 65536 else None
-
-
-_known_pid = lru_cache(PIDS_MAX)(_read_pid)
 
 
 class Envelope(msgspec.Struct, frozen=True, gc=False):
