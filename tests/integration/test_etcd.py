@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import random
 import signal
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -194,7 +195,7 @@ def test_a_leader_that_was_stopped_for_long_serves_nobody_any_more(
 
 
 def test_tasks_outlive_the_leader(three: Ensemble, tmp_path: Path) -> None:
-    folder, groups = three.folder(), f"meseta-etcd-{tmp_path.name}"
+    folder, groups = three.folder(), f"meseta-etcd-{uuid.uuid4()}"
     place = tmp_path / "agent"
     place.mkdir()
     with masters(tmp_path, folder, 3) as all_masters:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ class Found:
 
 @pytest.fixture
 def agent_flags(tmp_path: Path) -> Iterator[list[str]]:
-    groups = f"meseta-failover-{tmp_path.name}"
+    groups = f"meseta-failover-{uuid.uuid4()}"
     yield [
         "--port=0",
         f"--work_dir={tmp_path}/agent/work",
