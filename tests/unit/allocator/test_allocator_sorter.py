@@ -105,6 +105,15 @@ def test_what_several_are_given_may_be_charged_together_above_them() -> None:
     assert one_by_one.names() == together.names()
 
 
+def test_who_was_given_something_together_with_others_has_a_later_turn() -> None:
+    tree = Tree()
+    first, second, *others = [tree.join(f"f{index:02}", "r") for index in range(FEW + 2)]
+    assert tree.names()[0] == first.path
+    assert first.parent is not None
+    tree.charge_together(first.parent, {first: {"cpus": 2000}, second: {"cpus": 1000}}, {"cpus": 3000})
+    assert tree.names() == [client.path for client in (*others, second, first)]
+
+
 def test_a_turn_list_is_a_snapshot() -> None:
     tree = Tree()
     for index in range(FEW + 2):
